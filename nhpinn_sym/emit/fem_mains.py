@@ -23,6 +23,7 @@ _EQUATION_IMPORTS = (
     "from nhpinn_sym.runtime.effective import Effective",
 )
 _LATTICE = "from nhpinn_sym.runtime.lattice import Lattice"
+_TIMES = "from nhpinn_sym.runtime.time_stepping import time_lines"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ _SKFEM = Library(
     evolution=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
         "    space = Space(lattice, 2, forms.PERIODIC, forms.PARTS)",
-        '    result = solve_equation(forms, space, data, int(given["steps"]), keep=False)',
+        '    times = time_lines(forms.SPANS, int(given["steps"]))',
+        "    result = solve_equation(forms, space, data, times, keep=False)",
         "    return result.grid, result.defect",
     ),
     rank="",
@@ -83,8 +85,8 @@ _DOLFINX = Library(
     stationary=(_PROBLEM, "    return problem.solve(), problem.defect"),
     evolution=(
         _PROBLEM,
-        '    steps = int(given["steps"])',
-        "    return problem.evolve(forms.FINAL_TIME, steps, every=False), problem.defect",
+        '    times = time_lines(forms.SPANS, int(given["steps"]))',
+        "    return problem.evolve(times, every=False), problem.defect",
     ),
     rank=", MPI.COMM_WORLD.rank == 0",
 )
@@ -169,6 +171,7 @@ def equation_lines(target: str, lowered: LoweredEquation, fine: bool) -> Main:
         *_EQUATION_IMPORTS,
         *own.equation_imports,
         f"{_LATTICE}, all_breaks" if fine else _LATTICE,
+        *([] if lowered.time is None else [_TIMES]),
         "",
         "from . import @FORMS@ as forms",
     )

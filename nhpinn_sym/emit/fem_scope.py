@@ -146,6 +146,22 @@ def equation_breaks(
     return found[:dim], tuple(repeated)
 
 
+def equation_spans(lowered: LoweredEquation) -> tuple[float, ...] | None:
+    """The ends of the spans of time in which data are smooth and resolved, from 0 to the final
+    time; None without a time.
+    """
+    if lowered.time is None:
+        return None
+    span = (0.0, float(sp.sympify(lowered.final_time)))
+    ranges = dict(zip(lowered.coordinates, lowered.domain.bounds, strict=True))
+    found = resolve(
+        equation_data(lowered),
+        [(lowered.time, span, False)],
+        {**ranges, **averaged_ranges(lowered)},
+    )
+    return found.lines[0]
+
+
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
     """The effective coefficients, and derivatives of them, that the weak form of an equation, or
     its essential data, hold.

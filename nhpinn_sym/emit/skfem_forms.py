@@ -15,7 +15,14 @@ import sympy as sp
 from ..lower.forms import Essential, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import literal
 from .boundary_parts import describe_parts, normals_of
-from .fem_scope import equation_breaks, external_keys, order_constant, require_order, weak_externals
+from .fem_scope import (
+    equation_breaks,
+    equation_spans,
+    external_keys,
+    order_constant,
+    require_order,
+    weak_externals,
+)
 from .layout import statement
 from .numpy_printer import BroadcastPrinter
 from .skfem_cells import cells
@@ -199,10 +206,8 @@ def _clamped(lowered: LoweredEquation) -> list[str]:
 
 
 def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]:
-    final = None
     varies = False
     if lowered.time is not None:
-        final = printer.expression(lowered.final_time)
         loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural)]
         varies = any(lowered.time in load.free_symbols for load in loads)
     breaks, fast = equation_breaks(lowered)
@@ -216,7 +221,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
         *_clamped(lowered),
         *statement(f"EXTERNALS = {literal(external_keys(lowered))}"),
         f"PERIODIC = {lowered.periodic}",
-        f"FINAL_TIME = {final}",
+        *statement(f"SPANS = {equation_spans(lowered)!r}"),
         f"LOAD_VARIES = {varies}",
     ]
 

@@ -16,6 +16,7 @@ from ..problem.escaping import docstring, literal
 from .boundary_parts import describe_parts, normals_of, tags_of, tags_text
 from .fem_scope import (
     equation_breaks,
+    equation_spans,
     external_key,
     require_order,
     weak_externals,
@@ -198,7 +199,7 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
         constants["STEADY"] = repr(
             not any(lowered.time in sp.sympify(c).free_symbols for c in loads)
         )
-        constants["FINAL_TIME"] = repr(float(sp.sympify(lowered.final_time)))
+        constants["SPANS"] = repr(equation_spans(lowered))
     return constants
 
 

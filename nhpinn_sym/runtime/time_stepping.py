@@ -7,7 +7,9 @@ gamma = 1/4).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,60 +27,90 @@ _STAGES = (
     (25 / 24, -49 / 48, 125 / 16, -85 / 12),
 )
 
+_FIRST = 16
+"""Steps at which a span has one step at least."""
+_ROUNDING = 1e-12
+_SAME = 1e-9
+"""Steps that differ by this share are one: their matrices are factorized once."""
+_BEFORE = 1e-12
+"""Share of the whole time: the places of jumps are rounded."""
+
+
+def time_lines(spans: Sequence[float], steps: int) -> Array:
+    """The ends t_0 < ... < t_n of time steps, about `steps` in all: equal ones in each of the spans
+    a < ... < b, on which data are smooth and resolved, and twice as many for twice the `steps`.
+    """
+    whole = spans[-1] - spans[0]
+    lines = [np.array([float(spans[0])])]
+    for a, b in pairwise(spans):
+        first = math.ceil(_FIRST * (b - a) / whole * (1 - _ROUNDING))
+        count = math.ceil(first * steps / _FIRST)
+        lines.append(a + (b - a) * np.arange(1, count) / count)
+        lines.append(np.array([float(b)]))
+    return np.concatenate(lines)
+
 
 def sdirk4(
-    solve: Callable[[Array], Array],
+    solver: Callable[[float], Callable[[Array], Array]],
     stiffness: Callable[[Array], Array],
     load: Callable[[float], Array],
     w0: Array,
-    t_end: float,
-    steps: int,
+    times: Array,
     on_step: Callable[[int, float, Array], None] | None = None,
 ) -> Array:
-    """w(t_end) of M w' + K w = F(t), w(0) = w0, by `steps` equal steps dt = t_end / steps.
+    """w(times[-1]) of M w' + K w = F(t), w(times[0]) = w0, by a step between each two times.
 
-    `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns
-    F(t). The matrices must not depend on time; for time-dependent Dirichlet data G the caller puts
-    - K G(t) - M G'(t) into F. After each step `on_step(step, t, w)` is called, step = 1 .. steps; w
-    is a new array each time.
+    `solver(dt)(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)`
+    returns F(t). The matrices must not depend on time; for time-dependent Dirichlet data G the
+    caller puts - K G(t) - M G'(t) into F. After each step `on_step(step, t, w)` is called,
+    step = 1, 2, ...; w is a new array each time.
     """
-    dt = t_end / steps
     w = w0
-    for step in range(steps):
+    known = 0.0
+    solve: Callable[[Array], Array] | None = None
+    for step, (start, end) in enumerate(pairwise(times), start=1):
+        dt = end - start
+        if solve is None or abs(dt - known) > _SAME * dt:
+            solve = solver(dt)
+            known = dt
         slopes: list[Array] = []
-        for node, row in zip(_NODES, _STAGES, strict=True):
+        for t, row in zip(_stage_times(start, end, times), _STAGES, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))
-            t = t_end * (step + node) / steps  # exact at the end, unlike a sum of steps
             slopes.append(solve(load(t) - stiffness(stage)))
         w = stage + dt * GAMMA * slopes[-1]
         if on_step is not None:
-            on_step(step + 1, t_end * (step + 1) / steps, w)
+            on_step(step, end, w)
     return w
 
 
 def sdirk4_of_storage(
     stage: Callable[[float, Array, float], Array],
     start: Array,
-    t_end: float,
-    steps: int,
+    times: Array,
     on_step: Callable[[int, float], None],
 ) -> None:
     """b(w)' + f(w, t) = 0 by the same method, for a storage b that may be nonlinear or degenerate:
     every stage is a problem for w alone, and the last one ends the step.
 
     `stage(t, known, weight)` solves b(w) + weight f(w, t) = known for w, which it keeps, and
-    returns f(w, t); `start` is b at t = 0. `on_step(step, t)` is called when w is that of t.
+    returns f(w, t); `start` is b at times[0]. `on_step(step, t)` is called when w is that of t.
     """
-    dt = t_end / steps
     storage = start
-    for step in range(steps):
+    for step, (begin, end) in enumerate(pairwise(times), start=1):
+        dt = end - begin
         rates: list[Array] = []
-        for node, row in zip(_NODES, _STAGES, strict=True):
+        for t, row in zip(_stage_times(begin, end, times), _STAGES, strict=True):
             known = storage - dt * sum(
                 (a * f for a, f in zip(row, rates, strict=True)), start=np.zeros_like(storage)
             )
-            t = t_end * (step + node) / steps
             rates.append(stage(t, known, dt * GAMMA))
         storage = known - dt * GAMMA * rates[-1]
-        on_step(step + 1, t_end * (step + 1) / steps)
+        on_step(step, end)
+
+
+def _stage_times(start: float, end: float, times: Array) -> list[float]:
+    """Data may jump where a step ends: its last stage sees those before."""
+    dt = end - start
+    latest = end - min(_BEFORE * (times[-1] - times[0]), _SAME * dt)
+    return [min(start + node * dt, latest) for node in _NODES]

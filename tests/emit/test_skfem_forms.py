@@ -13,6 +13,7 @@ from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.runtime.fem_skfem.cells import Space, solve_cells
 from nhpinn_sym.runtime.fem_skfem.equation import solve_equation
 from nhpinn_sym.runtime.lattice import Lattice
+from nhpinn_sym.runtime.time_stepping import time_lines
 from tests.fem_forms import SQUARE, STEADY, q
 from tests.fem_samples import (
     X,
@@ -54,7 +55,8 @@ def rate(equation: LoweredEquation, u: sp.Expr, n: int, degree: int, **data: flo
             equation.periodic,
             forms.PARTS,
         )
-        grid = solve_equation(forms, space, data, steps=8).grid
+        times = None if forms.SPANS is None else time_lines(forms.SPANS, 8)
+        grid = solve_equation(forms, space, data, times).grid
         final = (
             grid
             if grid.values.ndim == grid.dim

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from nhpinn_sym.runtime.time_stepping import _NODES, _STAGES, GAMMA, sdirk4
+from nhpinn_sym.runtime.time_stepping import _NODES, _STAGES, GAMMA, sdirk4, time_lines
 
 MASS = np.array([[2.0, 0.5], [0.5, 1.0]])
 STIFFNESS = np.array([[3.0, -1.0], [0.5, 4.0]])
@@ -14,16 +15,20 @@ def load(t):
     return MASS @ np.array([5 * np.cos(5 * t), -np.exp(-t)]) + STIFFNESS @ exact(t)
 
 
-def error(steps):
-    system = MASS + GAMMA / steps * STIFFNESS
-    result = sdirk4(
-        lambda b: np.linalg.solve(system, b), lambda w: STIFFNESS @ w, load, exact(0.0), 1.0, steps
-    )
+def solver(dt):
+    system = MASS + GAMMA * dt * STIFFNESS
+    return lambda b: np.linalg.solve(system, b)
+
+
+def error(steps, spans):
+    times = time_lines(spans, steps)
+    result = sdirk4(solver, lambda w: STIFFNESS @ w, load, exact(0.0), times)
     return np.abs(result - exact(1.0)).max()
 
 
-def test_order_four():
-    errors = [error(steps) for steps in (20, 40, 80)]
+@pytest.mark.parametrize("spans", [(0.0, 1.0), (0.0, 0.31, 0.33, 1.0)])
+def test_order_four(spans):
+    errors = [error(steps, spans) for steps in (32, 64, 128)]
     rates = np.log2(np.array(errors[:-1]) / errors[1:])
     assert np.all(rates > 3.8), rates
 
@@ -35,12 +40,11 @@ def test_rows_sum_to_the_nodes():
 def test_damps_stiff_components_in_one_step():
     stiff = 1e10
     result = sdirk4(
-        lambda b: b / (1 + GAMMA * stiff),
+        lambda dt: lambda b: b / (1 + GAMMA * dt * stiff),
         lambda w: stiff * w,
         lambda t: np.zeros(1),
         np.ones(1),
-        1.0,
-        1,
+        np.array([0.0, 1.0]),
     )
     assert np.abs(result).max() < 1e-8
 
@@ -48,12 +52,39 @@ def test_damps_stiff_components_in_one_step():
 def test_reports_every_step():
     seen = []
     sdirk4(
-        lambda b: b,
+        lambda dt: lambda b: b,
         lambda w: 0 * w,
         lambda t: np.ones(1),
         np.zeros(1),
-        2.0,
-        4,
+        np.linspace(0.0, 2.0, 5),
         lambda step, t, w: seen.append((step, t, float(w[0]))),
     )
     np.testing.assert_allclose(seen, [(1, 0.5, 0.5), (2, 1.0, 1.0), (3, 1.5, 1.5), (4, 2.0, 2.0)])
+
+
+def test_lines_are_those_of_equal_steps_where_data_are_smooth():
+    for steps in (1, 7, 16, 64):
+        np.testing.assert_allclose(time_lines((0.0, 0.5), steps), np.linspace(0, 0.5, steps + 1))
+
+
+def test_every_span_is_halved_with_the_steps():
+    spans = (0.0, 0.3117, 0.3117002, 0.5)
+    for steps in (16, 32, 64):
+        lines = time_lines(spans, steps)
+        assert set(spans) <= set(lines)
+        counts = np.histogram(lines, spans)[0]
+        assert counts[1] == steps / 16
+        assert np.all(np.histogram(time_lines(spans, 2 * steps), spans)[0] - 2 * counts <= 1)
+
+
+def test_a_load_that_jumps_between_spans_is_integrated_exactly():
+    """A linear equation without stiffness: the integral of the load."""
+    times = time_lines((0.0, 0.3, 1.0), 4)
+    result = sdirk4(
+        lambda dt: lambda b: b,
+        lambda w: 0 * w,
+        lambda t: np.array([1.0 if t < 0.3 else 5.0]),
+        np.zeros(1),
+        times,
+    )
+    np.testing.assert_allclose(result, 0.3 + 5 * 0.7, rtol=1e-13)

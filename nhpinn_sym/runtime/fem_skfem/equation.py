@@ -68,21 +68,22 @@ def solve_equation(
     forms: Any,
     space: FunctionSpace,
     data: Data,
-    steps: int = 1,
+    times: Array | None = None,
     keep: bool = True,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> EquationResult:
-    """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`,
-    otherwise the final one alone.
+    """Solve the equation of `forms`, with time by steps between `times`, the first of which is 0;
+    the times of the result are all of them if `keep`, otherwise the final one alone.
 
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
     system = System(forms, space, data)
-    if forms.FINAL_TIME is None:
+    if times is None:
         values, method = system.stationary()
         return EquationResult(system.grid(values), None, method, None, system.defect)
-    times, levels, largest, method = system.evolution(steps, keep, report)
-    return EquationResult(system.grid(levels), times, method, largest, 0.0)
+    levels, largest, method = system.evolution(times, keep, report)
+    kept = times if keep else times[-1:]
+    return EquationResult(system.grid(levels), kept, method, largest, 0.0)
 
 
 class System:
@@ -276,19 +277,23 @@ class System:
         return np.sum(vectors, axis=0)
 
     def evolution(
-        self, steps: int, keep: bool, report: Callable[[float], None]
-    ) -> tuple[Array, Array, Array, str]:
+        self, times: Array, keep: bool, report: Callable[[float], None]
+    ) -> tuple[Array, Array, str]:
         forms = self.forms
         mass = self.matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.data)
         m = _block(mass, self.free, self.free)
         k = _block(self.stiffness, self.free, self.free)
         m_fixed = _block(mass, self.free, self.fixed)
         k_fixed = _block(self.stiffness, self.free, self.fixed)
-        dt = forms.FINAL_TIME / steps
-        stage = (m + GAMMA * dt * k).tocsr()
-        solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self.motions)
         levels: list[Array] = []
+        methods: list[str] = []
         largest = np.zeros(self.components)
+
+        def solver(dt: float) -> Callable[[Array], Array]:
+            stage = (m + GAMMA * dt * k).tocsr()
+            solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self.motions)
+            methods.append(method)
+            return solve
 
         def load(t: float) -> Array:
             held = k_fixed @ self.essential(t)
@@ -304,16 +309,13 @@ class System:
             levels.append(level)
             sizes = np.abs(level.reshape(-1, self.components)).max(axis=0)
             np.maximum(largest, sizes, out=largest)
-            report(step / steps)
+            report(step / (len(times) - 1))
 
         initial = [self.nodal(function, 0.0) for function in forms.INITIAL]
         start = np.stack(initial, axis=1).ravel()[self.free]
         on_step(0, 0.0, start)
-        sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
-        times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
-        if not keep:
-            times = times[-1:]
-        return times, np.array(levels), largest, f"{method}, sdirk4"
+        sdirk4(solver, lambda w: k @ w, load, start, times, on_step)
+        return np.array(levels), largest, f"{methods[-1]}, sdirk4"
 
 
 def _alone(item: Any) -> list[Any]:

@@ -44,22 +44,23 @@ def solve_nonlinear(
     law: Law,
     symmetric: bool,
     start: Callable[[Array], Array] | None,
-    steps: int,
+    times: Array | None,
     keep: bool,
     report: Callable[[float], None],
 ) -> EquationResult:
     """The solution; RuntimeError where Newton's method does not converge.
 
     start : a guess (n, m) at points (n, d), in the place of the linear problem's solution
-    steps, keep, report : as for `solve_equation`
+    times, keep, report : as for `solve_equation`
     """
     system = _NonlinearSystem(forms, space, data, law, symmetric)
-    if forms.FINAL_TIME is None:
+    if times is None:
         values = system.stationary(start)
         return EquationResult(system.linear.grid(values), None, system.method, None, 0.0)
-    times, levels, largest = system.evolution(steps, keep, report)
+    levels, largest = system.evolution(times, keep, report)
     method = f"{system.method}, sdirk4"
-    return EquationResult(system.linear.grid(levels), times, method, largest, 0.0)
+    kept = times if keep else times[-1:]
+    return EquationResult(system.linear.grid(levels), kept, method, largest, 0.0)
 
 
 class _NonlinearSystem:
@@ -241,8 +242,8 @@ class _NonlinearSystem:
         return 0.0, None
 
     def evolution(
-        self, steps: int, keep: bool, report: Callable[[float], None]
-    ) -> tuple[Array, Array, Array]:
+        self, times: Array, keep: bool, report: Callable[[float], None]
+    ) -> tuple[Array, Array]:
         linear = self.linear
         u = np.stack([linear.nodal(f, 0.0) for f in linear.forms.INITIAL], axis=1).ravel()
         u[linear.fixed] = linear.essential(0.0)
@@ -277,13 +278,12 @@ class _NonlinearSystem:
                 levels.clear()
             levels.append(level.copy())
             np.maximum(largest, np.abs(level.reshape(-1, self.m)).max(axis=0), out=largest)
-            report(step / steps)
+            report(step / (len(times) - 1))
 
         on_step(0, 0.0)
         first = self.storage(self.arrays(u, 0.0))[self.free]
-        sdirk4_of_storage(stage, first, linear.forms.FINAL_TIME, steps, on_step)
-        times = np.linspace(0.0, linear.forms.FINAL_TIME, steps + 1)
-        return (times if keep else times[-1:]), np.array(levels), largest
+        sdirk4_of_storage(stage, first, times, on_step)
+        return np.array(levels), largest
 
 
 def _mass_load(v: Any, w: Any) -> Any:

@@ -363,7 +363,9 @@ def block_vector(
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
     """The coefficients at the quadrature points of `basis`."""
     points = np.asarray(basis.global_coordinates())
-    return coefficients(points, DataAt(data, points))
+    found = coefficients(points, DataAt(data, points))
+    # A condition on the time alone gives an array without axes, which scikit-fem does not take.
+    return {name: v[()] if isinstance(v, np.ndarray) else v for name, v in found.items()}
 
 
 @dataclass(frozen=True)

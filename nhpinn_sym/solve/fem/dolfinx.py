@@ -184,11 +184,11 @@ def solve_equation(
         require_equal_numbers(comm, found, f"{key[0]}{list(key[1]) or ''}")
         return found
 
-    def level(mesh: Mesh, count: int, report: Callable[[float], None]) -> GridSolution:
+    def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, equation.components, dim=mesh.dim)
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
-            grid, times = _solved(problem, count, report)
+            grid, times = _solved(problem, times, report)
         name = f"{elements}, {problem.method}"
         info = {"ranks": comm.size, "defect": problem.defect}
         if times is None:
@@ -213,18 +213,15 @@ def solve_equation(
 
 
 def _solved(
-    problem: EquationProblem, steps: int, report: Callable[[float], None]
+    problem: EquationProblem, times: Array | None, report: Callable[[float], None]
 ) -> tuple[MeshFunction, Array | None]:
     """The solution and the times of its levels."""
-    if not problem.forms.TIME:
+    if times is None:
         return problem.solve(), None
-    final = problem.forms.FINAL_TIME
     box = problem.box
-    every = keeps_levels(box.components * problem.mesh.count(box.degree), steps)
-    times = np.linspace(0.0, final, steps + 1)
-    if not every:
-        times = times[-1:]
-    return problem.evolve(final, steps, every, report), times
+    every = keeps_levels(box.components * problem.mesh.count(box.degree), len(times) - 1)
+    kept = times if every else times[-1:]
+    return problem.evolve(times, every, report), kept
 
 
 def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:

@@ -99,13 +99,17 @@ def cell_batch(
     )
 
 
+_SAME_STEP = 1e-6
+"""Relative."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class GridSolution(Solution):
     """The solution of an equation on a mesh; derivatives are exact inside the elements.
 
     A stationary solution has times = None and a grid without batch axes. With time, the grid's
-    first batch axis runs along `times`: all equal steps from 0 to the final time, or the final time
-    alone where the steps were too large to keep. Between the steps it is cubic in time.
+    first batch axis runs along `times`: all from 0 to the final time, or the final time alone where
+    the levels were too large to keep. Between equal steps it is cubic in time.
     Solutions of systems have one more batch axis, the last one: that of the components.
     `largest` is, with time, the largest absolute value of each component at any time.
     """
@@ -156,14 +160,28 @@ class GridSolution(Solution):
                 term=f"t = {t}, final time {final}",
                 remedy="ask for the final time, or solve with fewer cells or steps",
             )
-        count = min(4, len(self.times))
-        step = final / (len(self.times) - 1)
-        first = int(np.clip(np.floor(t / step) - 1, 0, len(self.times) - count))
-        nodes = self.times[first : first + count]
-        others = [np.delete(nodes, k) for k in range(count)]
-        return first, np.array(
+        low, high = self._window(t)
+        nodes = self.times[low : high + 1]
+        others = [np.delete(nodes, k) for k in range(len(nodes))]
+        return low, np.array(
             [np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)]
         )
+
+    def _window(self, t: float) -> tuple[int, int]:
+        """The first and the last of the levels around t, up to four, between which steps are equal:
+        others lie where data change.
+        """
+        assert self.times is not None
+        steps = np.diff(self.times)
+        low = int(np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, len(steps) - 1))
+        high = low + 1
+        equal = np.isclose(steps, steps[low], rtol=_SAME_STEP, atol=0.0)
+        for _ in range(2):
+            if low > 0 and equal[low - 1] and high - low < 3:
+                low -= 1
+            if high < len(steps) and equal[high] and high - low < 3:
+                high += 1
+        return low, high
 
 
 def _evaluated(grid: MeshFunction, points: Array, index: MultiIndex) -> Array:

@@ -12,7 +12,7 @@ import sympy as sp
 
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError
-from ...resolution import resolve_equation
+from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
@@ -63,6 +63,12 @@ def solve_levels(
     found = resolve_equation(equation, parameters)
     layout = meshes_of(equation.domain, equation, found)
     missed = equation_data_error(equation, parameters, layout, degree)
+    spans = None
+    unresolved = layout.unresolved
+    if equation.time is not None:
+        in_time = resolve_time(equation, parameters)
+        spans = in_time.axes[0].lines
+        unresolved = unresolved or in_time.unresolved
     if mesh is None and at_least is None:
         solution = refine_equation(
             level,
@@ -74,6 +80,7 @@ def solve_levels(
             progress,
             label,
             missed,
+            spans,
         )
     else:
         _refuse_without_effect(tolerance=tolerance, max_dofs=max_dofs)
@@ -85,11 +92,11 @@ def solve_levels(
         else:
             meshes = layout.given(cells)
         solution = solve_on_mesh(
-            level, layout, degree, meshes, steps or _STEPS, progress, label, missed
+            level, layout, degree, meshes, steps or _STEPS, progress, label, missed, spans
         )
-    if layout.unresolved is None:
+    if unresolved is None:
         return solution
-    return replace(solution, info={**solution.info, "unresolved": layout.unresolved})
+    return replace(solution, info={**solution.info, "unresolved": unresolved})
 
 
 def _most_dofs(equation: LoweredEquation) -> int:

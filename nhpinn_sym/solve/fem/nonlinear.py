@@ -60,15 +60,16 @@ def solve_nonlinear(
     def start(points: Array) -> Array:
         return np.asarray(known[-1](points)).reshape(len(points), -1)
 
-    def level(mesh: Mesh, count: int, report: Callable[[float], None]) -> GridSolution:
+    def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, reference.components, by_elements=True, dim=mesh.dim)
         space = linear.space_on(mesh, degree, reference.periodic, forms)
+        count = 0 if times is None else len(times) - 1
         keep = keeps_levels(reference.components * mesh.count(degree), count)
         for _ in range(rounds):
             first = start if known and known[-1].times is None else None
             try:
                 result = driver.solve_nonlinear(
-                    forms, space, parameters, law, symmetric, first, count, keep, report
+                    forms, space, parameters, law, symmetric, first, times, keep, report
                 )
             except RuntimeError as cause:
                 raise SolveError(

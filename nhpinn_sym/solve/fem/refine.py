@@ -25,14 +25,15 @@ from ...runtime.levels import (
     relative_estimate,
 )
 from ...runtime.mesh import Mesh, MeshFunction
+from ...runtime.time_stepping import time_lines
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .grid_functions import GridSolution, relative_difference
 from .layout import Layout, Meshes
 
 Effective = Mapping[EffectiveKey, Array]
-SolveLevel = Callable[[Mesh, int, Callable[[float], None]], GridSolution]
-"""(mesh, time steps, report) -> solution; it calls report(fraction) while it works."""
+SolveLevel = Callable[[Mesh, Array | None, Callable[[float], None]], GridSolution]
+"""(mesh, ends of the time steps, report) -> solution; it calls report(fraction) while it works."""
 
 MAX_STEPS = 2**14
 
@@ -174,11 +175,13 @@ def solve_on_mesh(
     progress: Progress,
     label: str,
     missed: Callable[[Mesh], float] = lambda mesh: 0.0,
+    spans: Sequence[float] | None = None,
 ) -> GridSolution:
     """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
     those before it, with half the steps each.
 
-    `missed` is the relative error of the data on a mesh: the solution is not known better.
+    `spans`: see `time_lines`; None without a time. `missed` is the relative error of the data on a
+    mesh: the solution is not known better.
     """
     start = time.perf_counter()
     changes = _Changes(_space_rate(layout, degree))
@@ -194,7 +197,7 @@ def solve_on_mesh(
             ) -> None:
                 task.update(done + share * fraction, f"{mesh} cells")
 
-            changes.add(solve_level(mesh, count, report))
+            changes.add(solve_level(mesh, _times(spans, count), report))
             done += share
         assert changes.last is not None
         solution = changes.last
@@ -202,7 +205,7 @@ def solve_on_mesh(
         data_error = missed(meshes[-1])
         estimate = max(changes.error, data_error)
         task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
-    return _finished(solution, estimate, data_error, POOR, steps, start)
+    return _finished(solution, estimate, data_error, POOR, _times(spans, steps), start)
 
 
 def refine_equation(
@@ -215,13 +218,15 @@ def refine_equation(
     progress: Progress,
     label: str,
     missed: Callable[[Mesh], float] = lambda mesh: 0.0,
+    spans: Sequence[float] | None = None,
 ) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
     errors is below `tolerance`.
 
     The estimates are relative, in L2, at the final time, for each component, from three meshes and
-    from three numbers of steps at least. `steps` are those of the first mesh; `missed` is the
-    relative error of the data on a mesh: the solution is not known better.
+    from three numbers of steps at least. `steps` are those of the first mesh, in `spans` of which
+    data are smooth (None without a time); `missed` is the relative error of the data on a mesh: the
+    solution is not known better.
     The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
     """
     start = time.perf_counter()
@@ -232,7 +237,9 @@ def refine_equation(
 
         def solve(mesh: Mesh, count: int) -> GridSolution:
             return solve_level(
-                mesh, count, lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}")
+                mesh,
+                _times(spans, count),
+                lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}"),
             )
 
         solution = solve(levels[0], steps)
@@ -241,7 +248,7 @@ def refine_equation(
             parts["time"] = _Changes(_TIME_RATE, solution)
         level = 0
         while True:
-            possible = {"space": level + 1 < len(levels), "time": 2 * steps <= MAX_STEPS}
+            possible = {"space": level + 1 < len(levels), "time": _fits(spans, 2 * steps)}
             worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
             if not possible[worst]:
                 break
@@ -263,7 +270,16 @@ def refine_equation(
     parts["space"].require_balance()
     data_error = missed(levels[level])
     estimate = max(sum(changes.error for changes in parts.values()), data_error)
-    return _finished(solution, estimate, data_error, tolerance, steps, start)
+    return _finished(solution, estimate, data_error, tolerance, _times(spans, steps), start)
+
+
+def _times(spans: Sequence[float] | None, steps: int) -> Array | None:
+    return None if spans is None else time_lines(spans, steps)
+
+
+def _fits(spans: Sequence[float] | None, steps: int) -> bool:
+    times = _times(spans, steps)
+    return times is not None and len(times) - 1 <= MAX_STEPS
 
 
 def _space_rate(layout: Meshes, degree: int) -> int:
@@ -336,7 +352,7 @@ def _finished(
     estimate: float,
     data_error: float,
     tolerance: float,
-    steps: int,
+    times: Array | None,
     start: float,
 ) -> GridSolution:
     grid = solution.grid
@@ -350,8 +366,8 @@ def _finished(
         "tolerance": tolerance,
         "data_error": data_error,
     }
-    if solution.times is not None:
-        info["steps"] = steps
+    if times is not None:
+        info["steps"] = len(times) - 1
     return replace(solution, info={**solution.info, **info})
 
 

@@ -102,11 +102,12 @@ def solve_equation(
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
 
-    def level(mesh: Mesh, count: int, report: Callable[[float], None]) -> GridSolution:
+    def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, equation.components, by_elements=True, dim=mesh.dim)
         space = driver.space_on(mesh, degree, equation.periodic, forms)
+        count = 0 if times is None else len(times) - 1
         keep = keeps_levels(equation.components * mesh.count(degree), count)
-        result = driver.solve_equation(forms, space, data, count, keep, report)
+        result = driver.solve_equation(forms, space, data, times, keep, report)
         name = f"{elements}, {result.method}"
         info = {"defect": result.defect}
         return GridSolution(BACKEND, name, info, result.grid, result.times, result.largest)

@@ -265,3 +265,37 @@ def fine_heat_1d(rng: Random) -> Draft:
         equation, 1.0, '[nh.Dirichlet(0, on="left"), nh.Neumann(0, on="right")]', tail, start
     )
     return Draft(text, {"u": wanted}, doubt=1e-7)
+
+
+def _pulsed(rng: Random, order: int) -> Draft:
+    """D_t^order u - u'' = sin(m pi x) p(t) from rest, p with jumps, bumps or waves in time: one mode,
+    by Duhamel's integral.
+    """
+    p = positive(rng, 100, shapes=False)
+    final, m = rounded(rng.uniform(0.2, 1.5), 3), int(rng.integers(1, 3))
+    root = m * np.pi
+    response = {1: lambda t: np.exp(-(root**2) * t), 2: lambda t: np.sin(root * t) / root}[order]
+    mode = final * float(mean_over(p)(lambda t: p.value(t) * response(final * (1 - t))))
+    size = final * float(mean_over(p)(lambda t: p.value(t) * np.abs(response(final * (1 - t)))))
+    left = f"s.dt(u{'' if order == 1 else ', 2'}) - s.laplacian(u)"
+    equation = f"sp.Eq({left}, sp.sin({m}*sp.pi*s.x[0])*{p.at(f'(s.t/{final})')})"
+    rest = "nh.Initial(0)" + (", nh.Initial(0, order=1)" if order == 2 else "")
+    text = posed(
+        equation,
+        1.0,
+        "[nh.Dirichlet(0)]",
+        FINE.format(eps="1", t=f", {final}"),
+        f", initial=[{rest}], final_time={final}",
+    )
+    wanted = mode * np.sin(m * np.pi * points(1.0))
+    return Draft(text, {"u": wanted}, {"u": size}, doubt=1e-10 + p.blur)
+
+
+@kind("fine/heat pulse", "skfem", "dolfinx", "", "pinn")
+def heat_pulse(rng: Random) -> Draft:
+    return _pulsed(rng, 1)
+
+
+@kind("fine/wave pulse", "skfem", "dolfinx", "", "pinn")
+def wave_pulse(rng: Random) -> Draft:
+    return _pulsed(rng, 2)

@@ -466,3 +466,73 @@ def test_means_of_shapes_in_many_periods_are_those_of_one():
     with pytest.warns(nh.ToleranceWarning):
         fine = nh.solve_fine(problem, eps=sp.Rational(1, 16), backend="skfem", max_dofs=5000)
     assert 1e-3 < fine.info["data_error"] < 0.2
+
+
+TIMED = nh.Scales(1, time=True)
+
+
+def heated(source=0, left=0, initial=0, final_time=0.5):
+    """u_t - u'' = source, u = left, 0 at the ends."""
+    u = TIMED.unknown("u")
+    return nh.MultiscaleProblem(
+        sp.Eq(TIMED.dt(u) - TIMED.laplacian(u), source),
+        scales=TIMED,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(left, on="left"), nh.Dirichlet(0, on="right")],
+        initial=[nh.Initial(initial)],
+        final_time=final_time,
+    )
+
+
+GATE = sp.Piecewise((0, TIMED.t < 0.3117), (1, TIMED.t < 0.3119), (0, True))
+DECAY = np.pi**2
+
+
+@BOTH
+def test_a_gate_in_time_is_stepped_at(backend):
+    """Open for 2e-4 of 0.5: between the stages of every number of equal steps."""
+    fine = nh.solve_fine(heated(sp.sin(sp.pi * TIMED.x[0]) * GATE * 5000), 1, backend)
+    opened, closed = (np.exp(-DECAY * (0.5 - t)) for t in (0.3117, 0.3119))
+    assert float(fine(0.5)) == pytest.approx(5000 * (closed - opened) / DECAY, rel=1e-5)
+    inside = 5000 / DECAY * (1 - np.exp(-DECAY * 1e-4))
+    assert float(fine(0.5, 0.3118)) == pytest.approx(inside, rel=1e-5)
+
+
+@BOTH
+def test_a_bump_in_time_is_stepped_over(backend):
+    width = sp.Float("1e-5")
+    bump = sp.exp(-(((TIMED.t - sp.Float("0.3117")) / width) ** 2)) / width
+    fine = nh.solve_fine(heated(sp.sin(sp.pi * TIMED.x[0]) * bump), 1, backend)
+    exact = np.sqrt(np.pi) * np.exp(-DECAY * (0.5 - 0.3117))
+    error = abs(float(fine(0.5)) / exact - 1)
+    assert error < min(1e-4, fine.info["estimate"])
+
+
+@BOTH
+def test_dirichlet_data_may_jump_in_time(backend):
+    fine = nh.solve_fine(
+        heated(left=sp.Piecewise((0, TIMED.t < 0.2), (1, True)), final_time=0.25), 1, backend
+    )
+    n = np.arange(1, 60)
+    waves = 2 / (n * np.pi) * np.sin(n * np.pi / 2) * np.exp(-((n * np.pi) ** 2) * 0.05)
+    assert float(fine(0.5)) == pytest.approx(0.5 - waves.sum(), rel=1e-5)
+
+
+@BOTH
+def test_fluxes_may_jump_in_time(backend):
+    u = TIMED.unknown("u")
+    flux = sp.Piecewise((0, TIMED.t < 0.2013), (1, True))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(TIMED.dt(u) - TIMED.laplacian(u), 0),
+        scales=TIMED,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Neumann(flux, on="left"), nh.Dirichlet(0, on="right")],
+        initial=[nh.Initial(0)],
+        final_time=0.25,
+    )
+    w = (np.arange(1, 60) - 0.5) * np.pi
+    waves = 2 * np.cos(w / 2) * np.exp(-(w**2) * (0.25 - 0.2013)) / w**2
+    fine = nh.solve_fine(problem, 1, backend)
+    assert float(fine(0.5)) == pytest.approx(0.5 - waves.sum(), rel=1e-5)

@@ -11,6 +11,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
+import sympy as sp
 import torch
 from torch import Tensor
 
@@ -21,7 +22,8 @@ from ....emit.torch_printer import argument_name
 from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.domain import BoundaryPart
-from ....resolution import resolve_equation
+from ....problem.errors import UnsupportedError
+from ....resolution import resolve, resolve_equation, resolve_time
 from ....runtime.nets.function_families import Functions, stack_functions
 from ....runtime.nets.jets import combine, product
 from ....runtime.nets.least_squares import safe_divisor
@@ -85,6 +87,26 @@ class _Conditions:
         return replace(self, weights=self.weights * columns[:, None])
 
 
+def _require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
+    """UnsupportedError for conditions that a net is made to satisfy, and that jump: the ansatz
+    would jump with them all over the domain, where no residual sees it.
+    """
+    symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
+    if equation.time is not None:
+        symbols.append((equation.time, (0.0, float(sp.sympify(equation.final_time)))))
+    axes = [(symbol, interval, False) for symbol, interval in symbols]
+    numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
+    data = [("Dirichlet", e.value) for e in equation.essential]
+    data += [("initial", value) for value in equation.initial]
+    for kind, value in data:
+        if resolve([value], axes, numbers).jumps:
+            raise UnsupportedError(
+                f"a boundary value problem by nets with {kind} data that jump",
+                term=value,
+                remedy='finite elements take them: "dolfinx" or "skfem"',
+            )
+
+
 class BoundaryValueProblem:
     """u = lift + factor * net + known functions . coefficients; columns of points are the
     coordinates, then the time.
@@ -105,10 +127,14 @@ class BoundaryValueProblem:
         self.device = device
         self.components = equation.components
         self.parameters = given_values(equation, parameters)
+        _require_continuous(equation, parameters)
         self.known: tuple[Functions, ...] = (stack_functions(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._sources: dict[tuple[MultiIndex, ...], Source] = {}
-        panels = sharp_panels(resolve_equation(equation, parameters))
+        resolutions = [resolve_equation(equation, parameters)]
+        if equation.time is not None:
+            resolutions.append(resolve_time(equation, parameters))
+        panels = sharp_panels(*resolutions)
         self.trial = TrialSpace(
             _FILE, self._source(()), self._module(()).AXES, device, panels=panels
         )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
+import sympy as sp
 import torch
 
+import nhpinn_sym as nh
 from nhpinn_sym.lower.forms import MultiIndex
 from nhpinn_sym.runtime.nets.jets import Jet
 from nhpinn_sym.solve.pinn.equations.boundary_value import BoundaryValueProblem
@@ -50,3 +53,34 @@ def test_several_derivatives_come_from_one_evaluation() -> None:
     assert torch.allclose(found[1], slope((0, 0), 0), atol=1e-6)
     assert torch.allclose(found[2], slope((0, 0), 1), atol=1e-6)
     assert torch.allclose(found[3], slope((2, 0), 1), atol=1e-6)
+
+
+def timed(source=0, left=0, initial=0):
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    return nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u), source),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(left, on="left"), nh.Dirichlet(0, on="right")],
+        initial=[nh.Initial(initial)],
+        final_time=0.5,
+    )
+
+
+@pytest.mark.parametrize("name", ["left", "initial"])
+def test_conditions_that_jump_are_refused(name):
+    """The ansatz would jump with them inside, where no residual sees it."""
+    s = nh.Scales(1, time=True)
+    jump = {"left": s.t < 0.2, "initial": s.x[0] < 0.3117}[name]
+    problem = timed(**{name: sp.Piecewise((0, jump), (1, True))})
+    with pytest.raises(nh.UnsupportedError, match="data that jump"):
+        nh.solve_fine(problem, 1, "pinn")
+
+
+def test_a_gate_in_time_is_seen():
+    s = nh.Scales(1, time=True)
+    gate = sp.Piecewise((0, s.t < 0.3117), (5000, s.t < 0.3119), (0, True))
+    with pytest.warns(nh.ToleranceWarning):
+        nh.solve_fine(timed(sp.sin(sp.pi * s.x[0]) * gate), 1, "pinn", features=100)
