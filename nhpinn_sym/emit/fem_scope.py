@@ -147,8 +147,8 @@ def equation_breaks(
 
 
 def equation_spans(lowered: LoweredEquation) -> tuple[float, ...] | None:
-    """The ends of the spans of time in which data are smooth and resolved, from 0 to the final
-    time; None without a time.
+    """The ends of the spans of time in which equal steps see the data, from 0 to the final time;
+    None without a time.
     """
     if lowered.time is None:
         return None
@@ -159,7 +159,7 @@ def equation_spans(lowered: LoweredEquation) -> tuple[float, ...] | None:
         [(lowered.time, span, False)],
         {**ranges, **averaged_ranges(lowered)},
     )
-    return found.lines[0]
+    return found.axes[0].spans
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:

@@ -26,6 +26,8 @@ _SLOPE_STEP = 1e-5
 # A datum jumps where it changes by more than this share of its size within `_STEP` of the interval,
 # and does not change less within a hundredth.
 _JUMP = 1e-7
+# Of an interval: what a first solution in time takes.
+_STEPS = 16
 # Generic points at which the two sides of a plane are compared.
 _PLACES = 40
 # Pairs of points: some lie on two sides of a curve that cuts off a thousandth of the cell.
@@ -68,6 +70,16 @@ class AxisResolution:
                 return self.length / (2 * self.harmonics)
             return self.length
         return float(np.diff(self.lines).min())
+
+    @property
+    def spans(self) -> tuple[float, ...]:
+        """The lines that sixteen equal steps would miss: breaks, the ends of narrow panels, and
+        those of the interval."""
+        narrow = np.diff(self.lines) < self.length / _STEPS
+        beside = np.append(narrow, False) | np.append(False, narrow)
+        beside[[0, -1]] = True
+        kept = zip(self.lines, beside, strict=True)
+        return tuple(line for line, near in kept if near or line in self.breaks)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _STAGES = (
     (25 / 24, -49 / 48, 125 / 16, -85 / 12),
 )
 
-_FIRST = 16
+FIRST_STEPS = 16
 """Steps at which a span has one step at least."""
 _ROUNDING = 1e-12
 _SAME = 1e-9
@@ -43,8 +43,8 @@ def time_lines(spans: Sequence[float], steps: int) -> Array:
     whole = spans[-1] - spans[0]
     lines = [np.array([float(spans[0])])]
     for a, b in pairwise(spans):
-        first = math.ceil(_FIRST * (b - a) / whole * (1 - _ROUNDING))
-        count = math.ceil(first * steps / _FIRST)
+        first = math.ceil(FIRST_STEPS * (b - a) / whole * (1 - _ROUNDING))
+        count = math.ceil(first * steps / FIRST_STEPS)
         lines.append(a + (b - a) * np.arange(1, count) / count)
         lines.append(np.array([float(b)]))
     return np.concatenate(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
+from ...runtime.time_stepping import FIRST_STEPS
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
@@ -29,7 +30,6 @@ from .refine import SolveLevel, refine_equation, solve_on_mesh
 _TOLERANCE = 1e-7
 _MAX_DOFS = 300_000
 _MAX_DOFS_IN_TIME = 70_000
-_FIRST_STEPS = 16
 _STEPS = 64
 # Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
 # axis.
@@ -67,14 +67,14 @@ def solve_levels(
     unresolved = layout.unresolved
     if equation.time is not None:
         in_time = resolve_time(equation, parameters)
-        spans = in_time.axes[0].lines
+        spans = in_time.axes[0].spans
         unresolved = unresolved or in_time.unresolved
     if mesh is None and at_least is None:
         solution = refine_equation(
             level,
             layout,
             degree,
-            steps or _FIRST_STEPS,
+            _least(steps or FIRST_STEPS, spans, 1),
             tolerance or _TOLERANCE,
             (max_dofs or _most_dofs(equation)) // equation.components,
             progress,
@@ -92,11 +92,29 @@ def solve_levels(
         else:
             meshes = layout.given(cells)
         solution = solve_on_mesh(
-            level, layout, degree, meshes, steps or _STEPS, progress, label, missed, spans
+            level,
+            layout,
+            degree,
+            meshes,
+            _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1)),
+            progress,
+            label,
+            missed,
+            spans,
         )
     if unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": unresolved})
+
+
+def _least(steps: int, spans: Sequence[float] | None, times: int) -> int:
+    """More steps where data ask for several spans: the number of each is to double from one to the
+    next of the levels that an estimate compares, the last one of which has `times` as many as the
+    first.
+    """
+    if spans is None or len(spans) == 2:
+        return steps
+    return max(steps, times * FIRST_STEPS)
 
 
 def _most_dofs(equation: LoweredEquation) -> int:

@@ -26,7 +26,7 @@ FAST_BREAKS = ()
 COMPONENTS = 2
 EXTERNALS = {}
 PERIODIC = ()
-SPANS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SPANS = (0.0, 1.0)
 LOAD_VARIES = True
 
 

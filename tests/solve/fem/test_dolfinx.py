@@ -488,7 +488,7 @@ from mpi4py import MPI
 torch.manual_seed(0)
 a = torch.randn(64, 64, dtype=torch.float64)
 assert torch.linalg.norm(torch.linalg.solve(a, a) - torch.eye(64)) < 1e-9
-from nhpinn_sym.runtime.fem_dolfinx.equation import BoxSpace
+from nhpinn_sym.runtime.fem_dolfinx.space import BoxSpace
 from nhpinn_sym.runtime.lattice import Lattice
 assert sys.getdlopenflags() == flags, "libraries that are loaded later would bind to those of DOLFINx"
 print(BoxSpace(MPI.COMM_WORLD, Lattice.uniform(((0.0, 1.0),), (4,)), 2).dofs)
