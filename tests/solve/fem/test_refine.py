@@ -110,8 +110,9 @@ def test_cells_are_about_square():
 def equation(calls, space=1.0, time=1.0, timely=True):
     """x^2 with errors space h^3 and time dt^4 in its size."""
 
-    def level(mesh, steps, report):
+    def level(mesh, times, report):
         n = mesh.cells[0]
+        steps = 0 if times is None else len(times) - 1
         calls.append((n, steps))
         report(1.0)
         x = mesh.nodes(0, 2)
@@ -128,9 +129,9 @@ def equation(calls, space=1.0, time=1.0, timely=True):
 @pytest.mark.parametrize("timely", [False, True])
 def test_refines_what_is_worst(timely):
     calls = []
-    solution = refine_equation(
-        equation(calls, time=100.0, timely=timely), LINE, 2, 2, 1e-6, 10**6, silent, "equation"
-    )
+    level = equation(calls, time=100.0, timely=timely)
+    spans = (0.0, 1.0) if timely else None
+    solution = refine_equation(level, LINE, 2, 2, 1e-6, 10**6, silent, "equation", spans=spans)
     assert abs(solution([[1.0]])[0] - 1) <= solution.info["estimate"] <= 1e-6
     mesh, steps = calls[-1]
     assert solution.info["cells"] == (mesh,)
@@ -140,12 +141,16 @@ def test_refines_what_is_worst(timely):
 
 
 def test_no_mesh_above_the_limit():
-    solution = refine_equation(equation([]), LINE, 2, 2, 1e-9, 500, silent, "equation")
+    solution = refine_equation(
+        equation([]), LINE, 2, 2, 1e-9, 500, silent, "equation", spans=(0.0, 1.0)
+    )
     assert solution.info["size"] <= 500 and solution.info["estimate"] > solution.info["tolerance"]
 
 
 def test_one_mesh_is_compared_with_a_half_and_a_quarter_of_it():
     calls = []
-    solution = solve_on_mesh(equation(calls), LINE, 2, LINE.given((21,)), 9, silent, "equation")
+    solution = solve_on_mesh(
+        equation(calls), LINE, 2, LINE.given((21,)), 9, silent, "equation", spans=(0.0, 1.0)
+    )
     assert calls == [(6, 3), (11, 5), (21, 9)]
     assert solution.info["estimate"] >= abs(solution([[1.0]])[0] - 1)
