@@ -83,7 +83,8 @@ def errors_page() -> str:
     for kind in error_classes():
         base = ", ".join(code(b.__name__) for b in kind.__bases__)
         blocks.append(f"### {kind.__name__}")
-        blocks.append(f"{escaped(inspect.cleandoc(kind.__doc__ or ''))} A subclass of {base}.")
+        about = inspect.cleandoc(kind.__doc__ or "").partition(">>>")[0]  # without its example
+        blocks.append(f"{escaped(about)} A subclass of {base}.")
         rows = [(escaped(m.what), escaped(m.remedy)) for m in held[kind.__name__]]
         if rows:
             blocks.append(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..derive.coefficient_picture import cell_lines, folded
+from ..derive.coefficient_picture import TILES, cell_lines, folded
 from ..problem.errors import ProblemError
 from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts, symbol
 from .interpolation import Array
@@ -35,8 +35,9 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         )
     bounds = list(cells.cell.values())
     lines = cell_lines(bounds, _POINTS[min(len(bounds), 2)])
-    points = _points(lines, bounds)
+    points = _points([_first_period(line) for line in lines], bounds)
     panels = _panels(cells, lambda f: _values(cells, f, points, x))
+    panels = {label: _repeated(values, lines) for label, values in panels.items()}
     names = [symbol(name) for name in list(cells.cell)[:2]]
     backend = BACKENDS.get(cells.backend, cells.backend)
     columns = min(len(panels), _PER_ROW) if len(lines) == 2 else 1
@@ -88,6 +89,18 @@ def _fields(
     if every:
         signed_image = every[-1].images[0]
         sheet.bar(signed_image, every)
+
+
+def _first_period(line: Array) -> Array:
+    """Those of the points of `cell_lines` that lie in the first cell, without its end."""
+    return line[: len(line) // TILES]
+
+
+def _repeated(values: Array, lines: Sequence[Array]) -> Array:
+    """Values on the points of the first cell, at those of all cells."""
+    counts = [len(_first_period(line)) for line in lines]
+    places = [np.arange(len(line)) % n for line, n in zip(lines, counts, strict=True)]
+    return values.reshape(counts)[np.ix_(*places)].ravel()
 
 
 def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]]) -> Array:

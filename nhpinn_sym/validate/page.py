@@ -60,6 +60,12 @@ _FORMULAS = {
     "||u_eps - (u0 + eps N.u0)||, H1 seminorm": (
         r"|u_\epsilon - (u_0 + \epsilon\, N \cdot \nabla u_0)|_{H^1}"
     ),
+    "the same with the boundary layers theta, L2": (
+        r"\|u_\epsilon - (u_0 + \epsilon\, N \cdot \nabla u_0 + \theta)\|_{L^2}"
+    ),
+    "the same with the boundary layers theta, H1 seminorm": (
+        r"|u_\epsilon - (u_0 + \epsilon\, N \cdot \nabla u_0 + \theta)|_{H^1}"
+    ),
 }
 """What the tables for terminals write in letters."""
 _LARGEST_MATRIX = 4
@@ -211,6 +217,12 @@ def _matrices(name: str, entries: Mapping[str, Any]) -> Iterator[str]:
                 rf"{name}_{{\mathrm{{{side}}}}} &= {tensor_latex(v)}"
                 for side, v in zip(("lower", "upper"), value, strict=True)
                 if _small(v)
+            )
+        elif label == "Hashin-Shtrikman":
+            low, high = value
+            yield (
+                rf"{name} = \alpha I,\ \alpha &\in [{low:.6g},\ {high:.6g}]"
+                r"\quad \text{(Hashin-Shtrikman)}"
             )
         elif _small(value):
             sign = r"\text{closed form}" if label == "closed form" else rf"\text{{{label}}}"

@@ -22,9 +22,9 @@ import nhpinn_sym as nh
 from nhpinn_sym.derive.prose import Prose, formula
 from nhpinn_sym.emit.emit import emit
 from nhpinn_sym.validate.mathml import mathml, sentence
-from nhpinn_sym.validate.page import _FORMULAS, Content, page, require_page_libraries
+from nhpinn_sym.validate.page import _FORMULAS, Content, _matrices, page, require_page_libraries
 from nhpinn_sym.validate.page_blocks import Picture
-from nhpinn_sym.validate.report import _MEANINGS, _SHARES, Report, Verdict
+from nhpinn_sym.validate.report import _FIRST_ORDER, _MEANINGS, _SHARES, Report, Verdict
 from nhpinn_sym.validate.settings import Settings
 
 HOSTILE = '<script>alert("&")</script> {{ 7 * 7 }}'
@@ -160,8 +160,15 @@ def test_numbers_that_are_rounding_are_zero_in_a_matrix(written: str) -> None:
 
 
 def test_every_meaning_of_the_tables_is_a_formula() -> None:
-    meanings = {*_MEANINGS.values(), *_SHARES.values()}
+    meanings = {*_MEANINGS.values(), *_SHARES.values(), *_FIRST_ORDER.values()}
     assert meanings - {*_FORMULAS} == {_SHARES["reference"]}
+
+
+def test_bounds_of_an_eigenvalue_are_an_interval() -> None:
+    """And no column of two numbers."""
+    (line,) = _matrices("A", {"Hashin-Shtrikman": (1.25, 1.5)})
+    assert "1.25" in line and "1.5]" in line.replace(" ", "") and "pmatrix" not in line
+    assert mathml(line)
 
 
 @pytest.mark.parametrize(

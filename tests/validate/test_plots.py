@@ -75,6 +75,21 @@ def test_fields_that_are_compared_share_a_scale_and_differences_do_not() -> None
     assert np.allclose(coefficient[0], 2 + np.sin(8 * np.pi * x) + x)
 
 
+def test_cells_beside_each_other_show_the_same() -> None:
+    """As the function has it at every point; it is asked for those of one cell."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+    cell = nh.Cell((1, 2), (0, 1))
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, cell=cell)
+    cells = nh.solve_cells(nh.homogenize(problem), "fourier", tolerance=1e-4)
+    values = np.asarray(images(cells.plot())[0].get_array()).T
+    x = 1 + np.linspace(0, 2, len(values))
+    y = np.linspace(0, 2, values.shape[1])
+    points = np.stack([g.ravel() for g in np.meshgrid(x, y, indexing="ij")], axis=-1)
+    assert np.allclose(values.ravel(), cells.functions[0](points), atol=1e-12)
+
+
 def test_a_line_shows_its_curves() -> None:
     drawn = pictures(1)
     assert "line" not in drawn and not images(drawn["solutions"])
