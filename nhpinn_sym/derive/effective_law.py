@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import sympy as sp
 
 from ..operator.sampling import is_opaque, mean, slow_samples
@@ -242,7 +243,10 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
     if not numbers or jumps(c):
         return None
     means = []
-    for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast))):
+    # Powers of sums stay: of exp(a - b) with large a and b the factors are no numbers.
+    for part in sp.Add.make_args(
+        sp.expand(split_angles(c, op.fast, phases=False), power_exp=False)
+    ):
         slow, fast = part.as_independent(*op.fast, as_Add=False)
         value = _number(op, fast)
         if value is None:
@@ -251,14 +255,14 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
     return sp.Add(*means)
 
 
-def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
+def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...], *, phases: bool = True) -> sp.Expr:
     """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is
-    apart.
+    apart; `phases`: and numbers from what depends on y.
     """
 
     def split(e: sp.Expr) -> sp.Expr:
         x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
-        if x == 0 or y == 0:
+        if x == 0 or y == 0 or not (phases or x.free_symbols):
             return e
         if isinstance(e, sp.sin):
             return sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y)
@@ -275,7 +279,7 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
         return None
     value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
     number = complex(value)
-    if uncertainty > _ROUNDING * largest or number.imag:
+    if not uncertainty <= _ROUNDING * largest or number.imag or not np.isfinite(number):
         return None
     fraction = Fraction(number.real).limit_denominator(_LARGEST_DENOMINATOR)
     if abs(number - fraction) <= _SAME * largest:

@@ -20,7 +20,15 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
+from ..operator.sampling import (
+    SlowPoint,
+    generic_points,
+    is_opaque,
+    mean,
+    range_grid,
+    sampler,
+    slow_samples,
+)
 from ..operator.table import FastAxis, Operator, Table, Term
 from ..operator.twoscale import expand, fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
@@ -39,6 +47,10 @@ ORDERED = "Time-ordered averages"
 """The title of what is told of them."""
 # Points per period of tau; not powers of two alone, which alias the same harmonics alike.
 _NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+# Points of the cell at which a mean over tau is compared with an adaptive one, and what counts as
+# equal, relative to the largest value.
+_PLACES = 3
+_SEEN = 1e-9
 # Change of a mean from one number of points to the next, relative to the values, below which it is
 # exact: the trapezoid rule converges like exp(-n) for what is smooth and periodic.
 _ROUNDING = 1e-13
@@ -186,7 +198,9 @@ class Averaging:
             if before is not None:
                 change = np.max(np.abs(means - before))
                 if change <= _ROUNDING * np.max(np.abs(values)):
-                    return sp.Add(*coarser) / len(coarser)
+                    found = sp.Add(*coarser) / len(coarser)
+                    self._require_seen(c, found, place)
+                    return found
             before = means
             coarser = parts
         raise UnsupportedError(
@@ -194,6 +208,20 @@ class Averaging:
             term=c,
             remedy="average it over tau by hand",
         )
+
+    def _require_seen(self, c: sp.Expr, found: sp.Expr, place: SlowPoint) -> None:
+        """UnsupportedError where an adaptive mean is another one: all nodes may miss a pulse."""
+        in_tau = replace(self.physical, axes=(self.tau,))
+        for point in np.transpose(generic_points(self.op, _PLACES, 5)):
+            at = {v: sp.Float(float(y), 17) for v, y in zip(self.op.fast, point, strict=True)}
+            exact, uncertainty, largest = mean(c.xreplace(at), in_tau, place)
+            own = sampler([found.xreplace(at)], self.op)(point[:, None], place)[0][0]
+            if not abs(own - exact) <= 2 * uncertainty + _SEEN * largest:
+                raise UnsupportedError(
+                    "the mean over tau of a coefficient that is narrow in tau",
+                    term=c,
+                    remedy="average it over tau by hand",
+                )
 
     # ---- sizes
 

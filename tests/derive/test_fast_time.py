@@ -448,3 +448,26 @@ def test_random_data_have_their_floquet_exponent_or_are_refused(seed: int) -> No
         assert refusal.term is not None
     else:
         assert second < 0.62 * first or second < 2e-4
+
+
+def _pulsed(form):
+    """u_t - (a u_x)_x with a pulse of width 1e-4 in tau = t/eps^3."""
+    s = nh.Scales(1, time=True, fast_time=3)
+    u = s.unknown("u")
+    narrow = sp.pi * sp.Float("1e-4")
+    pulse = sp.exp(-((sp.sin(sp.pi * (s.tau - sp.Float("0.3117"))) / narrow) ** 2))
+    a = form(sp.cos(2 * sp.pi * s.y[0]), pulse)
+    return nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 0), scales=s, unknown=u)
+
+
+def test_a_narrow_pulse_in_tau_is_averaged():
+    model = nh.homogenize(_pulsed(lambda wave, pulse: (1 + 1000 * pulse) * (2 + wave)))
+    mean = 1 + 1000 * np.sqrt(np.pi) * 1e-4
+    effective = nh.solve_cells(model).effective["A"]
+    assert float(effective[0, 0]) == pytest.approx(mean * np.sqrt(3), rel=1e-6)
+
+
+def test_a_narrow_pulse_in_tau_that_no_node_sees_is_refused():
+    problem = _pulsed(lambda wave, pulse: 1 / (2 + wave + pulse * (1 + wave**2)))
+    with pytest.raises(nh.UnsupportedError, match="narrow in tau"):
+        nh.homogenize(problem)
