@@ -10,7 +10,6 @@ state); A = sum_k eps^k A_k, lowest power -m:
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,8 @@ import sympy as sp
 from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
+from .coefficients import InternedCoefficients
+from .coefficients import derivative as derivative
 from .products import (
     Averages,
     Flux,
@@ -36,33 +37,6 @@ from .products import (
 
 Pairings = dict[MacroscopicTerm, dict[Pairing, Fraction]]
 """What is averaged, by macroscopic term."""
-
-
-@dataclass
-class InternedCoefficients:
-    """Interned coefficient expressions: whether each depends on a slow variable, and (number, sign)
-    of the first that equals it up to sign.
-    """
-
-    slow: tuple[sp.Symbol, ...]
-    expressions: list[sp.Expr] = dataclasses.field(default_factory=list)
-    numbers: dict[sp.Expr, int] = dataclasses.field(default_factory=dict)
-    varying: list[tuple[bool, ...]] = dataclasses.field(default_factory=list)
-    unsigned: list[tuple[int, int]] = dataclasses.field(default_factory=list)
-
-    def intern(self, c: sp.Expr) -> int:
-        if c not in self.numbers:
-            self.unsigned.append(
-                (self.numbers[-c], -1) if -c in self.numbers else (len(self.expressions), 1)
-            )
-            self.numbers[c] = len(self.expressions)
-            self.expressions.append(c)
-            self.varying.append(tuple(c.has(v) for v in self.slow))
-        return self.numbers[c]
-
-    def constant_along(self, number: int, slope: MultiIndex) -> bool:
-        """Whether the slow derivative `slope` of the coefficient vanishes by itself."""
-        return any(n and not varies for n, varies in zip(slope, self.varying[number], strict=True))
 
 
 @dataclass(frozen=True)
@@ -109,7 +83,7 @@ class Recursion:
         self.components = components
         self.fast = fast
         self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
-        self.coefficients = InternedCoefficients(slow)
+        self.coefficients = InternedCoefficients(slow, fast)
         self.interned: dict[int, list[tuple[Term, int]]] = {}
         for k, table in powers.items():
             self.interned[k] = [(t, self.coefficients.intern(c)) for t, c in table.items()]
@@ -228,10 +202,10 @@ class Recursion:
         sources: dict[int, list[tuple[MacroscopicSource, int]]] = {}
         solvable = n < self.last
         for key, whole in right.items():
-            flux = self._trimmed(whole)
+            flux = self.coefficients.trimmed(whole)
             if self._vanishes(flux, solvable):
                 continue
-            form, sign = normalized(self._unsigned(flux))
+            form, sign = normalized(self.coefficients.unsigned_flux(flux))
             following = self.kernels + len(self.functions) + len(sources)
             number = self._merged.setdefault((n, form), following)
             sources.setdefault(number, []).append((key, sign))
@@ -239,7 +213,7 @@ class Recursion:
         for number, found in sources.items():
             # The function of its first source has the sign +.
             first_key, first_sign = found[0]
-            flux = self._trimmed(right[first_key])
+            flux = self.coefficients.trimmed(right[first_key])
             signed = tuple((key, sign * first_sign) for key, sign in found)
             varies = self._flux_varies(flux)
             self.functions.append(Corrector(number, n, signed, flux, solvable, varies))
@@ -448,45 +422,11 @@ class Recursion:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left
         multi-index).
         """
-        return {
-            key: sp.Add(*[w * self.value(p) for p, w in c.items() if p.function is None])
-            for key, c in flux.items()
-        }
+        return self.coefficients.explicit(flux)
 
     def value(self, product: Product) -> sp.Expr:
         """The coefficient factor of a product: D^slope c, carried out."""
-        return derivative(
-            self.coefficients.expressions[product.coefficient],
-            product.slope,
-            self.coefficients.slow,
-        )
-
-    def _unsigned(self, flux: Flux) -> Flux:
-        """For comparisons: every coefficient that is minus an earlier one is written with that
-        one.
-        """
-        result: Flux = {place: defaultdict(Fraction) for place in flux}
-        for place, combination in flux.items():
-            for product, weight in combination.items():
-                number, sign = self.coefficients.unsigned[product.coefficient]
-                result[place][product._replace(coefficient=number)] += sign * weight
-        return result
-
-    def _trimmed(self, flux: Flux) -> Flux:
-        """Without D_y^left of coefficients that do not depend on a variable of it."""
-
-        def vanishes(left: MultiIndex, product: Product) -> bool:
-            if product.function is not None:
-                return False
-            c = self.coefficients.expressions[product.coefficient]
-            return any(n and not c.has(v) for n, v in zip(left, self.fast, strict=True))
-
-        kept = {}
-        for (row, left), combination in flux.items():
-            rest = {p: w for p, w in combination.items() if not vanishes(left, p)}
-            if rest:
-                kept[row, left] = rest
-        return kept
+        return self.coefficients.value(product)
 
     def _vanishes(self, flux: Flux, solvable: bool) -> bool:
         """Whether the source sum D_y^left( flux ) is zero in every equation, or (not solvable)
@@ -518,15 +458,6 @@ def _empty_combination() -> dict[Product, Fraction]:
 
 def _empty_flux() -> Flux:
     return defaultdict(_empty_combination)
-
-
-def derivative(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp.Expr:
-    """D^index c, carried out."""
-    scale, c = c.as_coeff_Mul()  # a number in front is slow in SymPy's product rule
-    for v, n in zip(variables, index, strict=True):
-        if n:
-            c = sp.diff(c, v, n)
-    return scale * c
 
 
 def _clean(flux: Flux) -> Flux:
