@@ -214,6 +214,21 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
     """
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
     table = {t: c for t, c in powers[lowest].items() if t.field is not None}
+    _check_no_slow_derivative(op, table)
+    order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
+    _check_order(op, lowest, order)
+    _check_acts_along_all(op, table)
+    kernels = Kernels(
+        _moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True)
+    )
+    if kernels.ground:
+        _check_frozen_ground(op, table)
+        _check_factorizable(op, table, lowest, order)
+    return kernels
+
+
+def _check_no_slow_derivative(op: Operator, table: Table) -> None:
+    """SolvabilityError where A_0 differentiates by x or t: no problem on the cell is left then."""
     slow = len(op.coordinates)
     for term in table:
         if any(slow_part(term.left, slow)) or any(slow_part(term.right, slow)):
@@ -225,7 +240,10 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                     " factor eps in front"
                 ),
             )
-    order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
+
+
+def _check_order(op: Operator, lowest: int, order: int) -> None:
+    """The operator is of second or fourth order, with the derivatives of highest order at eps^0."""
     if order == 3:
         culprit = next(t for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == 3)
         raise UnsupportedError(
@@ -245,6 +263,11 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                 " reaction is at most of order eps^-2"
             ),
         )
+
+
+def _check_acts_along_all(op: Operator, table: Table) -> None:
+    """CoefficientError where A_0 leaves out a fast variable: its kernel is more than constants."""
+    slow = len(op.coordinates)
     for k, axis in enumerate(op.axes):
         if not any(fast_part(t.left, slow)[k] or fast_part(t.right, slow)[k] for t in table):
             raise CoefficientError(
@@ -256,26 +279,25 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                     " at the power eps^0, with a coefficient that is positive"
                 ),
             )
-    kernels = Kernels(
-        _moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True)
+
+
+def _check_factorizable(op: Operator, table: Table, lowest: int, order: int) -> None:
+    """SolvabilityError where a ground state cannot be factored out: of systems, of fourth order, or
+    one that depends on x.
+    """
+    if op.components == 1 and order == 2 and not any(c.has(*op.slow) for c in table.values()):
+        return
+    zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
+    culprit, c = next(iter(zero_order or table.items()))
+    raise SolvabilityError(
+        f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading"
+        " operator",
+        term=_show(op, culprit, c),
+        remedy=(
+            "factor out the ground state of the cell operator by hand (done for one unknown "
+            "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean"
+        ),
     )
-    if kernels.ground:
-        _check_frozen_ground(op, table)
-    if kernels.ground and (
-        op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())
-    ):
-        zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
-        culprit, c = next(iter(zero_order or table.items()))
-        raise SolvabilityError(
-            f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading"
-            " operator",
-            term=_show(op, culprit, c),
-            remedy=(
-                "factor out the ground state of the cell operator by hand (done for one unknown "
-                "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean"
-            ),
-        )
-    return kernels
 
 
 def _check_frozen_ground(op: Operator, table: Table) -> None:

@@ -24,7 +24,7 @@ from ..operator.numbers.data import DataSpace, plain, real_imaginary
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
-from ..runtime.arrays import Array, ComplexArray
+from ..runtime.arrays import Array, ComplexArray, Integers
 
 Place = tuple[int, MultiIndex]
 """(equation or unknown, derivative)."""
@@ -161,16 +161,7 @@ def _mean_form(
     values = _evaluator(exprs, places, space)
 
     def blocks(points: Array) -> Array:
-        a = values(points)
-        inverse = np.linalg.inv(a[:, normal[:, None], normal])
-        right = inverse @ a[:, normal[:, None], along]
-        left = a[:, along[:, None], normal] @ inverse
-        rest = a[:, along[:, None], along] - a[:, along[:, None], normal] @ right
-        out = np.zeros_like(a)
-        out[:, normal[:, None], normal] = inverse
-        out[:, normal[:, None], along] = right
-        out[:, along[:, None], normal] = left
-        out[:, along[:, None], along] = rest
+        out = _continuous_form(values(points), normal, along)
         # Adaptive quadrature would chase the rounding of entries that vanish.
         out[np.abs(out) <= _ROUNDING * np.abs(out).max()] = 0.0
         flat = out.reshape(len(points), -1)
@@ -185,15 +176,41 @@ def _mean_form(
         return None
     half = size * size
     mean = (means[:half] + 1j * means[half:]).reshape(size, size)
-    matrix = np.array(mean)
-    first = np.linalg.inv(mean[normal[:, None], normal])
-    matrix[normal[:, None], normal] = first
-    matrix[normal[:, None], along] = first @ mean[normal[:, None], along]
-    matrix[along[:, None], normal] = mean[along[:, None], normal] @ first
-    product = mean[along[:, None], normal] @ first @ mean[normal[:, None], along]
-    matrix[along[:, None], along] = mean[along[:, None], along] + product
+    matrix = _from_continuous_form(mean, normal, along)
+    first = matrix[normal[:, None], normal]
     scale = 1 + float(np.abs(first).max()) * (1 + float(np.abs(mean).max())) ** 2
     return LaminateForm(matrix, places, float(np.max(errors)) * scale)
+
+
+def _continuous_form(a: ComplexArray, normal: Integers, along: Integers) -> ComplexArray:
+    """What has to be averaged of matrices (n, places, places).
+
+    Across the layers fluxes are continuous, along them gradients: a is solved for the others in
+    terms of these, and means of that form are the form of the laminate.
+    """
+    inverse = np.linalg.inv(a[:, normal[:, None], normal])
+    right = inverse @ a[:, normal[:, None], along]
+    out = np.zeros_like(a)
+    out[:, normal[:, None], normal] = inverse
+    out[:, normal[:, None], along] = right
+    out[:, along[:, None], normal] = a[:, along[:, None], normal] @ inverse
+    out[:, along[:, None], along] = (
+        a[:, along[:, None], along] - a[:, along[:, None], normal] @ right
+    )
+    return out
+
+
+def _from_continuous_form(mean: ComplexArray, normal: Integers, along: Integers) -> ComplexArray:
+    """The matrix (places, places) whose form of continuous quantities is `mean`."""
+    first = np.linalg.inv(mean[normal[:, None], normal])
+    right = mean[normal[:, None], along]
+    left = mean[along[:, None], normal]
+    matrix = np.array(mean)
+    matrix[normal[:, None], normal] = first
+    matrix[normal[:, None], along] = first @ right
+    matrix[along[:, None], normal] = left @ first
+    matrix[along[:, None], along] = mean[along[:, None], along] + left @ first @ right
+    return matrix
 
 
 def _evaluator(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ _SHAPES: dict[int, Array] = {
         ]
     ),
 }
+
+Own = TypeVar("Own", bound="LagrangeGrid")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class LagrangeGrid:
         """The shape of the leading axes."""
         return self.values.shape[: self.values.ndim - self.dim]
 
-    def __getitem__(self, key: int | slice) -> LagrangeGrid:
+    def __getitem__(self: Own, key: int | slice) -> Own:
         """Along the first axis of the batch."""
         return replace(self, values=self.values[key])
 

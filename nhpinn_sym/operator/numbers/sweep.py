@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ...runtime.arrays import Array, Integers
-from .level_sets import Bounds, LevelSet, breaks, roots
+from ...runtime.arrays import Array, Bounds, Integers
+from .level_sets import LevelSet, breaks, roots
 
 # Share of the cell below which an interval of a line is dropped: two levels that meet there.
 _SAME = 1e-9
