@@ -3,7 +3,8 @@
 Open `homogenize` first: its docstring lists the stages, one call each. What comes out is
 `model.HomogenizedModel`.
 
-- the recursion: `recursion` on the expanded term table, with the dicts of `products`
+- the recursion: `recursion` on the expanded term table, with the dicts of `products` and the
+  numbered `coefficients`
 - before it: `diagnose`, `ellipticity` and `boundedness` refuse or redirect; `transform` takes out a
   ground state or a mean drift; `reiterated` and `fast_time` (`slow_time`, `time_averages` with
   `time_algebra` and `trigonometric`) average over faster scales

@@ -9,6 +9,7 @@ docstrings say.
 - `arrays`: the types that modules hand each other
 - `tensor_grids`: tensor products of lines, composite Gauss rules
 - `quadrature`: points and weights in a domain, and on the named parts of its boundary
+- `mesh`: what solvers ask of a mesh, and of a function on one, whatever its elements
 - `levels`: the one judge of meshes, grids and nets of growing size
 - `lattice`, `lagrange_grid`: box meshes, and the piecewise polynomials on them; numpy alone
 - `cell_solve`: in which order cell problems are solved, with any finite element library

@@ -57,11 +57,9 @@ def explain_unsolvable(model: HomogenizedModel, name: str, what: str) -> Solvabi
     if problem is None:
         return SolvabilityError(what, term=name)
     field, alpha = problem.key
-    kind = (
-        "source"
-        if field is None
-        else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
-    )
+    kind = "source"
+    if field is not None:
+        kind = ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
     power = model.recursion.lowest + model.recursion.power(problem.cell_function.level)
     cause = f"this is a mean {kind} of the size eps^{power}, weighted by psi, without a limit"
     ordered = any(t.title == ORDERED for t in model.transformations)
