@@ -1,0 +1,39 @@
+"""The nonlinear examples as a user runs them."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "nonlinear"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
+
+    def run_example(name: str) -> dict[str, Any]:
+        found = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        assert Path(f"out/{name}/u0.svg").is_file()
+        return found
+
+    return run_example
+
+
+def test_conduction(run: Any) -> None:
+    errors = run("conduction")["errors"]
+    assert errors[8][0] == pytest.approx(3.404e-2, rel=2e-3)
+    assert errors[16][0] == pytest.approx(1.660e-2, rel=2e-3)
+    assert errors[16][1] < 0.5 * errors[8][1] < 0.025
+
+
+def test_richards(run: Any) -> None:
+    law = run("richards")["law"]
+    y = np.arange(400) / 400
+    harmonic = 1 / np.mean(np.exp(-np.sin(2 * np.pi * y)))
+    assert law.storage(u=0.5) == pytest.approx(0.5 + 0.125 / 3)
+    assert law.effective("A", u=0.5) == pytest.approx(np.array([[1.25 * harmonic]]))
