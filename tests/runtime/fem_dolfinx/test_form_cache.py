@@ -72,6 +72,20 @@ def test_what_is_finished_is_taken_and_what_is_not_there_is_compiled(
     assert found(tmp_path)[0] == "objects"
 
 
+def test_a_finished_module_is_loaded_by_its_name(tmp_path: Path, library: bytes) -> None:
+    """Without FFCx's look through the whole folder."""
+    name = "_ctypes"
+    for end in (".c", ".c.cached"):
+        (tmp_path / f"{name}{end}").touch()
+    (tmp_path / f"{name}{EXTENSION_SUFFIXES[0]}").write_bytes(library)
+
+    def never(*arguments: Any) -> tuple[Any, Any]:
+        raise AssertionError(arguments)
+
+    objects, module = guarded(never)(name, [], tmp_path, 10)
+    assert objects == [] and module.__file__.startswith(str(tmp_path))
+
+
 def test_what_a_killed_process_left_is_compiled_again_without_waiting(tmp_path: Path) -> None:
     found(tmp_path)
     files = Files(tmp_path, NAME)
