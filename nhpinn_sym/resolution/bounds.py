@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
-from scipy.optimize import brentq
 
 from ..lower.forms import LoweredCells, MultiIndex
 from ..operator.numbers.data import DataSpace, plain
@@ -110,6 +109,8 @@ def _shift(matrix: Array, harmonic: float, mean: float) -> float:
     least = float(eigenvalues[0])
     if least > 0 and float((1 / eigenvalues).sum()) <= limit:
         return 0.0
+
+    from scipy.optimize import brentq  # a quarter of a second, and rarely needed
 
     def excess(smallest: float) -> float:
         return float((1 / (eigenvalues - least + smallest)).sum()) - limit

@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from scipy.optimize import line_search
 from torch import Tensor
 
 from ...runtime.nets.least_squares import least_squares, orthonormal
@@ -244,6 +243,8 @@ def _wolfe_length(evaluate: Evaluate, state: QuasiNewtonState, direction: Tensor
 
     def at(p: Array) -> tuple[float, Tensor]:
         return evaluate(torch.as_tensor(p, dtype=state.x.dtype, device=state.x.device))
+
+    from scipy.optimize import line_search  # a quarter of a second, for one of the solvers
 
     def value(p: Array) -> float:
         return at(p)[0]
