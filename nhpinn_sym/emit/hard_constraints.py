@@ -47,6 +47,7 @@ def constrain(equation: LoweredEquation, component: int) -> Constraints:
                 clamped.add(name)
     lift = sp.Integer(0)
     factor = sp.Integer(1)
+    # Distances to sides, and blends between opposite ones, are those of a box.
     soft = set(data)
     if isinstance(equation.domain, Box):
         soft = _contradicting(equation, component, data, clamped)
@@ -152,6 +153,7 @@ def _interpolation(
     """The Boolean sum over the axes of linear blends between opposite sides (Gordon and Hall 1973),
     of cubic ones where slopes are given.
     """
+    # One value on all sides needs no blend: the lift is that value, and has no derivatives.
     if len(set(hard.values())) <= 1:
         return next(iter(hard.values()), sp.Integer(0))
 

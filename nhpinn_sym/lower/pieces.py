@@ -59,6 +59,7 @@ def branch_at(expr: sp.Expr, middle: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
     expr = sp.sympify(expr)
     if expr.has(sp.Heaviside, sp.sign):
         expr = expr.rewrite((sp.Heaviside, sp.sign), sp.Piecewise)
+    # The innermost first: its value may stand in the condition of another.
     while expr.has(sp.Piecewise):
         inner = min(expr.atoms(sp.Piecewise), key=sp.count_ops)
         expr = expr.xreplace({inner: _branch(inner, middle)})

@@ -239,6 +239,7 @@ def _assign_rest(
     unknowns: Sequence[sp.Expr],
 ) -> None:
     """Conditions on="rest" go where none is named, for each unknown by itself."""
+    # Taken before any of them is put down, so that two of them meet and are told.
     named = set(table)
     for condition in conditions:
         places = [(part, j) for part in domain.parts for j in fields_of(condition, unknowns)]

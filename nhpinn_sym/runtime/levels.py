@@ -84,12 +84,14 @@ def estimate_entries(
 def _error(values: Array, rate: float, rounding: float) -> Array:
     """From the values (levels, ...) of one entry."""
     changes = np.abs(np.diff(values, axis=0))
+    # The rate that is believed is the slowest that the changes show, and never above theory.
     ratio = np.full(values.shape[1:], rate)
     for before, after in pairwise(changes):
         seen = np.divide(before, after, out=np.full_like(before, rate), where=after > rounding)
         ratio = np.clip(seen, SLOWEST, ratio)
     scaled = [change / ratio**k for k, change in enumerate(changes[::-1])]
     error = SAFETY * np.max(scaled, axis=0) / (ratio - 1)
+    # Where a change does not shrink no extrapolation holds: the range of the values is left.
     stalled = (changes[-1] > _SHRINKS * changes[-2]) & (changes[-1] > rounding)
     spread = np.max(np.abs(values - values[-1]), axis=0)
     return np.asarray(np.where(stalled, np.maximum(error, SAFETY * spread), error))

@@ -122,6 +122,7 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     except SolvabilityError as cause:
         raise explain_unsolvable(request.model, str(cause.term), cause.what) from cause
     batch = judge(request.model, data.cells, data.values, nodes.points, batch, solver)
+    # Nothing is known better than its data, or than what lies between the slow nodes.
     info = {
         **batch.info,
         "estimate": max(float(batch.info["estimate"]), slow_change, data.estimate),
@@ -230,6 +231,7 @@ def _solve_by_choice(request: CellRequest) -> CellSolution:
     best: CellSolution | None = None
     messages: list[warnings.WarningMessage] = []
     for name in choice.backends:
+        # What a backend says that is not taken in the end is not for the user.
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:

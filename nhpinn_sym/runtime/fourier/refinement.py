@@ -115,6 +115,7 @@ def grid_sizes(
         largest = LAST[dim] if len(chosen) >= FEWEST else MOST_NUMBERS
         if size**dim * forms.COMPONENTS > MOST_NUMBERS or size > largest:
             break
+        # A common factor would let both grids miss the same harmonics, and agree.
         if not chosen or (size >= GROWTH * chosen[-1] and gcd(size, chosen[-1]) == 1):
             chosen.append(size)
     return tuple(chosen)

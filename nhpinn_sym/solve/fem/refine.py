@@ -249,6 +249,7 @@ def refine_equation(
         level = 0
         while True:
             possible = {"space": level + 1 < len(levels), "time": _fits(spans, 2 * steps)}
+            # The larger error is the one to work on; one without an estimate comes before.
             worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
             if not possible[worst]:
                 break

@@ -235,6 +235,7 @@ class Formulation(NetProblem[Solved]):
             patience = fits.patience if searches else _none
             fit = best_scales(self.fit, self.axes, size, scales, patience)
             error = fits.add(fit, self.values(fit.solved))
+            # The scales of a fit that has not begun to converge are chance.
             if self.keeps_scales(fit):
                 scales = fit.scales
             task.update(

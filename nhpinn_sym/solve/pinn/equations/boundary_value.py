@@ -290,6 +290,7 @@ class BoundaryValueProblem:
         """
         domain = self.equation.domain
         panels = self.trial.panels if axes is None else ()
+        # Points are drawn in the box around the domain: as many more as it is larger.
         share = math.prod(b - a for a, b in domain.bounds) / float(domain.volume)
         found = collocation_points(
             round(count * share), axes or self.trial.axes, seed, self.device, panels
