@@ -153,7 +153,7 @@ def _interpolation(
     """The Boolean sum over the axes of linear blends between opposite sides (Gordon and Hall 1973),
     of cubic ones where slopes are given.
     """
-    # One value on all sides needs no blend: the lift is that value, and has no derivatives.
+    # One expression on all sides needs no blend: it is the lift.
     if len(set(hard.values())) <= 1:
         return next(iter(hard.values()), sp.Integer(0))
 
