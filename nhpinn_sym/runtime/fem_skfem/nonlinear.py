@@ -123,20 +123,7 @@ class _NonlinearSystem:
         return self._vector(None, arrays["storage"])[0]
 
     def _vector(self, flux: Array | None, reaction: Array) -> tuple[Array, float]:
-        total = np.zeros(self.linear.stiffness.shape[0])
-        size = 0.0
-        for i in range(self.m):
-            fields = {"r": reaction[i]}
-            if flux is not None:
-                fields |= {f"f{k}": flux[i, k] for k in range(self.d)}
-            form = skfem.LinearForm(self._linear if flux is not None else _mass_load)
-            part, own = block_vector(self.space, {i: form}, self.space.basis, fields, self.m)
-            total += part
-            size += own
-        return total, size
-
-    def _linear(self, v: Any, w: Any) -> Any:
-        return w["r"] * v + sum(w[f"f{k}"] * v.grad[k] for k in range(self.d))
+        return load_vector(self.space, flux, reaction)
 
     def jacobian(self, arrays: Mapping[str, Array]) -> sps.csr_matrix:
         """The derivative of the residual."""
@@ -148,26 +135,7 @@ class _NonlinearSystem:
         return self._matrix(arrays, None, "storage")
 
     def _matrix(self, arrays: Mapping[str, Array], flux: str | None, reaction: str) -> Any:
-        total = None
-        for i, j in product(range(self.m), repeat=2):
-            fields = {"ru": arrays[f"{reaction}_u"][i, j]}
-            for k in range(self.d):
-                fields[f"rp{k}"] = arrays[f"{reaction}_p"][i, j, k]
-                if flux is None:
-                    continue
-                fields[f"fu{k}"] = arrays[f"{flux}_u"][i, k, j]
-                for n in range(self.d):
-                    fields[f"fp{k}{n}"] = arrays[f"{flux}_p"][i, k, j, n]
-            held = {name: c for name, c in fields.items() if np.any(c)}
-            if not held:
-                continue
-            form = skfem.BilinearForm(_bilinear(held, self.d))
-            part = block_matrix(self.space, {(i, j): form}, self.space.basis, held, self.m)
-            total = part if total is None else total + part
-        if total is None:
-            size = self.linear.stiffness.shape[0]
-            return sps.csr_matrix((size, size))
-        return total.tocsr()
+        return bilinear_blocks(self.space, arrays, flux, reaction, self.m)
 
     def stationary(self, start: Callable[[Array], Array] | None) -> Array:
         if start is None:
@@ -284,6 +252,56 @@ class _NonlinearSystem:
         first = self.storage(self.arrays(u, 0.0))[self.free]
         sdirk4_of_storage(stage, first, times, on_step)
         return np.array(levels), largest
+
+
+def load_vector(space: Space, flux: Array | None, reaction: Array) -> tuple[Array, float]:
+    """int flux . grad v + reaction v for arrays (m, d, ...) and (m, ...) at the quadrature points;
+    and the sum of the sizes of its parts.
+    """
+    m = len(reaction)
+    d = space.dim
+    total = np.zeros(m * space.weights.size)
+    size = 0.0
+
+    def integrand(v: Any, w: Any) -> Any:
+        return w["r"] * v + sum(w[f"f{k}"] * v.grad[k] for k in range(d))
+
+    for i in range(m):
+        fields = {"r": reaction[i]}
+        if flux is not None:
+            fields |= {f"f{k}": flux[i, k] for k in range(d)}
+        form = skfem.LinearForm(integrand if flux is not None else _mass_load)
+        part, own = block_vector(space, {i: form}, space.basis, fields, m)
+        total += part
+        size += own
+    return total, size
+
+
+def bilinear_blocks(
+    space: Space, arrays: Mapping[str, Array], flux: str | None, reaction: str, m: int
+) -> sps.csr_matrix:
+    """The matrix of the derivatives of a flux and of a reaction, by their names in `arrays`."""
+    d = space.dim
+    total = None
+    for i, j in product(range(m), repeat=2):
+        fields = {"ru": arrays[f"{reaction}_u"][i, j]}
+        for k in range(d):
+            fields[f"rp{k}"] = arrays[f"{reaction}_p"][i, j, k]
+            if flux is None:
+                continue
+            fields[f"fu{k}"] = arrays[f"{flux}_u"][i, k, j]
+            for n in range(d):
+                fields[f"fp{k}{n}"] = arrays[f"{flux}_p"][i, k, j, n]
+        held = {name: c for name, c in fields.items() if np.any(c)}
+        if not held:
+            continue
+        form = skfem.BilinearForm(_bilinear(held, d))
+        part = block_matrix(space, {(i, j): form}, space.basis, held, m)
+        total = part if total is None else total + part
+    if total is None:
+        size = m * space.weights.size
+        return sps.csr_matrix((size, size))
+    return total.tocsr()
 
 
 def _mass_load(v: Any, w: Any) -> Any:

@@ -51,6 +51,7 @@ def solve_with_law(
             term=law.model.title,
             remedy="write law = solve_law(model)",
         )
+    law.require_modes("a homogenized equation")
     _check(backend, options)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():

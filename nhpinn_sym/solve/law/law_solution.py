@@ -32,6 +32,7 @@ from ...runtime.nonlinear_arrays import MACRO, SLOPE, VALUE, named
 from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
+from .element_levels import ElementLaw, ElementLevel
 from .macro_states import Asked, read_states
 
 _KEPT = 32
@@ -74,7 +75,8 @@ class LawSolution:
     info: dict[str, Any]
     n: int | None = None
     least: int = 1
-    _levels: OrderedDict[bytes, LawLevel] = field(default_factory=OrderedDict, repr=False)
+    elements: ElementLaw | None = field(default=None, repr=False)
+    _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
     def flux(
         self,
@@ -191,6 +193,9 @@ class LawSolution:
         ends = [self.model.problem.ranges.get(u, (0, 0)) for u in self.model.problem.unknowns]
         middles = np.array([float(a + b) / 2 for a, b in ends]).reshape(self._many(()))
         asked = self._asked(None, middles, x, None, t, needs_grad=False)
+        if self.elements is not None:
+            found = self._arranged(asked, "load")
+            return float(found) if found.shape == () else found
         solver = StateSolver(self.forms, Grid(self.forms.CELL, int(self.info["n"])))
         modes = np.zeros((asked.macro.count, solver.m, *solver.grid.modes_shape), dtype=complex)
         with np.errstate(all="ignore"):
@@ -270,6 +275,7 @@ class LawSolution:
         index: tuple[int, ...] | None = None,
     ) -> Array:
         """D^index N at points (q, d) of the cell, at one state: (q,), for systems (q, m)."""
+        self.require_modes("the corrector at points")
         asked = self._asked(grad, u, x, None, t, needs_grad=True)
         level = self._level(asked.macro)
         d = self.model.problem.scales.dim
@@ -279,6 +285,7 @@ class LawSolution:
 
     def _tangent_functions(self, macro: MacroState) -> dict[str, Any]:
         """T(y) of the linearized model by name, at one state."""
+        self.require_modes("the linearized cells at a state")
         level = self._level(macro)
         state = self.model.state
         d = state.dim
@@ -315,6 +322,7 @@ class LawSolution:
         }
 
     def _require_potential(self) -> None:
+        self.require_modes("energy and bounds")
         if not self.model.potential:
             raise UnsupportedError(
                 "the flux has no potential: there is no energy",
@@ -372,7 +380,18 @@ class LawSolution:
         shape = [m if c == "m" else d for c in kept]
         return np.asarray(array.reshape((*asked.shape, *shape)))
 
-    def _level(self, macro: MacroState) -> LawLevel:
+    def require_modes(self, what: str) -> None:
+        """UnsupportedError for what needs the modes of states, where they are finite element
+        functions.
+        """
+        if self.elements is not None:
+            raise UnsupportedError(
+                f"{what} with a law by {self.backend}",
+                term=self,
+                remedy='write law = solve_law(model, "fourier")',
+            )
+
+    def _level(self, macro: MacroState) -> Any:
         """The solved states, remembered; ToleranceWarning where they are known less well than
         asked for, SolveError where one is not found.
         """
@@ -382,7 +401,10 @@ class LawSolution:
         if key in self._levels:
             self._levels.move_to_end(key)
             return self._levels[key]
-        level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
+        if self.elements is not None:
+            level: LawLevel | ElementLevel = self.elements(macro)
+        else:
+            level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
         check_level(level, macro, self.tolerance, fixed=self.n is not None)
         self._levels[key] = level
         if len(self._levels) > _KEPT:
@@ -392,14 +414,16 @@ class LawSolution:
     def __str__(self) -> str:
         kind = "with a potential" if self.model.potential else "without a potential"
         return (
-            f"law by {self.backend}, {kind}: estimated error {self.info['estimate']:.1e} on"
-            f" {self.info['n']} points per axis"
+            f"law by {self.backend}, {kind}: estimated error {self.info['estimate']:.1e},"
+            f" {self.info['method']}"
         )
 
     __repr__ = __str__
 
 
-def check_level(level: LawLevel, macro: MacroState, tolerance: float, fixed: bool) -> None:
+def check_level(
+    level: LawLevel | ElementLevel, macro: MacroState, tolerance: float, fixed: bool
+) -> None:
     """SolveError, SolvabilityError or ToleranceWarning for states that are not what was asked
     for.
     """
@@ -407,8 +431,8 @@ def check_level(level: LawLevel, macro: MacroState, tolerance: float, fixed: boo
         lost = int(np.argmax(level.states.residual))
         raise SolveError(
             f"Newton's method did not find the state, nor by continuation in the gradient:"
-            f" relative residual {level.states.residual[lost]:.1e} on {level.sizes[-1]} points per"
-            " axis",
+            f" relative residual {level.states.residual[lost]:.1e} on {level.sizes[-1]} points or"
+            " cells per axis",
             term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
             remedy="try a smaller gradient; regularise a law that is degenerate or localizes",
         )
@@ -424,7 +448,7 @@ def check_level(level: LawLevel, macro: MacroState, tolerance: float, fixed: boo
         place = int(np.argmax(level.estimate))
         warn_tolerance(
             f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
-            f" error of {worst:.1e} on {level.sizes[-1]} points per axis, asked for was"
+            f" error of {worst:.1e} on {level.sizes[-1]} points or cells per axis, asked for was"
             f" {tolerance:.1e}: the state is not smooth there (jumps of the data, or it localizes)"
         )
 

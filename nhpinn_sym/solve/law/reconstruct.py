@@ -93,6 +93,7 @@ class LawReconstruction(Solution):
 
 def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> LawReconstruction:
     """u0 + eps N(x/eps; u0, grad u0)."""
+    law.require_modes("an expansion")
     info = {
         "eps": eps,
         "u0": dict(u0.info),

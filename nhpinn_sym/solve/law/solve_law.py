@@ -16,15 +16,17 @@ from ...emit.source import load
 from ...lower.nonlinear import lower_state
 from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
 from ...problem.user_input import instance, parameter_numbers, positive_number
-from ...resolution import resolve
-from ...runtime.fourier.law_levels import FIRST, law_at
+from ...resolution import Resolution, resolve
+from ...runtime.fourier.law_levels import FIRST, LawLevel, law_at
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
 from ..arguments import as_numbers
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
+from ..fem.layout import Layout
 from ..progress import Progress, shown
+from .element_levels import DEGREE, ElementLaw, ElementLevel
 from .law_solution import LawSolution, check_level
 
 TOLERANCE = 1e-8
@@ -45,10 +47,13 @@ def solve_law(
     n: int | None = None,
 ) -> LawSolution:
     """The law of a nonlinear model: a state problem is solved wherever it is asked for, by Newton's
-    method on Fourier grids that grow until flux, tangent, reaction and storage stay.
+    method on Fourier grids, or finite element meshes, that grow until flux, tangent, reaction and
+    storage stay.
 
-    backend    : "fourier"; others raise UnsupportedError.
-    tolerance  : relative, default 1e-8. A state that is known less well is a ToleranceWarning.
+    backend    : "fourier", or "skfem" where data jump across planes: meshes have lines there. It
+                 gives flux, tangent, reaction and storage alone. Others raise UnsupportedError.
+    tolerance  : relative, default 1e-8 (skfem: 1e-6). A state that is known less well is a
+                 ToleranceWarning.
     parameters : a number for every declared parameter.
     n          : points per axis of the finest grid; the estimate then comes from coarser ones.
     Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
@@ -79,10 +84,18 @@ def solve_law(
     source = nonlinear_text.state(lower_state(model.state, model.title))
     forms = load(source, "state_numpy")
     own = {name: numbers[name] for name in forms.PARAMETERS}
-    least = 1 if n is not None else _points_needed(model, numbers)
+    found = _resolution(model, numbers)
+    elements = None
+    least = 1
+    if backend == "skfem":
+        wanted = BACKENDS[backend].tolerance if tolerance is None else wanted
+        elements = ElementLaw(forms, Layout.of(found), wanted)
+        _refuse_points(n)
+    elif n is None:
+        least = points_needed(found)
     if n is not None:
         n = int(as_numbers(n, "n", "write n=31")) | 1
-    elif len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
+    elif elements is None and len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
         raise SolveError(
             f"the state problem needs {least} points per axis, more than a Fourier grid of this"
             " cell may have",
@@ -92,11 +105,19 @@ def solve_law(
     start = time.perf_counter()
     with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
         macro = _tried(model, forms, own)
-        level = law_at(forms, macro, wanted, n, least)
+        level: LawLevel | ElementLevel
+        if elements is not None:
+            level = elements(macro)
+        else:
+            level = law_at(forms, macro, wanted, n, least)
         task.update(1.0, f"{level.sizes[-1]} points per axis")
     check_level(level, macro, wanted, fixed=n is not None)
     info = {
-        "method": f"Newton on a Fourier grid, {level.states.steps} steps",
+        "method": (
+            f"Newton on {level.sizes[-1]} cells per axis of degree {DEGREE}"
+            if elements is not None
+            else f"Newton on a Fourier grid of {level.sizes[-1]} points per axis"
+        ),
         "estimate": float(level.estimate.max()),
         "tolerance": wanted,
         "n": level.sizes[-1],
@@ -104,7 +125,7 @@ def solve_law(
         "seconds": time.perf_counter() - start,
         "fredholm": level.states.multiplier,
     }
-    return LawSolution(model, backend, wanted, own, forms, source, info, n, least)
+    return LawSolution(model, backend, wanted, own, forms, source, info, n, least, elements)
 
 
 def _check_backend(backend: object) -> None:
@@ -114,19 +135,28 @@ def _check_backend(backend: object) -> None:
             term=backend,
             remedy=f"use one of {', '.join(BACKENDS)}",
         )
-    if backend != "fourier":
+    if backend not in ("fourier", "skfem"):
         raise UnsupportedError(
             f"nonlinear state problems on the backend {backend}",
             term=backend,
             remedy=(
-                'solve_law(model, "fourier"); law.state(..., backend=...) solves the linearized'
-                " cells on it"
+                'solve_law(model, "fourier"), or "skfem" where data jump across planes;'
+                " law.state(..., backend=...) solves the linearized cells on it"
             ),
         )
 
 
-def _points_needed(model: NonlinearModel, parameters: Mapping[str, float]) -> int:
-    """Points per axis that the data need, the unknown and its slopes being 1."""
+def _refuse_points(n: object) -> None:
+    if n is not None:
+        raise ProblemError(
+            "n= is the points per axis of a Fourier grid",
+            term=f"n={n}",
+            remedy="leave it out: meshes are refined to the tolerance",
+        )
+
+
+def _resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Resolution:
+    """What the data ask of a grid or a mesh, the unknown and its slopes being 1."""
     op = model.operator
     axes = [
         (axis.symbol, (float(axis.interval[0]), float(axis.interval[1])), True) for axis in op.axes
@@ -134,7 +164,7 @@ def _points_needed(model: NonlinearModel, parameters: Mapping[str, float]) -> in
     state = model.state
     exprs = [*state.all_fluxes, *state.cell_source, *state.reaction, *state.storage]
     values = {v: parameters[str(v)] for v in model.problem.parameters}
-    return points_needed(resolve([e for e in exprs if e != 0], axes, values))
+    return resolve([e for e in exprs if e != 0], axes, values)
 
 
 def _tried(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:

@@ -247,6 +247,39 @@ def test_jumps_warn_where_the_grid_does_not_reach_the_tolerance() -> None:
         nh.solve_law(model, tolerance=1e-7)
 
 
+def test_finite_elements_meet_jumps_across_planes() -> None:
+    y = ONE.y[0]
+    jump = sp.Piecewise((1, y < sp.Rational(1, 3)), (10, True))
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    equation = -ONE.div(jump * (1 + g[0] ** 2) * g) + jump * u**3
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(equation, jump), scales=ONE, unknown=u))
+    law = nh.solve_law(model, "skfem", tolerance=1e-8)
+    s = brentq(lambda s: cubic_root(s) / 3 + 2 * cubic_root(s / 10) / 3 - 0.8, 0, 50, xtol=1e-14)
+    slopes = cubic_root(s), cubic_root(s / 10)
+    tangent = 1 / (1 / (3 * (1 + 3 * slopes[0] ** 2)) + 2 / (30 * (1 + 3 * slopes[1] ** 2)))
+    assert law.flux(grad=0.8, u=0.5) == pytest.approx([s], rel=1e-9)
+    assert law.tangent(grad=0.8, u=0.5) == pytest.approx(np.array([[tangent]]), rel=1e-9)
+    assert law.reaction(u=0.5) == pytest.approx(7 * 0.125)
+    assert law.load() == pytest.approx(7)
+    with pytest.raises(nh.UnsupportedError, match="fourier"):
+        law.energy(grad=0.8, u=0.5)
+
+
+def test_finite_elements_and_fourier_agree() -> None:
+    shear = sp.Matrix([3 * sp.sin(TWO_PI * TWO.y[1]), 0])
+    u = TWO.unknown("u")
+    g = TWO.grad(u)
+    flux = PLANE * (1 + g.dot(g)) * g
+    equation = -TWO.div(flux) + shear.dot(TWO.grad(u**2)) / TWO.eps
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(equation, 0), scales=TWO, unknown=u))
+    elements = nh.solve_law(model, "skfem", tolerance=1e-3)
+    grid = nh.solve_law(model, n=19)
+    where = {"u": 0.4, "grad": (0.8, 0.3)}
+    assert elements.flux(**where) == pytest.approx(grid.flux(**where), rel=1e-3)
+    assert elements.tangent(**where) == pytest.approx(grid.tangent(**where), rel=1e-3)
+
+
 def test_what_is_asked_wrongly_is_refused() -> None:
     law = law_of(lambda u, g: -TWO.div(PLANE * (1 + g.dot(g)) * g), TWO)
     with pytest.raises(nh.ProblemError, match="grad= is not given"):
@@ -257,8 +290,8 @@ def test_what_is_asked_wrongly_is_refused() -> None:
         law.bounds(grad=np.ones((2, 2)))
     with pytest.raises(nh.ProblemError, match="no effective coefficient"):
         law.effective("D")
-    with pytest.raises(nh.UnsupportedError, match="skfem"):
-        nh.solve_law(law.model, "skfem")
+    with pytest.raises(nh.UnsupportedError, match="dolfinx"):
+        nh.solve_law(law.model, "dolfinx")
     u = ONE.unknown("u")
     linear = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-ONE.laplacian(u), 1), scales=ONE, unknown=u))
     with pytest.raises(nh.ProblemError, match="linear"):

@@ -1,0 +1,94 @@
+"""The law of a nonlinear cell by finite elements: meshes are refined until it stays."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...problem.errors import BackendMissingError, SolveError
+from ...runtime.fourier.states import LawValues, MacroState, States
+from ...runtime.lattice import Lattice
+from ...runtime.levels import by_name, estimate_entries, relative_estimate
+from ..backends import BACKENDS
+from ..fem.layout import Layout
+from ..interpolation import Array
+
+DEGREE = 2
+_MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
+"""Nodes of the finest mesh, by the dimension of the cell: every state is solved on each."""
+_MEASURED = ("flux", "reaction", "storage", "flux_p")
+_FEWEST = 3
+
+
+@dataclass(frozen=True)
+class ElementLevel:
+    """The law at n states on the last of the meshes; see `LawLevel`."""
+
+    values: LawValues
+    states: States
+    estimate: Array
+    sizes: tuple[int, ...]
+
+
+@dataclass
+class ElementLaw:
+    """The law of an emitted text (`forms`) on the meshes that its data ask for."""
+
+    forms: Any
+    layout: Layout
+    tolerance: float
+    _spaces: dict[Lattice, Any] = field(default_factory=dict)
+
+    def __call__(self, macro: MacroState) -> ElementLevel:
+        """SolveError where a linear system of Newton's method is not solved."""
+        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * DEGREE)
+        history: list[list[dict[Any, Array]]] = [[] for _ in range(macro.count)]
+        sizes: list[int] = []
+        most = _MOST_NODES[int(self.forms.DIM)] // int(self.forms.COMPONENTS)
+        for lattice in self.layout.levels(DEGREE, most):
+            values, states = self._solved(lattice, macro)
+            sizes.append(max(lattice.cells))
+            estimates = []
+            for k, levels in enumerate(history):
+                levels.append(_entries(values, k))
+                errors = estimate_entries(levels, rate)
+                estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
+            level = ElementLevel(values, states, np.array(estimates), tuple(sizes))
+            settled = len(sizes) >= _FEWEST and level.estimate.max() <= self.tolerance
+            if not np.all(states.solved) or settled:
+                break
+        return level
+
+    def _solved(self, lattice: Lattice, macro: MacroState) -> tuple[LawValues, States]:
+        if lattice not in self._spaces:
+            self._spaces[lattice] = _driver().ElementStates(self.forms, lattice, DEGREE)
+        try:
+            values, residual, steps = self._spaces[lattice].law(macro)
+        except RuntimeError as cause:
+            raise SolveError(
+                f"a state problem on {lattice} cells: {cause}",
+                term=f"grad = {macro.slopes[..., 0].tolist()}",
+                remedy="regularise a law that is degenerate",
+            ) from cause
+        return values, States(np.zeros(0), residual, steps, 0.0)
+
+
+def _driver() -> Any:
+    try:
+        return importlib.import_module("nhpinn_sym.runtime.fem_skfem.states")
+    except ModuleNotFoundError as cause:
+        raise BackendMissingError(
+            f"the skfem backend needs {cause.name}", remedy=BACKENDS["skfem"].how_to_get
+        ) from cause
+
+
+def _entries(values: LawValues, k: int) -> dict[Any, Array]:
+    """The entries of the law at one state, by (name, index)."""
+    found: dict[Any, Array] = {}
+    for name in _MEASURED:
+        array = values.arrays[name][..., k]
+        found |= {(name, index): np.asarray(array[index]) for index in np.ndindex(*array.shape)}
+    return found
