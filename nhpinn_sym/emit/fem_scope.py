@@ -74,6 +74,13 @@ def order_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
     return [f"ORDER = {lowered.order}"]
 
 
+def varies_in_time(lowered: LoweredEquation) -> bool:
+    """Whether a coefficient of the operator, or of the time derivative, depends on time."""
+    held = [t.coefficient for t in (*lowered.bilinear, *lowered.mass)]
+    held += [c for n in lowered.natural for c in n.factors]
+    return any(lowered.time in sp.sympify(c).free_symbols for c in held)
+
+
 def _require_real(coefficient: sp.Expr) -> None:
     if coefficient.has(sp.I):
         raise UnsupportedError(

@@ -21,6 +21,7 @@ from .fem_scope import (
     external_keys,
     order_constant,
     require_order,
+    varies_in_time,
     weak_externals,
 )
 from .layout import statement
@@ -223,6 +224,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
         f"PERIODIC = {lowered.periodic}",
         *statement(f"SPANS = {equation_spans(lowered)!r}"),
         f"LOAD_VARIES = {varies}",
+        *(["OPERATOR_VARIES = True"] if varies_in_time(lowered) else []),
     ]
 
 

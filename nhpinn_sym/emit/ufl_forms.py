@@ -19,6 +19,7 @@ from .fem_scope import (
     equation_spans,
     external_key,
     require_order,
+    varies_in_time,
     weak_externals,
 )
 from .integrands import bilinear, linear, wall, wall_load
@@ -199,6 +200,8 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
         constants["STEADY"] = repr(
             not any(lowered.time in sp.sympify(c).free_symbols for c in loads)
         )
+        if varies_in_time(lowered):
+            constants["OPERATOR_VARIES"] = "True"
         constants["SPANS"] = repr(equation_spans(lowered))
     return constants
 

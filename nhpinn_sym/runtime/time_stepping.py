@@ -1,5 +1,5 @@
-"""An L-stable, stiffly accurate SDIRK method of order 4 for M w' + K w = F(t), written over
-callables.
+"""An L-stable, stiffly accurate SDIRK method of order 4 for M(t) w' + K(t) w = F(t), written
+over callables.
 
 Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5 (five stages,
 gamma = 1/4).
@@ -51,18 +51,20 @@ def time_lines(spans: Sequence[float], steps: int) -> Array:
 
 
 def sdirk4(
-    solver: Callable[[float], Callable[[Array], Array]],
-    stiffness: Callable[[Array], Array],
+    solver: Callable[[float, float], Callable[[Array], Array]],
+    stiffness: Callable[[Array, float], Array],
     load: Callable[[float], Array],
     w0: Array,
     times: Array,
     on_step: Callable[[int, float, Array], None] | None = None,
+    moving: bool = False,
 ) -> Array:
     """w(times[-1]) of M w' + K w = F(t), w(times[0]) = w0, by a step between each two times.
 
-    `solver(dt)(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)`
-    returns F(t). The matrices must not depend on time; for time-dependent Dirichlet data G the
-    caller puts - K G(t) - M G'(t) into F. After each step `on_step(step, t, w)` is called,
+    `solver(dt, t)(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w, t)` returns K w,
+    `load(t)` returns F(t), with the matrices at t; `moving`: these depend on time, and are asked
+    for at every stage. For time-dependent Dirichlet data G the caller puts - K G(t) - M G'(t) into
+    F. After each step `on_step(step, t, w)` is called,
     step = 1, 2, ...; w is a new array each time.
     """
     w = w0
@@ -71,13 +73,15 @@ def sdirk4(
     for step, (start, end) in enumerate(pairwise(times), start=1):
         dt = end - start
         if solve is None or abs(dt - known) > _SAME * dt:
-            solve = solver(dt)
+            solve = solver(dt, start)
             known = dt
         slopes: list[Array] = []
         for t, row in zip(_stage_times(start, end, times), _STAGES, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))
-            slopes.append(solve(load(t) - stiffness(stage)))
+            if moving:
+                solve = solver(dt, t)
+            slopes.append(solve(load(t) - stiffness(stage, t)))
         w = stage + dt * GAMMA * slopes[-1]
         if on_step is not None:
             on_step(step, end, w)

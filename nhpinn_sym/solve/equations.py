@@ -55,6 +55,12 @@ from .waves import (
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
 _FEWEST_PER_PERIOD = 4
+_STEPS_PER_PERIOD = 24
+"""Time steps to a period of tau; the estimate has half of them."""
+_FEWEST_STEPS = 64
+_MOST_STEPS = 2**14
+"""Time steps that `solve_fine` takes by itself: each has five factorizations where the operator
+depends on time."""
 # Mean drifts below this are rounding.
 _STANDING = 1e-8
 MAX_CELLS = 300_000
@@ -197,6 +203,9 @@ def solve_fine(
     if oscillates:
         check_periods_fit(problem, eps)
     if BACKENDS[backend].elements:
+        steps = _steps_of_fast_time(operator, number)
+        if steps is not None:
+            options.setdefault("steps", steps)
         _choose_mesh(problem, number, per_period, options)
     elif per_period is not None:
         raise ProblemError(
@@ -224,7 +233,10 @@ def _solve_fine_wave(
 ) -> Solution:
     """`solve_fine` for a wave, as a system of first order in time; the mesh is given there too."""
     if BACKENDS[backend].elements and not refines(options, None):
-        options.setdefault("steps", steps_of_wave(parse(problem), positive_eps(eps)))
+        operator = parse(problem)
+        number = positive_eps(eps)
+        resolving = _steps_of_fast_time(operator, number) or 0
+        options.setdefault("steps", max(steps_of_wave(operator, number), resolving))
     system = solve_fine(
         first_order_in_time(problem), eps, backend, per_period=per_period, **options
     )
@@ -239,6 +251,27 @@ def _choose_mesh(
         return
     option = "at_least" if per_period is None else "mesh"
     options[option] = fine_cells(problem, eps, per_period)
+
+
+def _steps_of_fast_time(operator: Operator, eps: float) -> int | None:
+    """Time steps that resolve tau = t/eps^k; None where there is none. SolveError where that would
+    be more than the solver takes by itself.
+    """
+    problem = operator.problem
+    tau = next((axis for axis in operator.axes if axis.slow == problem.scales.dim), None)
+    if tau is None or problem.final_time is None:
+        return None
+    low, high = tau.interval
+    periods = float(problem.final_time) / (eps ** float(tau.power) * float(high - low))
+    steps = max(_FEWEST_STEPS, math.ceil(_STEPS_PER_PERIOD * periods))
+    if steps > _MOST_STEPS:
+        raise SolveError(
+            f"eps = {eps:g} has {periods:.0f} periods of tau = t/eps^{tau.power} until the final"
+            f" time, and would need {steps} time steps to resolve them",
+            term=f"final_time={problem.final_time}",
+            remedy="take a larger eps or an earlier final time, or force it with steps=",
+        )
+    return steps
 
 
 def _solve_nonlinear_fine(

@@ -76,6 +76,8 @@ def first_order_in_time(problem: MultiscaleProblem) -> MultiscaleProblem:
         ],
         final_time=problem.final_time,
         cell=problem.cell,
+        fast_cell=problem.fast_cell,
+        tau_period=problem.tau_period,
         parameters=problem.parameters,
         name=problem.name,
     )

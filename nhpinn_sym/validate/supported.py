@@ -33,7 +33,6 @@ def covered_domain(model: HomogenizedModel) -> Domain:
 
 
 def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
-    op = model.operator
     problem = model.problem
     special = model.eigenvalue is not None or model.frame
     if problem.time_order > 1 and (special or not is_wave(problem)):
@@ -44,9 +43,4 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
         yield (
             "a mean drift of order 1/eps, whose limit stands in a moving frame, beside walls",
             ", ".join(map(str, moving)),
-        )
-    for axis in (a for a in op.axes if a.slow == problem.scales.dim):
-        yield (
-            "coefficients of a further fast variable",
-            f"{axis.symbol} = {op.coordinates[axis.slow]}/eps^{axis.power}",
         )

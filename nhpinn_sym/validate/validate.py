@@ -334,10 +334,7 @@ class _Run:
             }
             if corrector is not None:
                 mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
-                corrected = first_order(mean, corrector, self.eps, self.growth)
-                values, gradient = value_and_gradient(corrected, self.quadrature.points)
-                arrays |= {"first_values": values, "first_gradient": gradient}
-                arrays |= self._with_layers(corrected, values, gradient)
+                arrays |= self._first_order(mean, corrector)
             if reference:
                 arrays["coarse"] = np.array(
                     coarse_reference(self.model, solution, self.eps, self._numbers())
@@ -347,6 +344,16 @@ class _Run:
         return self.store.arrays(
             name, compute, lambda part: self._sound(part, corrector is not None, reference)
         )
+
+    def _first_order(self, mean: Solution, cells: CellSolution) -> Arrays:
+        """The expansion of first order; nothing where its cell functions depend on a fast time."""
+        try:
+            corrected = first_order(mean, cells, self.eps, self.growth)
+        except UnsupportedError:
+            return {}
+        values, gradient = value_and_gradient(corrected, self.quadrature.points)
+        found = {"first_values": values, "first_gradient": gradient}
+        return found | self._with_layers(corrected, values, gradient)
 
     def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> Arrays:
         """The expansion, whose values are given, with its boundary layers, where it has some and
@@ -377,7 +384,7 @@ class _Run:
         """
         nodes, dim = self.quadrature.points.shape
         counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
-        if corrected:
+        if corrected and "first_values" in part:
             counts |= {"first_values": nodes, "first_gradient": nodes}
         needed = {*counts, "estimate", "method", "seconds"}
         if reference:
@@ -408,10 +415,10 @@ class _Run:
             "reference": float(parts["u_eps"]["estimate"]),
         }
         slopes = parts["u_eps"]["gradient"]
-        first = {
-            "L2": relative(parts["p"]["first_values"] - fine, fine),
-            "H1": relative(parts["p"]["first_gradient"] - slopes, slopes),
-        }
+        first = {}
+        if "first_values" in parts["p"]:
+            first["L2"] = relative(parts["p"]["first_values"] - fine, fine)
+            first["H1"] = relative(parts["p"]["first_gradient"] - slopes, slopes)
         if "layered_values" in parts["p"]:
             first["L2 with layers"] = relative(parts["p"]["layered_values"] - fine, fine)
             first["H1 with layers"] = relative(parts["p"]["layered_gradient"] - slopes, slopes)

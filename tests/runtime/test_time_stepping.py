@@ -15,14 +15,14 @@ def load(t):
     return MASS @ np.array([5 * np.cos(5 * t), -np.exp(-t)]) + STIFFNESS @ exact(t)
 
 
-def solver(dt):
+def solver(dt, t):
     system = MASS + GAMMA * dt * STIFFNESS
     return lambda b: np.linalg.solve(system, b)
 
 
 def error(steps, spans):
     times = time_lines(spans, steps)
-    result = sdirk4(solver, lambda w: STIFFNESS @ w, load, exact(0.0), times)
+    result = sdirk4(solver, lambda w, t: STIFFNESS @ w, load, exact(0.0), times)
     return np.abs(result - exact(1.0)).max()
 
 
@@ -33,6 +33,30 @@ def test_order_four(spans):
     assert np.all(rates > 3.8), rates
 
 
+def error_of_moving_matrices(steps):
+    """M(t) = 2 + sin 3t, K(t) = 1 + t."""
+
+    def given(t):
+        slope = 5 * np.cos(5 * t)
+        return np.array([(2 + np.sin(3 * t)) * slope + (1 + t) * (np.sin(5 * t) + 1)])
+
+    result = sdirk4(
+        lambda dt, t: lambda b: b / (2 + np.sin(3 * t) + GAMMA * dt * (1 + t)),
+        lambda w, t: (1 + t) * w,
+        given,
+        np.ones(1),
+        np.linspace(0.0, 1.0, steps + 1),
+        moving=True,
+    )
+    return abs(float(result[0]) - np.sin(5) - 1)
+
+
+def test_order_four_with_matrices_that_depend_on_time():
+    errors = np.array([error_of_moving_matrices(steps) for steps in (20, 40, 80)])
+    rates = np.log2(errors[:-1] / errors[1:])
+    assert np.all(rates > 3.5), rates
+
+
 def test_rows_sum_to_the_nodes():
     np.testing.assert_allclose([sum(row) + GAMMA for row in _STAGES], _NODES, rtol=1e-14)
 
@@ -40,8 +64,8 @@ def test_rows_sum_to_the_nodes():
 def test_damps_stiff_components_in_one_step():
     stiff = 1e10
     result = sdirk4(
-        lambda dt: lambda b: b / (1 + GAMMA * dt * stiff),
-        lambda w: stiff * w,
+        lambda dt, t: lambda b: b / (1 + GAMMA * dt * stiff),
+        lambda w, t: stiff * w,
         lambda t: np.zeros(1),
         np.ones(1),
         np.array([0.0, 1.0]),
@@ -52,8 +76,8 @@ def test_damps_stiff_components_in_one_step():
 def test_reports_every_step():
     seen = []
     sdirk4(
-        lambda dt: lambda b: b,
-        lambda w: 0 * w,
+        lambda dt, t: lambda b: b,
+        lambda w, t: 0 * w,
         lambda t: np.ones(1),
         np.zeros(1),
         np.linspace(0.0, 2.0, 5),
@@ -81,8 +105,8 @@ def test_a_load_that_jumps_between_spans_is_integrated_exactly():
     """A linear equation without stiffness: the integral of the load."""
     times = time_lines((0.0, 0.3, 1.0), 4)
     result = sdirk4(
-        lambda dt: lambda b: b,
-        lambda w: 0 * w,
+        lambda dt, t: lambda b: b,
+        lambda w, t: 0 * w,
         lambda t: np.array([1.0 if t < 0.3 else 5.0]),
         np.zeros(1),
         times,

@@ -246,8 +246,8 @@ class EquationProblem:
         Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the
         others at the boundary would cost an order.
         """
-        stiffness = assemble_matrix(self.stiffness)
-        mass = assemble_matrix(self.mass)
+        moving = getattr(self.forms, "OPERATOR_VARIES", False)
+        known = {0.0: self._matrices(0.0)}
         last = len(times) - 1
         held = self.box.held
         start = self.box.restriction(self.initial())
@@ -255,7 +255,15 @@ class EquationProblem:
         levels = [u] if every else []
         largest = self._sizes(u)
 
-        def solver(dt: float) -> Callable[[Array], Array]:
+        def matrices(t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
+            """Those at t: of one time they are kept."""
+            if moving and t not in known:
+                known.clear()
+                known[t] = self._matrices(t)
+            return known[t if moving else 0.0]
+
+        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+            mass, stiffness = matrices(t)
             stage = mass + (GAMMA * dt) * stiffness
             for old in linears:
                 old.destroy()
@@ -281,16 +289,22 @@ class EquationProblem:
         linears: list[Any] = []
         sdirk4(
             solver,
-            lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array),
+            lambda u, t: np.where(held, 0.0, (matrices(t)[1] * self._vec(u)).array),
             self._forcing(held),
             u,
             times,
             on_step,
+            moving,
         )
         for linear in linears:
             linear.destroy()
         self.largest = np.max(self.box.comm.allgather(largest), axis=0)
         return self._grid(np.array(levels))
+
+    def _matrices(self, t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
+        """Mass and stiffness at t."""
+        self.t.value = t
+        return assemble_matrix(self.mass), assemble_matrix(self.stiffness)
 
     def _sizes(self, values: Array) -> Array:
         """The largest absolute value of each component on this rank."""

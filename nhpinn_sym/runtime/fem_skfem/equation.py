@@ -107,12 +107,13 @@ class System:
         self._constant_load: Array | None = None
         self.defect = 0.0
 
-    def _stiffness(self) -> sps.csr_matrix:
+    def _stiffness(self, t: float = 0.0) -> sps.csr_matrix:
         forms = self.forms
+        data = self.at(t)
         inside = (forms.OPERATOR, self.space.basis, forms.operator_coefficients)
-        result = self.matrix(*inside, self.data)
+        result = self.matrix(*inside, data)
         for basis, bilinear, _, coefficients in self.natural:
-            result = result + self.matrix(bilinear, basis, coefficients, self.at(0.0))
+            result = result + self.matrix(bilinear, basis, coefficients, data)
         return result
 
     def matrix(
@@ -280,24 +281,30 @@ class System:
         self, times: Array, keep: bool, report: Callable[[float], None]
     ) -> tuple[Array, Array, str]:
         forms = self.forms
-        mass = self.matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.data)
-        m = _block(mass, self.free, self.free)
-        k = _block(self.stiffness, self.free, self.free)
-        m_fixed = _block(mass, self.free, self.fixed)
-        k_fixed = _block(self.stiffness, self.free, self.fixed)
+        moving = getattr(forms, "OPERATOR_VARIES", False)
+        known = {0.0: self._matrices(0.0)}
         levels: list[Array] = []
         methods: list[str] = []
         largest = np.zeros(self.components)
 
-        def solver(dt: float) -> Callable[[Array], Array]:
-            stage = (m + GAMMA * dt * k).tocsr()
+        def matrices(t: float) -> _Matrices:
+            """Those at t: of one time they are kept."""
+            if moving and t not in known:
+                known.clear()
+                known[t] = self._matrices(t)
+            return known[t if moving else 0.0]
+
+        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+            own = matrices(t)
+            stage = (own.m + GAMMA * dt * own.k).tocsr()
             solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self.motions)
             methods.append(method)
             return solve
 
         def load(t: float) -> Array:
-            held = k_fixed @ self.essential(t)
-            moved = m_fixed @ self.essential(t, rate=True)
+            own = matrices(t)
+            held = own.k_fixed @ self.essential(t)
+            moved = own.m_fixed @ self.essential(t, rate=True)
             return np.asarray(self.load(t)[self.free] - held - moved)
 
         def on_step(step: int, t: float, w: Array) -> None:
@@ -314,8 +321,29 @@ class System:
         initial = [self.nodal(function, 0.0) for function in forms.INITIAL]
         start = np.stack(initial, axis=1).ravel()[self.free]
         on_step(0, 0.0, start)
-        sdirk4(solver, lambda w: k @ w, load, start, times, on_step)
+        sdirk4(solver, lambda w, t: matrices(t).k @ w, load, start, times, on_step, moving)
         return np.array(levels), largest, f"{methods[-1]}, sdirk4"
+
+    def _matrices(self, t: float) -> _Matrices:
+        forms = self.forms
+        coefficients = forms.mass_coefficients
+        mass = self.matrix(forms.MASS, self.space.basis, coefficients, self.at(t))
+        stiffness = self._stiffness(t) if t else self.stiffness
+        return _Matrices(
+            _block(mass, self.free, self.free),
+            _block(stiffness, self.free, self.free),
+            _block(mass, self.free, self.fixed),
+            _block(stiffness, self.free, self.fixed),
+        )
+
+
+class _Matrices(NamedTuple):
+    """Mass and stiffness at one time: of the free unknowns, and of the fixed ones in their rows."""
+
+    m: sps.csr_matrix
+    k: sps.csr_matrix
+    m_fixed: sps.csr_matrix
+    k_fixed: sps.csr_matrix
 
 
 def _alone(item: Any) -> list[Any]:

@@ -37,7 +37,6 @@ from .grid_functions import (
     cell_batch,
     element_name,
     keeps_levels,
-    require_constant_in_time,
 )
 from .levels import solve_levels
 from .options import check_options, degree_for
@@ -161,14 +160,13 @@ def solve_equation(
     `comm` are as for `CellSolver`.
 
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not
-    balance; UnsupportedError for an operator that depends on time.
+    balance.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     degree = degree_for(equation.order, degree)
     elements = element_name(degree, equation.domain)
     if equation.order == 4:
         elements += ", interior penalty"
-    require_constant_in_time(equation)
     text = target.equation(equation, "equation")["equation_forms.py"]
     require_agreement(
         comm,

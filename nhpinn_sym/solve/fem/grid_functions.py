@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...lower.forms import LoweredEquation, MultiIndex
+from ...lower.forms import MultiIndex
 from ...problem.domain import Box, Domain
-from ...problem.errors import ProblemError, SolveError, UnsupportedError
+from ...problem.errors import ProblemError, SolveError
 from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
@@ -212,26 +212,6 @@ def element_name(degree: int, domain: Domain, smooth: bool = False) -> str:
 def keeps_levels(nodes: int, steps: int) -> bool:
     """Whether all levels of a time-dependent solution with that many nodes are kept."""
     return 8.0 * nodes * (steps + 1) < LEVELS_LIMIT
-
-
-def require_constant_in_time(equation: LoweredEquation) -> None:
-    """UnsupportedError where an operator coefficient depends on time: the steps reuse one
-    factorization.
-    """
-    if equation.time is None:
-        return
-    coefficients = [term.coefficient for term in equation.bilinear]
-    coefficients += [c for n in equation.natural for c in n.factors]
-    for coefficient in (*coefficients, *(t.coefficient for t in equation.mass)):
-        if equation.time in coefficient.free_symbols:
-            raise UnsupportedError(
-                "a coefficient of the operator depends on time",
-                term=coefficient,
-                remedy=(
-                    "here sources and boundary data may depend on time; for this use the pinn"
-                    " backend"
-                ),
-            )
 
 
 def relative_difference(

@@ -29,7 +29,6 @@ from .grid_functions import (
     cell_batch,
     element_name,
     keeps_levels,
-    require_constant_in_time,
 )
 from .levels import solve_levels
 from .options import check_options, degree_for
@@ -90,13 +89,12 @@ def solve_equation(
     the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached (default 300 000, 70
     000 with time). `at_least` is a mesh with lines wherever the data ask for them.
 
-    UnsupportedError where the operator depends on time; SolveError for a system without a solution,
-    such as a pure Neumann problem whose data do not balance.
+    SolveError for a system without a solution, such as a pure Neumann problem whose data do not
+    balance.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
     degree = degree_for(equation.order, degree)
     elements = element_name(degree, equation.domain, smooth=equation.order == 4)
-    require_constant_in_time(equation)
     driver = _runtime("equation")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)

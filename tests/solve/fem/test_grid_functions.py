@@ -2,19 +2,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sympy as sp
 
 from nhpinn_sym.problem.domain import Box
-from nhpinn_sym.problem.errors import ProblemError, SolveError, UnsupportedError
+from nhpinn_sym.problem.errors import ProblemError, SolveError
 from nhpinn_sym.runtime.lagrange_grid import LagrangeGrid
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.fem.grid_functions import (
     GridSolution,
     LagrangeField,
     relative_difference,
-    require_constant_in_time,
 )
-from tests.fem_samples import everywhere, manufactured, t, x1
 
 LINE = Box((0, 1))
 
@@ -151,17 +148,3 @@ def test_a_component_of_rounding_alone_is_measured_by_the_others():
     assert relative_difference(fine, coarse) == pytest.approx(2e-15 * np.sqrt(2) / np.sqrt(2 / 3))
     zero = grid(lambda x, y: np.array([0 * x, 0 * x]))
     assert relative_difference(zero, coarse) == pytest.approx(np.sqrt(2 / 3))
-
-
-@pytest.mark.parametrize(
-    "change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}]
-)
-def test_operators_that_depend_on_time_are_refused(change):
-    equation = manufactured(
-        sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One, **change
-    )
-    with pytest.raises(UnsupportedError, match="depends on time"):
-        require_constant_in_time(equation)
-    require_constant_in_time(
-        manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One)
-    )
