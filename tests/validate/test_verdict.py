@@ -48,6 +48,12 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
             {"third": "dolfinx", "pinn_third": 4e-3, "fem_third": 5e-3},
             Verdict.UNDECIDED,
         ),
+        (
+            {"homogenization": 1e-1, "macro": 8e-3},
+            {"third": "dolfinx", "pinn_third": 8e-3, "fem_third": 1e-6},
+            Verdict.MACRO_DISAGREES,
+        ),
+        ({"homogenization": 1e-1, "macro": 4e-3}, {"larger": (("1/4", 2e-1),)}, Verdict.AGREEMENT),
         ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
         ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
         (
