@@ -68,8 +68,8 @@ class Verdict(Enum):
     )
     MACRO_DISAGREES = (
         "The PINN's homogenized solution is off: its share of the error is not small beside the "
-        "homogenization error, or above half a percent. Change the method, width or points in pinn={...}; look for a "
-        "singularity of the data."
+        "homogenization error, or above half a percent. Change the method, width or points in "
+        "pinn={...}; look for a singularity of the data."
     )
     FEM_MACRO_DISAGREES = (
         "The FEM's homogenized solution is off; another FEM backend agrees with the PINN. "
@@ -169,10 +169,12 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
-    """Two solutions of one homogenized equation, which differ by more than a fifth of the
-    homogenization error, or, however large that is, by half a percent. A third backend decides, for the one that is at
-    most half as far from it. Where there is none, the fine solution decides against the PINN's
-    where it is farther from it than the other one by half of what they differ."""
+    """Two solutions of one homogenized equation that differ by more than a fifth of the
+    homogenization error, or, however large that is, by half a percent.
+
+    A third backend decides, for the one that is at most half as far from it. Where there is none,
+    the fine solution decides against the PINN's where it is farther from it than the other one by
+    half of what they differ."""
     if budget["macro"] <= min(limit, _HIDDEN_MACRO):
         return None
     if found.third:
