@@ -43,13 +43,16 @@ Terms = Sequence[OperatorTerm]
 """Multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
-def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
+def lower_homogenized(
+    model: HomogenizedModel, *, still: bool = False, system: MultiscaleProblem | None = None
+) -> LoweredEquation:
     """The homogenized equation on the domain; effective coefficients without a closed form are
     externals.
 
     So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`):
     they are known where eps is.
-    still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source
+    still: the velocity of a moving frame is known to be zero. system: for a wave, the problem of u
+    and u_t that holds its conditions (`solve.waves`). Errors: UnsupportedError for a source
     in x in a frame that may move, for data that a factorization does not take;
     BoundaryConditionError for conditions that do not go with the order of the equation.
     """
@@ -72,7 +75,11 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
         if e.value is None:
             names[_symbol_name(e.symbol)] = (e.name, e.index)
     natural, walls = lower_walls(model)
-    lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names, natural)
+    problem = model.problem
+    if system is not None:
+        problem = system
+        terms, sources, natural = _with_velocities(model.problem, terms, sources, natural)
+    lowered = _lower(problem, "Homogenized equation", terms, sources, (), names, natural)
     of_walls = tuple(value.external for wall in walls for value in wall.values)
     # A* of a symmetric operator is symmetric, whatever its symbols are.
     without_drift = all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)
@@ -85,7 +92,7 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     return replace(
         lowered,
         externals=(*lowered.externals, *of_walls),
-        symmetric=lowered.symmetric or (model.symmetric and without_drift),
+        symmetric=lowered.symmetric or (system is None and model.symmetric and without_drift),
         complex=any(c.has(sp.I) for c in operator.table.values()),
         averaged=tuple(averaged) if lowered.externals else (),
         jumps=lowered.jumps or broken,
@@ -147,9 +154,9 @@ def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
     ]
 
 
-def lower_fine(operator: Operator) -> LoweredEquation:
+def lower_fine(operator: Operator, system: MultiscaleProblem | None = None) -> LoweredEquation:
     """The multiscale equation itself, y = x/eps put in and eps, where it is held, a parameter.
-    Errors: those of `check_coefficients`.
+    system: as for `lower_homogenized`. Errors: those of `check_coefficients`.
     """
     check_coefficients(operator)
     problem = operator.problem
@@ -167,13 +174,47 @@ def lower_fine(operator: Operator) -> LoweredEquation:
             terms.append((t.equation, t.left, c, t.field, t.right))
     coefficients = [c for _, _, c, _, _ in (*terms, *sources)]
     scale = (eps,) if any(c.has(eps) for c in coefficients) else ()
-    equation = _lower(problem, "Multiscale equation", terms, sources, scale, {}, _natural(problem))
+    natural = _natural(problem)
+    if system is not None:
+        terms, sources, natural = _with_velocities(problem, terms, sources, natural)
+        problem = system
+    equation = _lower(problem, "Multiscale equation", terms, sources, scale, {}, natural)
     return replace(
         equation,
         complex=any(c.has(sp.I) for c in coefficients),
         fast=operator.axes,
         two_scale=tuple(operator.table.values()),
     )
+
+
+def _with_velocities(
+    problem: MultiscaleProblem, terms: Terms, sources: Terms, natural: Sequence[Natural]
+) -> tuple[list[OperatorTerm], list[OperatorTerm], tuple[Natural, ...]]:
+    """An equation of second order in time as a system of u and w = u_t: u_t - w = 0 first, then the
+    equation itself with w in the place of u_t. Fluxes stand in the equations of w, where a Robin
+    condition holds u.
+    """
+    m = len(problem.unknowns)
+    d = problem.scales.dim
+    zero = (0,) * (d + 1)
+    rate = unit(d, d + 1)
+    found: list[OperatorTerm] = []
+    for i in range(m):
+        found.append((i, zero, sp.Integer(1), i, rate))
+        found.append((i, zero, sp.Integer(-1), m + i, zero))
+    for equation, left, c, field, right in terms:
+        if right[d]:
+            found.append((m + equation, left, c, m + field, subtract(right, rate)))
+        else:
+            found.append((m + equation, left, c, field, right))
+    loads = [(m + equation, *rest) for equation, *rest in sources]
+    walls = []
+    for n in natural:
+        held = [replace(t, equation=m + t.equation) for t in n.terms]
+        if n.alpha != 0:
+            held.append(StrongTerm(n.alpha, zero[:d], m + n.equation, n.equation))
+        walls.append(Natural(n.parts, sp.Integer(0), n.value, m + n.equation, tuple(held)))
+    return found, loads, tuple(walls)
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:

@@ -46,9 +46,9 @@ from .resources import memory_errors
 from .solution import Array, Solution
 from .walls import settle_walls
 from .waves import (
+    check_homogenized_wave,
     displacement,
     first_order_in_time,
-    homogenized_wave,
     is_wave,
     steps_of_wave,
 )
@@ -118,13 +118,13 @@ def solve_homogenized(
         "cells",
         "write cells = solve_cells(model), or cells = family.at(q=...)",
     )
+    system = None
     if is_wave(model.problem):
-        plain = first_order_in_time(homogenized_wave(model, cells))
-        shared = {"parameters": parameters, "progress": progress, **options}
-        return displacement(solve_fine(plain, 1, backend, **shared), model.components)
+        check_homogenized_wave(model)
+        system = first_order_in_time(model.problem)
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
-    lowered = lower_homogenized(model, still=not _moves(cells))
+    lowered = lower_homogenized(model, still=not _moves(cells), system=system)
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
     if cells.ground_state is not None and lowered.initial:
@@ -139,7 +139,8 @@ def solve_homogenized(
         solution = solve_in_parts(
             solver, lowered, values, {**numbers, **functions}, shown(progress), **options
         )
-    return judged(solution, lowered, options)
+    solution = judged(solution, lowered, options)
+    return solution if system is None else displacement(solution, model.components)
 
 
 def solve_fine(
@@ -189,24 +190,28 @@ def solve_fine(
         "the problem",
         "write problem = MultiscaleProblem(equation, scales=s, unknown=u)",
     )
-    if is_wave(problem):
-        shared = {"parameters": parameters, "progress": progress, "coefficients": coefficients}
-        return _solve_fine_wave(problem, eps, backend, per_period, {**shared, **options})
+    system = first_order_in_time(problem) if is_wave(problem) else None
     options = check_options(solver, options, backend)
     operator = parse_nonlinear(problem)
+    if not operator.linear and system is not None:
+        shared = {"parameters": parameters, "progress": progress, "coefficients": coefficients}
+        found = solve_fine(system, eps, backend, per_period=per_period, **shared, **options)
+        return displacement(found, len(problem.unknowns))
     if not operator.linear:
         return _solve_nonlinear_fine(
             operator, number, backend, per_period, parameters, progress, options
         )
-    lowered = lower_fine(operator)
+    lowered = lower_fine(operator, system)
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
     if oscillates:
         check_periods_fit(problem, eps)
     if BACKENDS[backend].elements:
         steps = _steps_of_fast_time(operator, number)
+        if system is not None and not refines(options, None):
+            steps = max(steps or 0, steps_of_wave(operator, number))
         if steps is not None:
             options.setdefault("steps", steps)
-        _choose_mesh(problem, number, per_period, options)
+        _choose_mesh(system or problem, number, per_period, options)
     elif per_period is not None:
         raise ProblemError(
             f"per_period= has no effect on {backend}",
@@ -221,26 +226,8 @@ def solve_fine(
         solution = solve_in_parts(
             solver, lowered, _no_externals, values, shown(progress), **options
         )
-    return judged(solution, lowered, options)
-
-
-def _solve_fine_wave(
-    problem: MultiscaleProblem,
-    eps: object,
-    backend: str,
-    per_period: int | None,
-    options: dict[str, Any],
-) -> Solution:
-    """`solve_fine` for a wave, as a system of first order in time; the mesh is given there too."""
-    if BACKENDS[backend].elements and not refines(options, None):
-        operator = parse(problem)
-        number = positive_eps(eps)
-        resolving = _steps_of_fast_time(operator, number) or 0
-        options.setdefault("steps", max(steps_of_wave(operator, number), resolving))
-    system = solve_fine(
-        first_order_in_time(problem), eps, backend, per_period=per_period, **options
-    )
-    return displacement(system, len(problem.unknowns))
+    solution = judged(solution, lowered, options)
+    return solution if system is None else displacement(solution, len(problem.unknowns))
 
 
 def _choose_mesh(

@@ -19,12 +19,19 @@ from ..derive.model import HomogenizedModel
 from ..lower.forms import MultiIndex
 from ..lower.walls import lower_walls
 from ..operator.sampling import sampler, slow_ranges
-from ..operator.table import Operator, differentiate
-from ..problem.conditions import Clamped, Condition, Dirichlet, Initial, Neumann, Periodic
+from ..operator.table import Operator
+from ..problem.conditions import (
+    Clamped,
+    Condition,
+    Dirichlet,
+    Initial,
+    Neumann,
+    Periodic,
+    fields_of,
+)
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..runtime.tensor_grids import tensor_points
-from .cell_solution import CellSolution
 from .exports import Extent
 from .solution import Array, Solution
 
@@ -43,10 +50,7 @@ def is_wave(problem: MultiscaleProblem) -> bool:
 
 
 def first_order_in_time(problem: MultiscaleProblem) -> MultiscaleProblem:
-    """The system of u and w = u_t: u_t - w = 0, and the equation with w in the place of u_t.
-
-    UnsupportedError for Robin conditions, and conditions of some of the unknowns alone.
-    """
+    """The system of u and w = u_t: u_t - w = 0, and the equation with w in the place of u_t."""
     scales, t = problem.scales, problem.scales.t
     velocities = {u: _velocity(u) for u in problem.unknowns}
 
@@ -100,11 +104,9 @@ def steps_of_wave(operator: Operator, eps: float) -> int:
     return max(_FEWEST, math.ceil(_STEPS_A_PERIOD * float(problem.final_time) / period))
 
 
-def homogenized_wave(model: HomogenizedModel, cells: CellSolution) -> MultiscaleProblem:
-    """The homogenized equation with the numbers of `cells`, on the domain of the problem.
-
-    UnsupportedError where an effective coefficient depends on x and has no formula, for a ground
-    state, a mean drift, and conditions that hold the phase of a wall.
+def check_homogenized_wave(model: HomogenizedModel) -> None:
+    """UnsupportedError for a ground state, a mean drift, and conditions that hold the phase of a
+    wall.
     """
     special = {
         "a ground state": model.eigenvalue is not None,
@@ -117,33 +119,6 @@ def homogenized_wave(model: HomogenizedModel, cells: CellSolution) -> Multiscale
             term=model.title,
             remedy="its effective coefficients are in solve_cells(model).effective",
         )
-    problem, coordinates = model.problem, model.operator.coordinates
-    equations = [sp.Integer(0)] * model.components
-    for (name, _), entry in cells.entries.items():
-        if name in _OTHER:
-            continue
-        if entry.formula is None and not entry.constant:
-            raise UnsupportedError(
-                "a homogenized wave equation whose coefficients depend on x",
-                term=name,
-                remedy="coefficients in y alone are covered",
-            )
-        value = sp.sympify(entry.number) if entry.formula is None else entry.formula
-        sign, row, left, field, right = entry.place
-        unknown = sp.Integer(1) if field is None else problem.unknowns[field]
-        inner = sign * value * differentiate(unknown, right, coordinates)
-        equations[row] += differentiate(inner, left, coordinates)
-    return MultiscaleProblem(
-        [(e, 0) for e in equations],
-        scales=problem.scales,
-        unknown=problem.unknown,
-        domain=problem.domain,
-        boundary=problem.boundary,
-        initial=problem.initial,
-        final_time=problem.final_time,
-        parameters=problem.parameters,
-        name=problem.name,
-    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -179,26 +154,23 @@ def _velocity(u: AppliedUndef) -> AppliedUndef:
 def _boundary(
     problem: MultiscaleProblem, velocities: dict[AppliedUndef, AppliedUndef]
 ) -> list[Condition]:
-    """Conditions of u and of its velocity. The flux stands in the equation of the velocity."""
+    """Conditions of u and of its velocity. Fluxes stand in the equation of the velocity, and are
+    lowered from the problem itself: here they only have their place.
+    """
     found: list[Condition] = []
+    pairs = list(velocities.items())
     for condition in problem.boundary:
         if isinstance(condition, Periodic):
             found.append(condition)
             continue
-        known = isinstance(condition, (Dirichlet, Clamped, Neumann))
-        if not known or condition.unknown is not None:
-            raise UnsupportedError(
-                "this condition of an equation of second order in time",
-                term=condition,
-                remedy="use Dirichlet, Clamped or Neumann for all unknowns, or Periodic()",
-            )
-        for j, (u, w) in enumerate(velocities.items()):
-            value = problem.data(condition, "value", j)
+        for j in fields_of(condition, problem.unknowns):
+            u, w = pairs[j]
             if isinstance(condition, (Dirichlet, Clamped)):
-                found.append(type(condition)(value, on=condition.on, unknown=u))
+                value = problem.data(condition, "value", j)
                 rate = sp.diff(value, problem.scales.t)
+                found.append(type(condition)(value, on=condition.on, unknown=u))
                 found.append(type(condition)(rate, on=condition.on, unknown=w))
             else:
-                found.append(Neumann(0, on=condition.on, unknown=u))
-                found.append(Neumann(value, on=condition.on, unknown=w))
+                on = getattr(condition, "on", None)
+                found += [Neumann(0, on=on, unknown=u), Neumann(0, on=on, unknown=w)]
     return found

@@ -68,9 +68,10 @@ def coarse_reference(
     does."""
     if not fine.lines:
         return ""
-    wave = is_wave(model.problem)
-    operator = parse(first_order_in_time(model.problem)) if wave else model.operator
-    equation = lower_fine(operator)
+    if is_wave(model.problem):
+        equation = lower_fine(parse(model.problem), first_order_in_time(model.problem))
+    else:
+        equation = lower_fine(model.operator)
     found = resolve_equation(equation, {**parameters, "epsilon": eps})
     if found.unresolved is not None:
         return found.unresolved

@@ -220,10 +220,6 @@ def test_what_cannot_be_solved_is_refused_before_it_is_lowered() -> None:
                 **BOX,
             )
         )
-    with pytest.raises(UnsupportedError, match="order above two"):
-        lower_fine(table(lambda s, u: sp.Eq(s.laplacian(s.laplacian(u)), 1), **BOX))
-    with pytest.raises(UnsupportedError, match="of this kind"):
-        lower_homogenized(derived(lambda s, u: sp.Eq(s.laplacian(s.laplacian(u)), 1), **BOX))
     with pytest.raises(UnsupportedError, match="a source together"):
         lower_homogenized(
             derived(

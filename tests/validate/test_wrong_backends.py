@@ -28,6 +28,7 @@ def problem(
     wall: Any,
     source: object = 0,
     starts: int = 0,
+    end: object = sp.Rational(1, 20),
 ) -> Callable[[Any], nh.MultiscaleProblem]:
     """A problem on (0, 1), by the factor of its coefficient."""
 
@@ -44,7 +45,7 @@ def problem(
             domain=nh.Box((0, 1)),
             boundary=[wall],
             initial=initial,
-            final_time=sp.Rational(1, 20) if starts else None,
+            final_time=end if starts else None,
         )
 
     return of_factor
@@ -61,7 +62,11 @@ CLASSES = {
         lambda s, u, q: s.dt(u) + diffusion(s, u, q), TIME, nh.Dirichlet(0), starts=1
     ),
     "wave": problem(
-        lambda s, u, q: s.dt(u, 2) + diffusion(s, u, q), TIME, nh.Dirichlet(0), starts=2
+        lambda s, u, q: s.dt(u, 2) + diffusion(s, u, q),
+        TIME,
+        nh.Dirichlet(0),
+        starts=2,
+        end=sp.Rational(3, 10),
     ),
     "beam": problem(
         lambda s, u, q: s.div(s.div(q * (2 + S(s.y[0])) * s.hessian(u))), STILL, nh.Clamped(), 1
