@@ -14,7 +14,7 @@ from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
-from ..operator.parse import parse, parse_nonlinear
+from ..operator.parse import parse_nonlinear
 from ..operator.table import Operator
 from ..problem.conditions import Periodic
 from ..problem.domain import Cell
