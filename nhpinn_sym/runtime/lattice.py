@@ -51,14 +51,16 @@ class Lattice:
         bounds: Sequence[tuple[float, float]],
         cells: Sequence[int],
         breaks: Sequence[Sequence[float]] = (),
+        least: int = 1,
     ) -> Lattice:
         """About as many cells along each axis, with lines at its `breaks`.
 
-        The pieces between breaks are cut into equal parts, in proportion to their lengths but at
-        least into one. Without breaks, and where they fall on those lines, the cells are equal.
+        The pieces between breaks are cut into equal parts, in proportion to their lengths but into
+        `least` at least. Without breaks, and where they fall on those lines, the cells are equal.
         """
         held = breaks or [()] * len(bounds)
-        return cls(tuple(_pieces(*parts) for parts in zip(bounds, cells, held, strict=True)))
+        axes = zip(bounds, cells, held, strict=True)
+        return cls(tuple(_pieces(*parts, least) for parts in axes))
 
     @property
     def dim(self) -> int:
@@ -192,7 +194,7 @@ def all_breaks(forms: Any, eps: float) -> list[list[float]]:
     return [np.unique(np.round(points, _DECIMALS)).tolist() for points in found]
 
 
-def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float]) -> Array:
+def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float], least: int) -> Array:
     """The lines of one axis, about `count` cells with lines at the breaks."""
     low, high = bounds
     length = high - low
@@ -200,12 +202,12 @@ def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float]) ->
     inside = sorted(float(b) for b in breaks if low + slack < b < high - slack)
     even = np.linspace(low, high, count + 1)
     distances = np.abs(even[:, None] - inside).min(axis=0)
-    if distances.max(initial=0.0) <= _EQUAL * length:
-        return even
     ends = np.array([low, *inside, high])
     shares = np.rint(np.diff(ends) / length * count).astype(int)
+    if distances.max(initial=0.0) <= _EQUAL * length and (not inside or shares.min() >= least):
+        return even
     pieces = [
-        np.linspace(a, b, max(1, n), endpoint=False) for a, b, n in zip(ends, ends[1:], shares)
+        np.linspace(a, b, max(least, n), endpoint=False) for a, b, n in zip(ends, ends[1:], shares)
     ]
     return np.append(np.concatenate(pieces), high)
 

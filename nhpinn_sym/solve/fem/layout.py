@@ -25,6 +25,8 @@ Planes = tuple[tuple[float, ...], ...]
 
 # Cells along the longest axis of the first mesh.
 _FEWEST = 8
+# Between two breaks on the finest of three meshes: one is left of them on the first.
+_FEWEST_BETWEEN = 4
 # Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
 # 6e-5.
 _CORNER_PANELS = 10
@@ -139,9 +141,10 @@ class Layout:
         """n cells along the longest axis, and about square cells."""
         return equal_cells(self.bounds, n)
 
-    def fitted(self, cells: Sequence[int]) -> Lattice:
-        """About `cells` along each axis, with lines at the breaks alone."""
-        return Lattice.fitted(self.bounds, cells, self.breaks)
+    def fitted(self, cells: Sequence[int], least: int = 1) -> Lattice:
+        """About `cells` along each axis, with lines at the breaks alone, and `least` cells between
+        two of them."""
+        return Lattice.fitted(self.bounds, cells, self.breaks, least)
 
     def levels(self, degree: int, limit: int) -> list[Lattice]:
         """The meshes to try, coarsest first: the first one halved again and again, up to `limit`
@@ -166,8 +169,11 @@ class Layout:
 
     def given(self, cells: Sequence[int]) -> list[Lattice]:
         """The mesh of about `cells` along each axis, before it those of a quarter and a half."""
-        halves = [[max(min(n, 2), math.ceil(n / 2**k)) for n in cells] for k in (2, 1, 0)]
-        return list(dict.fromkeys(self.fitted(part) for part in halves))
+        found = []
+        for least, part in ((1, 4), (2, 2), (_FEWEST_BETWEEN, 1)):
+            counts = [max(min(n, 2), math.ceil(n / part)) for n in cells]
+            found.append(self.fitted(counts, least))
+        return list(dict.fromkeys(found))
 
     def at_least(self, cells: Sequence[int], most: int) -> list[Lattice]:
         """The panels cut into `cells` along each axis at least, before it two coarser meshes.
@@ -175,10 +181,17 @@ class Layout:
         Where that would be more than `most` cells, the panels are left out.
         """
         sizes = [(b - a) / n * (1 + 1e-9) for (a, b), n in zip(self.bounds, cells, strict=True)]
-        finest = self.cut(sizes)
+        finest = self._judged(self.cut(sizes))
         if math.prod(finest.cells) > most:
             return self.given(cells)
         return self._with_coarser([finest])
+
+    def _judged(self, lattice: Lattice) -> Lattice:
+        """The lattice with enough cells between any two breaks that each of two coarser meshes has
+        fewer: what happens in a thin layer would be the same on all of them.
+        """
+        breaks = self.breaks or ((),) * lattice.dim
+        return Lattice(tuple(_judged(*parts) for parts in zip(lattice.lines, breaks, strict=True)))
 
     def resolves(self, mesh: Mesh) -> bool:
         """Whether there is a line of the lattice at the end of every panel, and nothing else to
@@ -247,6 +260,20 @@ def _cut(ends: Array, longest: float) -> Array:
     for low, high, count in zip(ends, ends[1:], parts):
         pieces.append(np.linspace(low, high, count, endpoint=False))
     return np.append(np.concatenate(pieces), ends[-1])
+
+
+def _judged(lines: Array, breaks: Sequence[float]) -> Array:
+    """Every cell of a piece between breaks cut into equal ones, where the piece has too few."""
+    if not len(breaks):
+        return lines
+    slack = _TOUCHING * (lines[-1] - lines[0])
+    at_breaks = _distances(lines, np.unique([lines[0], *breaks, lines[-1]])) <= slack
+    pieces = np.cumsum(at_breaks[:-1]) - 1
+    parts = np.ceil(_FEWEST_BETWEEN / np.bincount(pieces)).astype(int)[pieces]
+    if parts.max() == 1:
+        return lines
+    cut = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(lines, lines[1:], parts)]
+    return np.append(np.concatenate(cut), lines[-1])
 
 
 def _merged(lines: Array, breaks: Sequence[float]) -> Array:
