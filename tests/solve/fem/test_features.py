@@ -536,3 +536,34 @@ def test_fluxes_may_jump_in_time(backend):
     waves = 2 * np.cos(w / 2) * np.exp(-(w**2) * (0.25 - 0.2013)) / w**2
     fine = nh.solve_fine(problem, 1, backend)
     assert float(fine(0.5)) == pytest.approx(0.5 - waves.sum(), rel=1e-5)
+
+
+@BOTH
+@pytest.mark.parametrize("options", [{}, {"mesh": 200}])
+def test_what_happens_inside_a_thin_layer_is_in_the_estimate(backend, options):
+    """-u'' + b u' = 1, b a pulse of area 3: u' grows by exp(3) in one cell of a mesh that has lines
+    at the jumps alone.
+    """
+    width, start, area = 2e-3, 0.4137, 3.0
+    speed, growth, beyond = area / width, np.exp(area), 1 - start - width
+    u = S.unknown("u")
+    b = sp.Piecewise((0, sp.Float("0.4137") > X), (speed, sp.Float("0.4157") > X), (0, True))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-S.laplacian(u) + b * sp.diff(u, X), 1),
+        scales=S,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    fine = nh.solve_fine(problem, 1, backend, **options)
+
+    def at_the_end(slope):
+        """u(1) where u'(0) = slope."""
+        rest = slope - start - 1 / speed
+        after = growth * rest + 1 / speed
+        inside = (growth - 1) / speed * rest + width / speed
+        return slope * start - start**2 / 2 + inside + after * beyond - beyond**2 / 2
+
+    slope = -at_the_end(0.0) / (at_the_end(1.0) - at_the_end(0.0))
+    error = abs(float(fine(0.2)) / (0.2 * slope - 0.02) - 1)
+    assert error < fine.info["estimate"] < 1e-3

@@ -87,9 +87,9 @@ class _Conditions:
         return replace(self, weights=self.weights * columns[:, None])
 
 
-def _require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
-    """UnsupportedError for conditions that a net is made to satisfy, and that jump: the ansatz
-    would jump with them all over the domain, where no residual sees it.
+def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
+    """UnsupportedError for data whose jumps no residual sees: of conditions that a net is made to
+    satisfy, with which the ansatz would jump inside, and of sources under a divergence.
     """
     symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
     if equation.time is not None:
@@ -98,6 +98,7 @@ def _require_continuous(equation: LoweredEquation, parameters: Mapping[str, floa
     numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
     data = [("Dirichlet", e.value) for e in equation.essential]
     data += [("initial", value) for value in equation.initial]
+    data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
     for kind, value in data:
         if resolve([value], axes, numbers).jumps:
             raise UnsupportedError(
@@ -127,7 +128,6 @@ class BoundaryValueProblem:
         self.device = device
         self.components = equation.components
         self.parameters = given_values(equation, parameters)
-        _require_continuous(equation, parameters)
         self.known: tuple[Functions, ...] = (stack_functions(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._sources: dict[tuple[MultiIndex, ...], Source] = {}

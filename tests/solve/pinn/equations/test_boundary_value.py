@@ -69,12 +69,12 @@ def timed(source=0, left=0, initial=0):
     )
 
 
-@pytest.mark.parametrize("name", ["left", "initial"])
-def test_conditions_that_jump_are_refused(name):
-    """The ansatz would jump with them inside, where no residual sees it."""
+@pytest.mark.parametrize("name", ["left", "initial", "source"])
+def test_jumps_that_no_residual_sees_are_refused(name):
+    """The ansatz would jump with conditions inside; the divergence of a jump is no function."""
     s = nh.Scales(1, time=True)
-    jump = {"left": s.t < 0.2, "initial": s.x[0] < 0.3117}[name]
-    problem = timed(**{name: sp.Piecewise((0, jump), (1, True))})
+    jump = sp.Piecewise((0, s.t < 0.2 if name == "left" else s.x[0] < 0.3117), (1, True))
+    problem = timed(**{name: s.div(sp.Matrix([jump])) if name == "source" else jump})
     with pytest.raises(nh.UnsupportedError, match="data that jump"):
         nh.solve_fine(problem, 1, "pinn")
 
