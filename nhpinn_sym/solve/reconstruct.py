@@ -265,7 +265,12 @@ def reconstruct(
 
 
 def _with_law(u0: object, law: LawSolution, eps: object, boundary_layers: object) -> Solution:
-    u0 = instance(u0, Solution, "u0", "write u0 = solve_homogenized(model, law)")
+    if not isinstance(u0, Solution):
+        raise ProblemError(
+            "u0 is not a solution of the homogenized equation",
+            term=shortened(u0),
+            remedy="write u0 = solve_homogenized(model, law)",
+        )
     if boundary_layers is not None:
         raise UnsupportedError(
             "boundary layers of a nonlinear problem",
