@@ -23,7 +23,7 @@ from .escaping import printable
 SEQUENTIAL = "viridis"
 SIGNED = "RdBu_r"
 # Okabe and Ito's colours, apart for every eye.
-_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfinx": "DOLFINx"}
 """How titles name them."""
@@ -170,7 +170,7 @@ def curves(axes: Any, x: np.ndarray, held: Mapping[str, np.ndarray], title: str,
     """Curves over a line by their labels; none is hidden by another one."""
     for k, (label, values) in enumerate(held.items()):
         style = _STYLES[k % len(_STYLES)]
-        color = _LINES[k % len(_LINES)]
+        color = COLOURS[k % len(COLOURS)]
         axes.plot(x, values, style, lw=1.3 + 0.3 * (k > 0), color=color, label=label)
     if len(held) > 1:
         axes.legend(fontsize=9)
@@ -190,7 +190,7 @@ def rates(
     """Errors against a small number, both by their logarithms; beside the first one the slope of
     the expected order."""
     for k, (label, (x, y)) in enumerate(held.items()):
-        color = _LINES[k % len(_LINES)]
+        color = COLOURS[k % len(COLOURS)]
         axes.loglog(x, y, "o" + _STYLES[k % len(_STYLES)], color=color, label=label)
     if order is not None and held:
         x, y = next(iter(held.values()))

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..problem.escaping import printable
+from ..problem.pictures import COLOURS, Sheet
 
 RATE_TOLERANCE = 0.1
 """How far an observed rate may lie below the expected one."""
@@ -27,8 +28,6 @@ _DIGITS = 8
 _WIDTH = 120
 _NAME = 10
 _MARKERS = "osD^vPX*<>"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, which the colour-blind tell apart."""
 
 
 @dataclass(frozen=True)
@@ -138,15 +137,11 @@ class Study:
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """(file name, data): errors over eps, h or the number of features, with their slopes."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 4.8), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
+        sheet = Sheet(1, 1, (7, 4.8))
+        axes = sheet.at(0, 0)
         rates = self.rates
         for k, (name, errors) in enumerate(self.errors.items()):
-            colour = _COLOURS[k % len(_COLOURS)]
+            colour = COLOURS[k % len(COLOURS)]
             axes.loglog(
                 self.values,
                 errors,
@@ -166,10 +161,9 @@ class Study:
         axes.set_title(printable(self.title), fontsize=10, parse_math=False)
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize=8)
-        for kind in ("png", "svg"):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=kind)
-            yield f"study.{kind}", buffer.getvalue()
+        drawing = sheet.drawing("study", self.title)
+        yield "study.png", drawing.png()
+        yield "study.svg", drawing.svg()
 
     def _label(self, name: str, rate: float) -> str:
         slope = "no slope" if math.isnan(rate) else f"slope {rate:.2f}"
