@@ -194,7 +194,8 @@ def solve_fine(
     options = check_options(solver, options, backend)
     operator = parse_nonlinear(problem)
     if not operator.linear and system is not None:
-        shared = {"parameters": parameters, "progress": progress, "coefficients": coefficients}
+        shared: dict[str, Any] = {"parameters": parameters, "progress": progress}
+        shared["coefficients"] = coefficients
         found = solve_fine(system, eps, backend, per_period=per_period, **shared, **options)
         return displacement(found, len(problem.unknowns))
     if not operator.linear:
