@@ -47,26 +47,24 @@ class Library:
 _SKFEM = Library(
     mpi=(),
     cells_imports=(
-        "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells",
-        "from nhpinn_sym.runtime.fem_skfem.space import Space",
+        "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells, space_on",
     ),
     cells=(
-        "    space = Space(lattice, 2, tuple(range(lattice.dim)))",
+        "    space = space_on(lattice, 2, tuple(range(lattice.dim)), forms)",
         "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
     ),
     equation_imports=(
-        "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation",
-        "from nhpinn_sym.runtime.fem_skfem.space import Space",
+        "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation, space_on",
     ),
     stationary=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    space = Space(lattice, 2, forms.PERIODIC, forms.PARTS)",
+        "    space = space_on(lattice, 2, forms.PERIODIC, forms)",
         "    result = solve_equation(forms, space, data)",
         "    return result.grid, result.defect",
     ),
     evolution=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    space = Space(lattice, 2, forms.PERIODIC, forms.PARTS)",
+        "    space = space_on(lattice, 2, forms.PERIODIC, forms)",
         '    times = time_lines(forms.SPANS, int(given["steps"]))',
         "    result = solve_equation(forms, space, data, times, keep=False)",
         "    return result.grid, result.defect",

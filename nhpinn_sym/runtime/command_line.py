@@ -62,8 +62,9 @@ def write_solution(
     require_balance(defect)
     change = relative_difference(grid, solve(_halved(given))[0])
     if first:
-        print(f"{ranges(grid, components)}; change from half of n={given['n']:g}: {change:.1e}")
-        save_grid(f"{name}.npz", grid, components)
+        shown = grid.nodal()
+        print(f"{ranges(shown, components)}; change from half of n={given['n']:g}: {change:.1e}")
+        save_grid(f"{name}.npz", shown, components)
 
 
 def _halved(given: Given) -> Given:

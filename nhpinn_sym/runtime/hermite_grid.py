@@ -39,6 +39,11 @@ class HermiteGrid(LagrangeGrid):
         """Number of values along each axis."""
         return tuple(2 * (n + 1) for n in self.cells)
 
+    def nodal(self) -> LagrangeGrid:
+        """The function that is linear between the vertices, with the values there."""
+        at_vertices = (..., *(slice(None, None, 2),) * self.dim)
+        return LagrangeGrid(self.lattice, 1, self.values[at_vertices])
+
     def _axis(
         self, axis: int, x: Array, order: int, periodic: bool
     ) -> tuple[NDArray[np.intp], Array]:

@@ -81,6 +81,10 @@ class LagrangeGrid:
     def cells(self) -> tuple[int, ...]:
         return self.lattice.cells
 
+    def nodal(self) -> LagrangeGrid:
+        """A function whose `values` are those at nodes, with the same ones there."""
+        return self
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Number of nodes along each axis."""

@@ -13,6 +13,7 @@ from nhpinn_sym.problem.errors import BoundaryConditionError
 from nhpinn_sym.runtime.fem_skfem.hermite_space import HermiteSpace
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.backends import available, choose_fem
+from tests.emitted import run_main
 
 BACKENDS = [name for name in ("skfem", "dolfinx") if available(name)]
 """Each by its own form: C1 elements, and an interior penalty."""
@@ -227,3 +228,22 @@ def test_data_of_nets_fit_together():
     problem = plate(lambda x, y: x * y, conditions, ((0, 1), (0, 1)))
     with pytest.raises(nh.UnsupportedError, match="contradict"):
         nh.solve_fine(problem, 1, "pinn", method="residual")
+
+
+def test_emitted_mains_solve_a_beam(tmp_path):
+    """The load 1 bends a clamped beam by 1/(384 A*) in the middle."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    bending = (2 + sp.cos(2 * sp.pi * s.y[0])) * sp.diff(u, s.x[0], 2)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(sp.diff(bending, s.x[0], 2), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Clamped()],
+    )
+    nh.emit(nh.homogenize(problem), "skfem").save(tmp_path)
+    run_main(tmp_path, "cells", "n=32").check_returncode()
+    done = run_main(tmp_path, "homogenized", "n=32")
+    largest = float(done.stdout.split("<= u <= ")[1].split(";")[0])
+    assert largest == pytest.approx(1 / (384 * math.sqrt(3)), rel=1e-5)
