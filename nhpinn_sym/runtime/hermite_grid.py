@@ -5,6 +5,7 @@ numpy alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class HermiteGrid(LagrangeGrid):
 
     def nodal(self) -> LagrangeGrid:
         """The function that is linear between the vertices, with the values there."""
-        at_vertices = (..., *(slice(None, None, 2),) * self.dim)
+        at_vertices: tuple[Any, ...] = (..., *(slice(None, None, 2),) * self.dim)
         return LagrangeGrid(self.lattice, 1, self.values[at_vertices])
 
     def _axis(
