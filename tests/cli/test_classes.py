@@ -110,26 +110,12 @@ def make(equation, **scales):
                                 final_time=1 if s.time else None)
 """
 REFUSED = {
-    "fourth order": (
-        (
-            "def f(s, u): return s.div(s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.hessian(u)))\nproblem ="
-            " make(f)"
-        ),
-        "u(x1)",
-    ),
     "moving frame": (
         (
             "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f,"
             " time=True)"
         ),
         "1",
-    ),
-    "further fast variable": (
-        (
-            "def f(s, u): return s.dt(u) - s.div((2 + sp.sin(2*sp.pi*(s.y[0] -"
-            " s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)"
-        ),
-        "tau = t/eps^2",
     ),
 }
 

@@ -240,7 +240,9 @@ class _Corner:
 
 
 def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
-    """Independent combinations, all of one size."""
+    """Independent combinations, all of one size, of real parts and, after them, as many imaginary
+    parts: one of a pair may be the rounding of the other.
+    """
     points = collocation_points(256, problem.trial.axes, 0, problem.device)
     zero = (0,) * points.shape[1]
     samples = torch.cat(
@@ -249,7 +251,8 @@ def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
             for part, unit in zip(parts, problem.balance[1], strict=True)
         ]
     )
-    lengths = safe_divisor(samples.norm(dim=0))
+    pairs = samples.norm(dim=0).reshape(2, -1).amax(dim=0)
+    lengths = safe_divisor(torch.cat([pairs, pairs]))
     _, sizes, right = torch.linalg.svd(samples / lengths, full_matrices=False)
     mixing = (right[sizes > _INDEPENDENT * sizes[0]] / lengths).T
     return tuple(combine_functions(part, mixing) for part in parts)

@@ -13,6 +13,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.lower.forms import MultiIndex
 from nhpinn_sym.runtime.nets.jets import Jet
 from nhpinn_sym.solve.pinn.equations.boundary_value import BoundaryValueProblem
+from nhpinn_sym.solve.pinn.equations.known_functions import _independent
 from nhpinn_sym.solve.pinn.network import Network
 
 from ....pinn_samples import square_problem
@@ -84,3 +85,17 @@ def test_a_gate_in_time_is_seen():
     gate = sp.Piecewise((0, s.t < 0.3117), (5000, s.t < 0.3119), (0, True))
     with pytest.warns(nh.ToleranceWarning):
         nh.solve_fine(timed(sp.sin(sp.pi * s.x[0]) * gate), 1, "pinn", features=100)
+
+
+def test_the_rounding_of_a_known_function_is_no_known_function() -> None:
+    """Imaginary parts that are real parts times 1e-13: of corners of nearly isotropic media."""
+    problem = BoundaryValueProblem(square_problem(), lambda e, p: np.full(len(p), 1.9), {}, "cpu")
+
+    def parts(points: torch.Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        real = torch.stack([points[:, 0] * points[:, 1], points[:, 0] ** 3], 1)
+        noise = 1e-13 * torch.sin(1e3 * points)
+        return {index: torch.cat([real, noise], 1) for index in indices}
+
+    (found,) = _independent(problem, (parts,))
+    values = found(torch.rand(5, 2, dtype=torch.float64), [(0, 0)])[0, 0]
+    assert values.shape == (5, 2)
