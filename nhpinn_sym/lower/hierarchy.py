@@ -43,6 +43,12 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
             remedy="model.hierarchy has their equations, solve_cells(model).averaged the h_n",
         )
     lowered = lower_homogenized(model)
+    if lowered.order == 4 and len(lowered.periodic) < len(lowered.coordinates):
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of an equation of fourth order in a box with edges",
+            term=model.equation,
+            remedy="periodic boxes are covered; solve_homogenized gives U_0",
+        )
     if lowered.complex:
         raise UnsupportedError(
             "the mean fields beyond U_0 of a complex problem",

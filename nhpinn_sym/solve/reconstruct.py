@@ -246,7 +246,11 @@ def reconstruct(
             term=shortened(u0),
             remedy="write u0 = solve_homogenized(model, cells)",
         )
-    fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
+    fields: tuple[Solution, ...] = (u0,)
+    order = _lowest(cells)
+    if isinstance(u0, MeanField):
+        fields = u0.fields
+        order = u0.order
     if (
         isinstance(u0, MeanField)
         and order > 1
@@ -258,7 +262,7 @@ def reconstruct(
             remedy="use the cells that they were solved with",
         )
     number = positive_eps(eps)
-    expansion = _expansion(fields, cells, max(order, _lowest(cells)), number)
+    expansion = _expansion(fields, cells, order, number)
     if boundary_layers is None:
         return expansion
     return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)

@@ -133,8 +133,13 @@ def test_validate_refuses_what_it_does_not_compare(
     assert "remedy: derive, emit and cells cover it" in err and not out.exists()
 
 
-def test_validate_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
-    err = run(capsys, "validate", str(CLASSES / "elasticity_2d.py"), "--eps", "1/8", code=1)
+def test_validate_without_a_domain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        'import nhpinn_sym as nh\n\ns = nh.Scales(2)\nu = s.unknown("u")\n'
+        "problem = nh.MultiscaleProblem((-s.laplacian(u), 1), scales=s, unknown=u)\n"
+    )
+    err = run(capsys, "validate", str(file), "--eps", "1/8", code=1)
     assert "no domain" in err and "domain=Box(...)" in err and len(err) < 400
 
 

@@ -180,10 +180,12 @@ def test_refusals() -> None:
     for level in (0, 3):
         with pytest.raises(nh.ProblemError, match="has the mean fields"):
             lower_mean_field(model, level)
-    with pytest.raises(nh.UnsupportedError, match="in a box"):
+    with pytest.raises(nh.UnsupportedError, match="in a box with edges"):
         lower_mean_field(
             derived(
-                lambda s, u: sp.Eq(s.div(s.div((2 + S(s.y[0])) * s.hessian(u))), 1), order=1, **BOX
+                lambda s, u: sp.Eq(s.div(s.div((2 + S(s.y[0])) * s.hessian(u))), 1),
+                order=1,
+                **{**BOX, "boundary": [nh.Dirichlet(0)]},
             ),
             1,
         )

@@ -18,7 +18,7 @@ from mpi4py import MPI
 
 from nhpinn_sym.lower.forms import External, Functional, LoweredEquation, StrongTerm, WeakTerm
 from nhpinn_sym.problem.domain import Box, Cell
-from nhpinn_sym.problem.errors import SolveError, UnsupportedError
+from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.runtime.fem_dolfinx import linear_solvers
 from nhpinn_sym.runtime.fem_dolfinx.compat import PETSc, assemble_matrix, assemble_vector, fem
 from nhpinn_sym.runtime.fem_dolfinx.linear_solvers import Linear, bordered
@@ -198,12 +198,6 @@ def test_singular_problems_without_balance_are_refused(kind):
     )
     with pytest.raises(SolveError, match="leaves its mean open"):
         solve_equation(shifted, no_externals, {}, mesh=8)
-
-
-def test_coefficients_that_depend_on_time_are_refused():
-    equation = manufactured(DECAY, LINE, MIXED, a=sp.Matrix([[1 + t]]), final_time=sp.S.One)
-    with pytest.raises(UnsupportedError, match="depends on time"):
-        solve_equation(equation, no_externals, {}, mesh=8)
 
 
 def effective_equation(u, entries, a):

@@ -21,7 +21,6 @@ from nhpinn_sym.problem.errors import (
     BackendMissingError,
     SolvabilityError,
     SolveError,
-    UnsupportedError,
 )
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.fem import grid_functions
@@ -297,18 +296,6 @@ def test_external_coefficients_are_read_at_the_quadrature_points():
     solution = solve_equation(equation, coefficients, {}, mesh=64)
     x = np.linspace(0, np.pi, 30)[:, None]
     np.testing.assert_allclose(solution(x), np.sin(x[:, 0]), atol=1e-6)
-
-
-def test_time_dependent_operators_are_refused():
-    equation = manufactured(
-        sp.sin(t) * x1,
-        LINE,
-        everywhere("dirichlet", LINE),
-        a=sp.Matrix([[1 + t]]),
-        final_time=sp.S.One,
-    )
-    with pytest.raises(UnsupportedError, match="depends on time"):
-        solve_equation(equation, lambda e, x: x[:, 0], {}, mesh=8)
 
 
 def test_large_line():

@@ -17,7 +17,7 @@ from scipy.linalg import expm
 import nhpinn_sym as nh
 from nhpinn_sym.lower.forms import External, LoweredEquation, WeakTerm
 from nhpinn_sym.problem.domain import Box
-from nhpinn_sym.problem.errors import SolveError, UnsupportedError
+from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.backends import equation_solver
 from nhpinn_sym.solve.fem.grid_functions import GridSolution
@@ -388,20 +388,6 @@ def test_coefficients_of_the_caller(backend):
     points = inside(SQUARE, 50)
     found = equation_solver(backend)(equation, coefficients, {}, mesh=12)
     np.testing.assert_allclose(found(points), solve(given, backend, mesh=12)(points), atol=1e-9)
-
-
-def test_operators_that_depend_on_time_are_refused():
-    equation = manufactured_system(
-        HEATS,
-        LINE,
-        everywhere("dirichlet", LINE),
-        coupled(sp.eye(2)),
-        rho=sp.diag(1, 1 + t),
-        final_time=HALF,
-    )
-    for backend in ("skfem", "dolfinx"):
-        with pytest.raises(UnsupportedError, match="depends on time"):
-            solve(equation, backend, mesh=8)
 
 
 # Media with microstructure, from the equations to the solution.
