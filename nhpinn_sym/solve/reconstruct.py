@@ -246,11 +246,13 @@ def reconstruct(
             term=shortened(u0),
             remedy="write u0 = solve_homogenized(model, cells)",
         )
-    fields: tuple[Solution, ...] = (u0,)
-    order = _lowest(cells)
+    fields: tuple[Solution, ...]
     if isinstance(u0, MeanField):
         fields = u0.fields
         order = u0.order
+    else:
+        fields = (u0,)
+        order = _lowest(cells)
     if (
         isinstance(u0, MeanField)
         and order > 1
