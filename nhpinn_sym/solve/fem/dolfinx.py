@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -42,6 +43,8 @@ from .levels import solve_levels
 from .options import check_options, degree_for
 
 BACKEND = "dolfinx"
+# Seconds in which the launcher of ranks has read the last message.
+_FORWARDED = 0.5
 # Effective coefficients of two ranks that differ by less, relative to the largest, differ by
 # rounding.
 _SAME = 1e-9
@@ -279,6 +282,7 @@ def _end_all_ranks() -> None:
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         sys.__excepthook__(kind, error, trace)
         sys.stderr.flush()
+        time.sleep(_FORWARDED)  # a launcher that is told to end drops what it has not read
         MPI.COMM_WORLD.Abort(1)
 
     sys.excepthook = hook
