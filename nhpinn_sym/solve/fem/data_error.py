@@ -7,6 +7,7 @@ the mesh are compared with those by a finer one, between the lines that the data
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +70,8 @@ def data_error(
             worst = max(worst, _missed(some, symbols, axes, layout, mesh, degree))
             continue
         calls = [evaluator(part, tuple(symbols)) for part in some]
-        worst = max(worst, _worst(calls, rule_on(mesh, degree + 1), rule_on(mesh, 2 * degree + 2)))
+        own = _all_means(calls, rule_on(mesh, degree + 1))
+        worst = max(worst, _worst(own, _all_means(calls, rule_on(mesh, 2 * degree + 2))))
     return worst
 
 
@@ -81,7 +83,8 @@ def fields_error(
     """
     axes = range(lattice.dim)
     finer = _finer(layout, lattice, axes, degree, _FINER[lattice.dim], _MOST_OF_A_FIELD)
-    return _worst(fields, _rule(lattice.lines, degree), _rule(finer, degree))
+    own = _all_means(fields, _rule(lattice.lines, degree))
+    return _worst(own, _all_means(fields, _rule(finer, degree)))
 
 
 def _missed(
@@ -95,21 +98,21 @@ def _missed(
     """Of real data that hold the coordinates of these axes."""
     held = tuple(symbols[k] for k in axes)
     calls = [evaluator(datum, held) for datum in data]
-    own = [lattice.lines[k] for k in axes]
+    lines = [lattice.lines[k] for k in axes]
+    own = _all_means(calls, _rule(lines, degree))
+    cut = _FINER[len(axes)] if layout.erratic else _SMOOTH_PARTS
+    finer = _finer(layout, lattice, axes, degree, cut, _MOST)
+    missed = _worst(own, _all_means(calls, _rule(finer, degree)))
     if not layout.erratic:
-        finer = _finer(layout, lattice, axes, degree, _SMOOTH_PARTS, _MOST)
-        return _worst(calls, _rule(own, degree), _rule(finer, degree))
-    finer = _finer(layout, lattice, axes, degree, _FINER[len(axes)], _MOST)
-    missed = _worst(calls, _rule(own, degree), _rule(finer, degree))
-    return max(missed, _unseen(data, calls, held, own, degree))
+        return missed
+    return max(missed, _unseen(data, own, held, lines))
 
 
 def _unseen(
     data: Sequence[sp.Expr],
-    calls: Sequence[Callable[[Array], Array]],
+    means: Sequence[_Means],
     symbols: Sequence[sp.Symbol],
     lines: Sequence[Array],
-    degree: int,
 ) -> float:
     """The same against means between the interfaces: a thin layer across the axes lies between the
     points of both meshes. What is not integrated within the limits says nothing.
@@ -118,8 +121,8 @@ def _unseen(
     worst = 0.0
     for space in dict.fromkeys(space for _, space in found):
         chosen = [
-            (part, _means(call, _rule(lines, degree)))
-            for (part, own), call in zip(found, calls, strict=True)
+            (part, mesh)
+            for (part, own), mesh in zip(found, means, strict=True)
             if own == space and not part.has(sp.floor)
         ]
         if chosen:
@@ -129,17 +132,7 @@ def _unseen(
 
 def _beside_adaptive(chosen: Sequence[tuple[sp.Expr, _Means]], space: DataSpace) -> float:
     """The largest relative difference of means from those of an adaptive quadrature."""
-    parts = [part for part, _ in chosen]
-    values = [evaluator(part, space.symbols) for part in parts]
-
-    def columns(points: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            own = np.array([call(points) for call in values])
-            inverse = np.where(own > 0, 1 / own, 0.0)
-        return np.concatenate([own, inverse]).T
-
-    means, errors = mean_of_function(columns, parts, space)
-    errors = np.broadcast_to(errors, means.shape)
+    means, errors = _adaptive_means(tuple(part for part, _ in chosen), space)
     worst = 0.0
     for k, (_, mesh) in enumerate(chosen):
         difference = abs(mesh.value - means[k]) - errors[k]
@@ -149,6 +142,23 @@ def _beside_adaptive(chosen: Sequence[tuple[sp.Expr, _Means]], space: DataSpace)
             difference = abs(mesh.inverse - means[other]) - errors[other]
             worst = max(worst, difference / mesh.inverse)
     return float(worst)
+
+
+@lru_cache(maxsize=256)
+def _adaptive_means(parts: tuple[sp.Expr, ...], space: DataSpace) -> tuple[Array, Array]:
+    """The means of data, then those of their inverses where they are positive, and bounds on their
+    errors: the same for every mesh.
+    """
+    values = [evaluator(part, space.symbols) for part in parts]
+
+    def columns(points: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            own = np.array([call(points) for call in values])
+            inverse = np.where(own > 0, 1 / own, 0.0)
+        return np.concatenate([own, inverse]).T
+
+    means, errors = mean_of_function(columns, parts, space)
+    return means, np.broadcast_to(errors, means.shape)
 
 
 def _one_period(
@@ -171,17 +181,11 @@ def _one_period(
     return datum, DataSpace(tuple(names), tuple(box), len(box))
 
 
-def _worst(
-    calls: Sequence[Callable[[Array], Array]], own: QuadratureRule, finer: QuadratureRule
-) -> float:
+def _worst(own: Sequence[_Means], finer: Sequence[_Means]) -> float:
     """The largest relative difference of the means by the rule of the mesh and by a finer one;
     means that are not finite say nothing.
     """
-    known = []
-    for call in calls:
-        pair = _means(call, own), _means(call, finer)
-        if np.isfinite(pair).all():
-            known.append(pair)
+    known = [pair for pair in zip(own, finer, strict=True) if np.isfinite(pair).all()]
     largest = max((fine.size for _, fine in known), default=0.0)
     worst = 0.0
     for coarse, fine in known:
@@ -229,6 +233,10 @@ class _Means(NamedTuple):
 def _rule(lines: Sequence[Array], degree: int) -> QuadratureRule:
     """The Gauss rule of elements of that degree between lines."""
     return rule_on(Lattice(tuple(lines)), degree + 1)
+
+
+def _all_means(calls: Sequence[Callable[[Array], Array]], rule: QuadratureRule) -> list[_Means]:
+    return [_means(call, rule) for call in calls]
 
 
 def _means(call: Callable[[Array], Array], rule: QuadratureRule) -> _Means:

@@ -220,7 +220,7 @@ def _solved(
     if times is None:
         return problem.solve(), None
     box = problem.box
-    every = keeps_levels(box.components * problem.mesh.count(box.degree), len(times) - 1)
+    every = keeps_levels(box.components * problem.mesh.count(box.degree), times)
     kept = times if every else times[-1:]
     return problem.evolve(times, every, report), kept
 

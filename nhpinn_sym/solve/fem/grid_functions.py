@@ -209,9 +209,11 @@ def element_name(degree: int, domain: Domain, smooth: bool = False) -> str:
     return f"P{degree} finite elements"
 
 
-def keeps_levels(nodes: int, steps: int) -> bool:
-    """Whether all levels of a time-dependent solution with that many nodes are kept."""
-    return 8.0 * nodes * (steps + 1) < LEVELS_LIMIT
+def keeps_levels(nodes: int, times: Array | None) -> bool:
+    """Whether the levels of a solution with that many nodes are kept, at all times or at the only
+    one.
+    """
+    return times is None or 8.0 * nodes * len(times) < LEVELS_LIMIT
 
 
 def relative_difference(

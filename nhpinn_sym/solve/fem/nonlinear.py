@@ -63,8 +63,7 @@ def solve_nonlinear(
     def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, reference.components, by_elements=True, dim=mesh.dim)
         space = linear.space_on(mesh, degree, reference.periodic, forms)
-        count = 0 if times is None else len(times) - 1
-        keep = keeps_levels(reference.components * mesh.count(degree), count)
+        keep = keeps_levels(reference.components * mesh.count(degree), times)
         for _ in range(rounds):
             first = start if known and known[-1].times is None else None
             try:

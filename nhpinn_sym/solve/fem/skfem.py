@@ -103,8 +103,7 @@ def solve_equation(
     def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, equation.components, by_elements=True, dim=mesh.dim)
         space = driver.space_on(mesh, degree, equation.periodic, forms)
-        count = 0 if times is None else len(times) - 1
-        keep = keeps_levels(equation.components * mesh.count(degree), count)
+        keep = keeps_levels(equation.components * mesh.count(degree), times)
         result = driver.solve_equation(forms, space, data, times, keep, report)
         name = f"{elements}, {result.method}"
         info = {"defect": result.defect}
