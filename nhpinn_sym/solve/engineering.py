@@ -87,16 +87,14 @@ def _effective(cells: CellSolution) -> Any:
 
 
 def _checked(stiffness: Any) -> Array:
-    tensor = as_numbers(
-        stiffness, "a stiffness tensor", "give C[i, k, j, l] of shape (d, d, d, d)", kinds="fiuc"
-    )
-    if np.iscomplexobj(tensor):
+    matrix = mandel(stiffness)
+    tensor = np.asarray(stiffness)
+    if np.iscomplexobj(matrix):
         raise ProblemError(
             "engineering constants are real numbers",
-            term=tensor.dtype,
+            term=matrix.dtype,
             remedy="give the real part; the imaginary one is what is lost",
         )
-    matrix = mandel(tensor)
     if len(matrix) not in (3, 6):
         raise ProblemError(
             "a stiffness has two or three axes",

@@ -122,7 +122,7 @@ class LawSolution:
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
         level = self._level(asked.macro)
         found = energies(level.solver, asked.macro, level.states)
-        return float(found[0]) if asked.shape == () else found.reshape(asked.shape)
+        return _number_or_array(found.reshape(asked.shape))
 
     def bounds(
         self,
@@ -139,12 +139,7 @@ class LawSolution:
         """
         self._require_potential()
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
-        if asked.macro.count != 1:
-            raise ProblemError(
-                "bounds are asked for at one state",
-                term=f"{asked.macro.count} states",
-                remedy="call bounds() for each of them",
-            )
+        _require_one(asked, "bounds are asked for at one state", "bounds")
         level = self._level(asked.macro)
         lower, upper = energy_bounds(level.solver, asked.macro, level.states)
         width = float(upper[0] - lower[0])
@@ -194,15 +189,13 @@ class LawSolution:
         middles = np.array([float(a + b) / 2 for a, b in ends]).reshape(self._many(()))
         asked = self._asked(None, middles, x, None, t, needs_grad=False)
         if self.elements is not None:
-            found = self._arranged(asked, "load")
-            return float(found) if found.shape == () else found
+            return _number_or_array(self._arranged(asked, "load"))
         solver = StateSolver(self.forms, Grid(self.forms.CELL, int(self.info["n"])))
         modes = np.zeros((asked.macro.count, solver.m, *solver.grid.modes_shape), dtype=complex)
         with np.errstate(all="ignore"):
             tables = self.forms.values(solver.data(asked.macro, modes))
         found = solver.grid.mean(solver.array(tables, "load", "m", asked.macro.count))
-        array = np.moveaxis(found, -1, 0).reshape(self._many(asked.shape))
-        return float(array) if array.shape == () else array
+        return _number_or_array(np.moveaxis(found, -1, 0).reshape(self._many(asked.shape)))
 
     def effective(
         self,
@@ -242,12 +235,7 @@ class LawSolution:
         backend : of the linear cell problems (default: that of the law)
         """
         asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
-        if asked.macro.count != 1:
-            raise ProblemError(
-                "a state is asked for at one value and gradient",
-                term=f"{asked.macro.count} states",
-                remedy="call state() for each of them",
-            )
+        _require_one(asked, "a state is asked for at one value and gradient", "state")
         linear = self.model.linearized
         chosen = backend or self.backend
         symbols = value_symbols(self.model.state)
@@ -342,8 +330,7 @@ class LawSolution:
         t: ArrayLike | None,
     ) -> Any:
         asked = self._asked(grad, u, x, None, t, needs_grad=False)
-        found = self._arranged(asked, name)
-        return float(found) if found.shape == () else found
+        return _number_or_array(self._arranged(asked, name))
 
     def _asked(
         self,
@@ -419,6 +406,18 @@ class LawSolution:
         )
 
     __repr__ = __str__
+
+
+def _number_or_array(array: Array) -> Any:
+    """A float where there is one number."""
+    return float(array) if array.shape == () else array
+
+
+def _require_one(asked: Asked, rule: str, verb: str) -> None:
+    if asked.macro.count != 1:
+        raise ProblemError(
+            rule, term=f"{asked.macro.count} states", remedy=f"call {verb}() for each of them"
+        )
 
 
 def check_level(
