@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from ..operator.singular import Intervals, Singularity, hole, singularity
+from ..operator.singular import Intervals, PointSingularity, hole, singularity
 from ..operator.table import Operator
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import (
@@ -109,7 +109,7 @@ def _require_numbers(
 ) -> None:
     place = hole(value, box, ends=ends)
     if place is not None:
-        where = Singularity(place, 0.0)
+        where = PointSingularity(place, 0.0)
         raise error(
             f"{what} is not a finite real number at {where}",
             term=term,
@@ -120,7 +120,7 @@ def _require_numbers(
         )
 
 
-def _warn(what: str, found: Singularity, term: object) -> None:
+def _warn(what: str, found: PointSingularity, term: object) -> None:
     text = (
         f"{what} is not bounded at {found}: errors close to it are larger than estimates say"
         f" ({shortened(term, str)})"

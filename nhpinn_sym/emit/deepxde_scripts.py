@@ -13,9 +13,9 @@ from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from .layout import statement
 from .script_forms import (
-    Library,
+    PartResidual,
     Script,
-    Wall,
+    ScriptLibrary,
     cell_residuals,
     cell_script,
     equation_residuals,
@@ -47,7 +47,7 @@ from .script_text import (
 )
 from .source import Source
 
-_DEEPXDE = Library(
+_DEEPXDE = ScriptLibrary(
     coordinate="points[:, {i}:{j}]",
     output="outputs[:, {i}:{j}]",
     derivative="dde.grad.jacobian({of}, points, j={i})",
@@ -154,7 +154,7 @@ def _cell_main(script: Script, box: Box) -> list[str]:
 
 
 def _equation_main(
-    script: Script, lowered: LoweredEquation, name: str, found: list[Wall]
+    script: Script, lowered: LoweredEquation, name: str, found: list[PartResidual]
 ) -> list[str]:
     timed = lowered.time is not None
     lines = [f"box = {geometry(lowered.domain)}"]

@@ -27,7 +27,7 @@ _TIMES = "from nhpinn_sym.runtime.time_stepping import time_lines"
 
 
 @dataclass(frozen=True)
-class Library:
+class FemLibrary:
     """What is special to one finite element library.
 
     cells: lines that make `at`, the effective coefficients at a slow point, from `lattice` and
@@ -44,11 +44,9 @@ class Library:
     rank: str
 
 
-_SKFEM = Library(
+_SKFEM = FemLibrary(
     mpi=(),
-    cells_imports=(
-        "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells, space_on",
-    ),
+    cells_imports=("from nhpinn_sym.runtime.fem_skfem.cells import solve_cells, space_on",),
     cells=(
         "    space = space_on(lattice, 2, tuple(range(lattice.dim)), forms)",
         "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
@@ -72,11 +70,11 @@ _SKFEM = Library(
     rank="",
 )
 _PROBLEM = "    problem = EquationProblem(forms, given, effective.field(@COORDINATES@), lattice)"
-_DOLFINX = Library(
+_DOLFINX = FemLibrary(
     mpi=("from mpi4py import MPI", ""),
-    cells_imports=("from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem",),
+    cells_imports=("from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells",),
     cells=(
-        "    problem = CellProblem(forms, given, lattice)",
+        "    problem = CompiledCells(forms, given, lattice)",
         "    at = lambda slow: problem.solve(slow).effective",
     ),
     equation_imports=("from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",),
@@ -119,7 +117,7 @@ _FOURIER_CELLS: Main = (
 )
 
 
-def library(target: str) -> Library:
+def library(target: str) -> FemLibrary:
     """UnsupportedError for a target whose mains are not written."""
     if target not in LIBRARIES:
         raise UnsupportedError(

@@ -23,53 +23,55 @@ class Derivative(NamedTuple):
     orders: MultiIndex
 
 
-class Product(NamedTuple):
+class WeightedFactors(NamedTuple):
     """The coefficient times the factors."""
 
     coefficient: sp.Expr
     factors: tuple[Derivative, ...] = ()
 
 
-Integrand = tuple[Product, ...]
+Integrand = tuple[WeightedFactors, ...]
 """A sum of products."""
 
 
 def bilinear(terms: Iterable[WeakTerm]) -> Integrand:
     """sum c D^right u D^left v."""
     return tuple(
-        Product(t.coefficient, (Derivative(TRIAL, t.field, t.right), _test(t))) for t in terms
+        WeightedFactors(t.coefficient, (Derivative(TRIAL, t.field, t.right), _test(t)))
+        for t in terms
     )
 
 
 def linear(terms: Iterable[WeakTerm]) -> Integrand:
     """sum c (D^a N) D^left v."""
-    return tuple(Product(t.coefficient, (*_known(t.factor), _test(t))) for t in terms)
+    return tuple(WeightedFactors(t.coefficient, (*_known(t.factor), _test(t))) for t in terms)
 
 
 def source(terms: Iterable[SourceTerm]) -> Integrand:
     """sum c (D^a N), a right-hand side in strong form."""
-    return tuple(Product(t.coefficient, _known(t.factor)) for t in terms)
+    return tuple(WeightedFactors(t.coefficient, _known(t.factor)) for t in terms)
 
 
 def mean(functional: Functional) -> Integrand:
     """The constant, and sum c (D^a N) (D^b N')."""
-    terms = (Product(t.coefficient, tuple(map(_cell, t.factors))) for t in functional.terms)
-    return (Product(functional.constant), *terms)
+    terms = (WeightedFactors(t.coefficient, tuple(map(_cell, t.factors))) for t in functional.terms)
+    return (WeightedFactors(functional.constant), *terms)
 
 
 def wall(condition: Natural, zero: MultiIndex) -> Integrand:
     """alpha u v + sum c D^right u' v, what a natural condition adds to the bilinear form."""
     test = Derivative(TEST, condition.equation, zero)
-    own = Product(condition.alpha, (Derivative(TRIAL, condition.equation, zero), test))
+    own = WeightedFactors(condition.alpha, (Derivative(TRIAL, condition.equation, zero), test))
     terms = (
-        Product(t.coefficient, (Derivative(TRIAL, t.field, t.right), test)) for t in condition.terms
+        WeightedFactors(t.coefficient, (Derivative(TRIAL, t.field, t.right), test))
+        for t in condition.terms
     )
     return (own, *terms)
 
 
 def wall_load(condition: Natural, zero: MultiIndex) -> Integrand:
     """g v, what a natural condition adds to the linear form."""
-    return (Product(condition.value, (Derivative(TEST, condition.equation, zero),)),)
+    return (WeightedFactors(condition.value, (Derivative(TEST, condition.equation, zero),)),)
 
 
 def expression(integrand: Integrand, symbol: Callable[[Derivative], sp.Expr]) -> sp.Expr:

@@ -21,10 +21,9 @@ from .fourier_forms import CoefficientTable, pointwise_function
 from .layout import block, prose, statement
 from .mains import default_parameters, slow_box
 from .numpy_printer import BroadcastPrinter
-from .source import Source
+from .source import NamedTexts, Source
 from .unknown_functions import function_names
 
-Files = tuple[tuple[str, str], ...]
 _POINTS = "_points"
 
 
@@ -62,7 +61,7 @@ def tests(model: HomogenizedModel) -> Source:
     return Source("tests", tuple(files.items()))
 
 
-def _where_supported(emitted: Callable[[], Files]) -> dict[str, str]:
+def _where_supported(emitted: Callable[[], NamedTexts]) -> dict[str, str]:
     """Files by name; none where the model has no such text."""
     try:
         return dict(emitted())
@@ -70,12 +69,12 @@ def _where_supported(emitted: Callable[[], Files]) -> dict[str, str]:
         return {}
 
 
-def _renamed(source: Source, library: str) -> Files:
+def _renamed(source: Source, library: str) -> NamedTexts:
     """Two finite element libraries have files of one name."""
     return tuple((f"{library}_{name}", text) for name, text in source.files)
 
 
-_LIBRARIES: Mapping[str, Callable[[LoweredCells], Files]] = {
+_LIBRARIES: Mapping[str, Callable[[LoweredCells], NamedTexts]] = {
     "skfem": lambda cells: _renamed(skfem_forms.cells(cells), "skfem"),
     "dolfinx": lambda cells: _renamed(ufl_forms.cells(cells), "dolfinx"),
     "torch": lambda cells: torch_cells.cells(cells).files,
@@ -224,14 +223,14 @@ _AGREEMENT = {
     require_agreement("scikit-fem", fine, coarse, effective, solved["estimate"])""",
     "dolfinx": """def test_dolfinx_agrees(solved, effective):
     pytest.importorskip("dolfinx")
-    from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem
+    from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells
     from nhpinn_sym.runtime.lattice import Lattice
 
     from . import dolfinx_cell_forms as forms
 
     def solve(n):
         lattice = Lattice.fitted(forms.CELL, (n,) * len(forms.CELL), forms.BREAKS)
-        return CellProblem(forms, PARAMETERS, lattice).solve(SLOW).effective
+        return CompiledCells(forms, PARAMETERS, lattice).solve(SLOW).effective
 
     fine, coarse = solve(@CELLS@), solve(@CELLS@ // 2)
     require_agreement("DOLFINx", fine, coarse, effective, solved["estimate"])""",

@@ -12,9 +12,9 @@ from ..lower.nonlinear import (
     MACRO,
     SLOPE,
     VALUE,
+    IndexTable,
     LoweredNonlinearEquation,
     LoweredState,
-    Table,
 )
 from ..problem.escaping import docstring
 from .layout import block, prose
@@ -105,7 +105,9 @@ def _file(
     return Source("numpy", ((name, f"{body}\n"),))
 
 
-def _function(name: str, doc: str, tables: Mapping[str, Table], printer: BroadcastPrinter) -> str:
+def _function(
+    name: str, doc: str, tables: Mapping[str, IndexTable], printer: BroadcastPrinter
+) -> str:
     """The text of `name(data)`."""
     exprs = [e for table in tables.values() for e in table.values()]
     used = sorted({v for e in exprs for v in e.free_symbols}, key=str)
@@ -126,11 +128,11 @@ def _function(name: str, doc: str, tables: Mapping[str, Table], printer: Broadca
     return "\n".join([*head, *block(body, 4)])
 
 
-def _mathematics(tables: Mapping[str, Table]) -> str:
+def _mathematics(tables: Mapping[str, IndexTable]) -> str:
     return "\n".join(_lines(tables))
 
 
-def _lines(tables: Mapping[str, Table]) -> Iterable[str]:
+def _lines(tables: Mapping[str, IndexTable]) -> Iterable[str]:
     for name, table in tables.items():
         for index, e in table.items():
             yield f"    {name}{list(index)} = {text(e)}"

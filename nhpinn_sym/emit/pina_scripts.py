@@ -11,9 +11,9 @@ from ..problem.domain import Box, require_box
 from ..problem.escaping import literal
 from .layout import statement
 from .script_forms import (
-    Library,
+    PartResidual,
     Script,
-    Wall,
+    ScriptLibrary,
     cell_residuals,
     cell_script,
     equation_residuals,
@@ -45,7 +45,7 @@ from .script_text import (
 )
 from .source import Source
 
-_PINA = Library(
+_PINA = ScriptLibrary(
     coordinate='points.extract(["{name}"]).tensor',
     output='outputs.extract(["{name}"])',
     derivative='grad({of}, points, d=["{name}"])',
@@ -162,7 +162,7 @@ def _cell_problem(script: Script, box: Box) -> list[str]:
 
 
 def _boundary_value_problem(
-    script: Script, lowered: LoweredEquation, found: Sequence[Wall], kinds: str
+    script: Script, lowered: LoweredEquation, found: Sequence[PartResidual], kinds: str
 ) -> list[str]:
     space = _intervals(require_box(lowered.domain, "a script of PINA"))
     time = {}

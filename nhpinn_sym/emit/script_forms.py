@@ -25,7 +25,7 @@ from ..problem.errors import UnsupportedError
 from .torch_coefficients import extended, operator_tables
 from .torch_equation import boundary_tables, boundary_value
 from .torch_printer import Slot, argument_name, statements
-from .torch_text import Tables, tabulated
+from .torch_text import CoefficientTables, tabulated
 from .unknown_functions import function_names
 
 _PINN_TARGET = 'nh.emit(model, "torch") covers it; so does solve_cells(model)'
@@ -39,7 +39,7 @@ _SCRIPT_NAMES = """
 
 
 @dataclass(frozen=True)
-class Library:
+class ScriptLibrary:
     """How a library is asked for a column of its points, of its outputs, and for a derivative of
     such a column: templates over its {name}, its number {i}, {j} = {i} + 1, and the column {of}
     which the derivative is.
@@ -57,7 +57,7 @@ class Script:
 
     def __init__(
         self,
-        library: Library,
+        library: ScriptLibrary,
         coordinates: Sequence[sp.Symbol],
         numbers: Sequence[sp.Symbol],
         unknowns: Sequence[str],
@@ -197,7 +197,7 @@ def _require_smooth(lowered: LoweredCells | LoweredEquation, held: Sequence[sp.E
         )
 
 
-def cell_script(library: Library, lowered: LoweredCells) -> Script:
+def cell_script(library: ScriptLibrary, lowered: LoweredCells) -> Script:
     names = [
         form.name + (f"_{i + 1}" if lowered.components > 1 else "")
         for form in lowered.functions
@@ -206,7 +206,7 @@ def cell_script(library: Library, lowered: LoweredCells) -> Script:
     return Script(library, lowered.coordinates, lowered.parameters, names)
 
 
-def equation_script(library: Library, lowered: LoweredEquation) -> Script:
+def equation_script(library: ScriptLibrary, lowered: LoweredEquation) -> Script:
     time = () if lowered.time is None else (lowered.time,)
     several = lowered.components > 1
     names = [f"u_{j + 1}" if several else "u" for j in range(lowered.components)]
@@ -237,7 +237,7 @@ def equation_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr
 
 
 @dataclass(frozen=True)
-class Wall:
+class PartResidual:
     """What vanishes on some parts of the boundary, as the function `name` of a script."""
 
     name: str
@@ -246,7 +246,7 @@ class Wall:
     residuals: tuple[sp.Expr, ...]
 
 
-def walls(script: Script, lowered: LoweredEquation) -> list[Wall]:
+def walls(script: Script, lowered: LoweredEquation) -> list[PartResidual]:
     """The conditions on every part that is not periodic; parts with the same ones together."""
     found: dict[tuple[sp.Expr, ...], list[BoundaryPart]] = {}
     for name, conditions in _conditions(lowered).items():
@@ -259,7 +259,7 @@ def walls(script: Script, lowered: LoweredEquation) -> list[Wall]:
     walls = []
     for k, (rows, parts) in enumerate(found.items()):
         place = " or ".join(part.describe(lowered.coordinates) for part in parts)
-        walls.append(Wall(f"wall_{k}", tuple(parts), place, rows))
+        walls.append(PartResidual(f"wall_{k}", tuple(parts), place, rows))
     return walls
 
 
@@ -281,7 +281,7 @@ def initial_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]
     return [script.value(j, zero) - value for j, value in enumerate(lowered.initial)]
 
 
-def _applied(script: Script, tables: Tables, equation: int, first: int) -> sp.Expr:
+def _applied(script: Script, tables: CoefficientTables, equation: int, first: int) -> sp.Expr:
     """The left-hand side of an equation; the unknowns are the columns from `first` on."""
     return sp.Add(
         *[

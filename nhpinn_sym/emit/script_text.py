@@ -12,7 +12,7 @@ from ..problem.domain import Domain
 from ..problem.escaping import docstring, literal
 from .fem_scope import known_entries
 from .layout import block, prose, statement
-from .script_forms import Script, Wall, initial_residuals, integrand
+from .script_forms import PartResidual, Script, initial_residuals, integrand
 from .torch_printer import TorchPrinter
 
 STEPS = 2000
@@ -44,7 +44,7 @@ def residual_function(
 
 
 def condition_functions(
-    script: Script, lowered: LoweredEquation, found: Sequence[Wall], arguments: str
+    script: Script, lowered: LoweredEquation, found: Sequence[PartResidual], arguments: str
 ) -> list[list[str]]:
     """The residuals of the boundary and initial conditions, functions of `arguments`."""
     parts = [

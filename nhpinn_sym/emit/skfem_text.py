@@ -24,7 +24,7 @@ from .numpy_printer import BroadcastPrinter
 # functions.
 _RESERVED = {"x", "h", "n"}
 _NUMBERED = re.compile(r"[cN]\d+(_\d+)?")
-Product = tuple[sp.Expr, str]
+CoefficientAndText = tuple[sp.Expr, str]
 """(coefficient, text of what it multiplies; empty for nothing)."""
 
 
@@ -104,7 +104,7 @@ def _function(name: str, doc: str, body: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def products(integrand: Integrand, components: int) -> list[Product]:
+def products(integrand: Integrand, components: int) -> list[CoefficientAndText]:
     """The integrand with its derivatives as text; a form has one component of u and one of v."""
     return [
         (c, " * ".join(_written(factor, components) for factor in factors))
@@ -129,7 +129,7 @@ def derivative(name: str, index: MultiIndex) -> str:
     return name
 
 
-def total(terms: Iterable[Product], coefficients: CoefficientSet, empty: str) -> str:
+def total(terms: Iterable[CoefficientAndText], coefficients: CoefficientSet, empty: str) -> str:
     """The text of sum coefficient * product, grouped by coefficient; `empty` where there is no
     term.
     """

@@ -23,17 +23,20 @@ _SCRATCH = ".part"
 # Says in a folder which target it holds.
 _RECORD = "emitted.json"
 
+NamedTexts = tuple[tuple[str, str], ...]
+"""(file name, text) pairs."""
+
 
 @dataclass(frozen=True)
 class Source:
-    """Emitted files of one target: (file name, text) pairs, in reading order.
+    """Emitted files of one target: named, in reading order.
 
     Texts import the numerics from `nhpinn_sym.runtime`, and each other by `from .name import ...`:
     the package runs them as they are.
     """
 
     target: str
-    files: tuple[tuple[str, str], ...]
+    files: NamedTexts
 
     def __getitem__(self, name: str) -> str:
         return dict(self.files)[name]

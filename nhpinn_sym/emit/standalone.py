@@ -11,13 +11,12 @@ from functools import cache
 from pathlib import Path
 
 RUNTIME = Path(__file__).parents[1] / "runtime"
-Files = Iterable[tuple[str, str]]
 
 _IMPORT = re.compile(r"^( *)from nhpinn_sym\.runtime([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
 _SIBLING = re.compile(r"^( *)from \.(\w*) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
-def standalone(files: Files) -> Iterator[tuple[str, str]]:
+def standalone(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """The files with the imports that they have in a folder, and the modules of the runtime."""
     needed: dict[Path, None] = {}
     for name, text in files:

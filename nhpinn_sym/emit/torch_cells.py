@@ -19,7 +19,7 @@ from .integrands import Derivative, bilinear, expression, linear, mean, source
 from .source import Source
 from .torch_cells_docstring import cells_docstring
 from .torch_coefficients import (
-    Parts,
+    FileFunctions,
     cell_axes,
     cell_coefficients,
     cell_scope,
@@ -67,7 +67,7 @@ def phase_file(lowered: LoweredCells, note: str, more: Sequence[str]) -> str:
     """
     _require_real_and_smooth(lowered)
     scope = cell_scope(lowered)
-    coefficients = Parts()
+    coefficients = FileFunctions()
     operator_coefficients(coefficients, scope, lowered)
     constants = f"{layout_constants(scope, cell_axes(lowered))}\n{_constants_text(lowered)}"
     parts = [constants, *coefficients.texts, *_residual_parts(scope, lowered), *more]

@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..lower.forms import CellForm, Functional, LoweredCells
 from .fem_scope import effective_law
-from .integrands import Derivative, Product, mean, source
+from .integrands import Derivative, WeightedFactors, mean, source
 from .torch_coefficients import given_symbols
 from .torch_text import commented, formulas, given_names, tabulated
 from .unknown_functions import function_names
@@ -87,7 +87,7 @@ def _right_hand_side(lowered: LoweredCells, form: CellForm, equation: int) -> st
     return " + ".join(_product(lowered, product) for product in own) or "0"
 
 
-def _product(lowered: LoweredCells, product: Product) -> str:
+def _product(lowered: LoweredCells, product: WeightedFactors) -> str:
     """(c) D^(1, 0) N; a coefficient without factors as it is."""
     if not product.factors:
         return str(product.coefficient)

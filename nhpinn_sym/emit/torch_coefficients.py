@@ -17,8 +17,8 @@ from ..problem.errors import UnsupportedError
 from .boundary_parts import normals_of
 from .hard_constraints import Constraints, constrain
 from .torch_text import (
+    CoefficientTables,
     Scope,
-    Tables,
     assemble,
     at_points,
     closure,
@@ -51,7 +51,7 @@ class CoefficientsFile:
         return {self.name: self.names}
 
 
-class Parts:
+class FileFunctions:
     """The functions of a file, by name, in order."""
 
     def __init__(self) -> None:
@@ -64,13 +64,13 @@ class Parts:
 
 
 def cell_coefficients(
-    lowered: LoweredCells, more: Callable[[Parts], None] = lambda parts: None
+    lowered: LoweredCells, more: Callable[[FileFunctions], None] = lambda parts: None
 ) -> CoefficientsFile:
     """cell_coefficients.py: the strong operators where nothing jumps, the symmetric stiffness where
     there is an energy, and what `more` adds.
     """
     scope = cell_scope(lowered)
-    parts = Parts()
+    parts = FileFunctions()
     if not lowered.jumps:
         operator_coefficients(parts, scope, lowered)
     energy = _where_supported(lambda: cell_energy(lowered))
@@ -99,13 +99,13 @@ def given_symbols(lowered: LoweredCells) -> tuple[sp.Symbol, ...]:
     return (*lowered.parameters, *eigenvalue, *(c.symbol for c in lowered.constants))
 
 
-def operator_coefficients(parts: Parts, scope: Scope, lowered: LoweredCells) -> None:
+def operator_coefficients(parts: FileFunctions, scope: Scope, lowered: LoweredCells) -> None:
     """The factors of the derivatives in the strong operators."""
     for prefix, side in left_sides(lowered).items():
         parts.add(f"{prefix}coefficients", scope.tables(f"{prefix}coefficients", side))
 
 
-def left_sides(lowered: LoweredCells) -> dict[str, Tables]:
+def left_sides(lowered: LoweredCells) -> dict[str, CoefficientTables]:
     """The tables of A_0, and of A_0^T where there are adjoints, by the prefix of their names."""
     sides = {"": tabulated(lowered.strong)}
     if any(f.role == "adjoint" for f in lowered.functions):
@@ -147,7 +147,7 @@ def equation_coefficients(
     energy = energy_of(lowered, constraints)
     slots = [] if energy is None else [index for _, index in energy.slots]
     indices = closure([(0,) * len(scope.variables), *derivatives, *slots])
-    parts = Parts()
+    parts = FileFunctions()
     _strong_coefficients(parts, scope, lowered)
     if energy is not None:
         _energy_coefficients(parts, scope, lowered, energy)
@@ -209,7 +209,7 @@ def required_energy(lowered: LoweredEquation, constraints: Sequence[Constraints]
     return energy
 
 
-def operator_tables(lowered: LoweredEquation) -> Tables:
+def operator_tables(lowered: LoweredEquation) -> CoefficientTables:
     """The strong terms over coordinates and time, the time derivative among them."""
     rate = extended(lowered, (0,) * len(lowered.coordinates), 1)
     terms = [replace(t, right=extended(lowered, t.right)) for t in lowered.strong]
@@ -225,7 +225,7 @@ def extended(lowered: LoweredEquation, index: MultiIndex, time: int = 0) -> Mult
 
 
 def coefficient_function(
-    scope: Scope, name: str, tables: Tables, several: bool, summary: str = ""
+    scope: Scope, name: str, tables: CoefficientTables, several: bool, summary: str = ""
 ) -> str:
     """A function that returns tables by (equation, component), or the one table of a scalar
     problem.
@@ -250,7 +250,7 @@ def symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.
     return scope.function(name, arguments, summary, entries, "\n".join(result))
 
 
-def _strong_coefficients(parts: Parts, scope: Scope, lowered: LoweredEquation) -> None:
+def _strong_coefficients(parts: FileFunctions, scope: Scope, lowered: LoweredEquation) -> None:
     several = lowered.components > 1
     tables = operator_tables(lowered)
     parts.add("coefficients", coefficient_function(scope, "coefficients", tables, several))
@@ -262,7 +262,7 @@ def _strong_coefficients(parts: Parts, scope: Scope, lowered: LoweredEquation) -
 
 
 def _energy_coefficients(
-    parts: Parts, scope: Scope, lowered: LoweredEquation, energy: EquationEnergy
+    parts: FileFunctions, scope: Scope, lowered: LoweredEquation, energy: EquationEnergy
 ) -> None:
     size = len(energy.slots)
     summary = (
@@ -282,7 +282,7 @@ def _energy_coefficients(
             parts.add(name, scope.function(name, "points", summary, entries, result))
 
 
-def _file(name: str, doc: str, constants: str, parts: Parts) -> CoefficientsFile:
+def _file(name: str, doc: str, constants: str, parts: FileFunctions) -> CoefficientsFile:
     text = assemble(doc, [constants, *parts.texts], {})
     return CoefficientsFile(name, text, ("AXES", "COORDINATES", "GIVEN", *parts.names))
 

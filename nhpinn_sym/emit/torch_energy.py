@@ -21,8 +21,8 @@ from .fem_scope import known_entries
 from .integrands import expression, mean
 from .source import Source
 from .torch_cells import returned_table, slots
-from .torch_coefficients import CoefficientsFile, Parts, cell_coefficients
-from .torch_inputs import Kinks, kinks_constant, levels_function
+from .torch_coefficients import CoefficientsFile, FileFunctions, cell_coefficients
+from .torch_inputs import KinkInputs, kinks_constant, levels_function
 from .torch_text import (
     NET,
     Scope,
@@ -51,7 +51,7 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
     bends = inputs(lowered, values)
     held = [found for found in bends.values() if found is not None]
 
-    def level_parts(parts: Parts) -> None:
+    def level_parts(parts: FileFunctions) -> None:
         if held:
             highest = max(found.order for found in held)
             parts.add("levels", levels_function(replace(held[0], order=highest)))
@@ -69,7 +69,7 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
     )
 
 
-def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks | None]:
+def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, KinkInputs | None]:
     """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they
     are smooth.
     """
@@ -89,10 +89,12 @@ def _levels(lowered: LoweredCells, values: Mapping[str, Any]) -> tuple[sp.Expr, 
 
 def _kinks(
     lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, dual: bool
-) -> Kinks | None:
+) -> KinkInputs | None:
     power = energy.order if dual else 1
     if levels:
-        return Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim))
+        return KinkInputs.reaching(
+            lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim)
+        )
     return None
 
 
@@ -108,7 +110,7 @@ class _Writer:
         lowered: LoweredCells,
         energy: CellEnergy,
         shared: CoefficientsFile,
-        kinks: Kinks | None,
+        kinks: KinkInputs | None,
     ) -> None:
         self.lowered = lowered
         self.energy = energy
@@ -261,7 +263,9 @@ _FLUXES = (
 )
 
 
-def _docstring(lowered: LoweredCells, energy: CellEnergy, kinks: Kinks | None, dual: bool) -> str:
+def _docstring(
+    lowered: LoweredCells, energy: CellEnergy, kinks: KinkInputs | None, dual: bool
+) -> str:
     size = energy.stiffness.rows
     lower = [(p, q) for p in range(size) for q in range(p + 1)]
     held = [(p, q) for p, q in lower if energy.stiffness[p, q] != 0]

@@ -31,8 +31,8 @@ from .torch_coefficients import (
 )
 from .torch_text import (
     NET,
+    CoefficientTables,
     Scope,
-    Tables,
     assemble,
     at_points,
     closure,
@@ -227,7 +227,7 @@ def _open_parts(
 
 def boundary_tables(
     lowered: LoweredEquation, name: str, conditions: Mapping[int, Natural | Essential]
-) -> Tables:
+) -> CoefficientTables:
     """The factor of each derivative in the conditions on a part; 0 for components without one."""
     normal = lowered.domain.part(name).normal_at(lowered.coordinates)
     zero = extended(lowered, (0,) * len(lowered.coordinates))
@@ -244,7 +244,7 @@ def boundary_tables(
         ]
         terms.append(StrongTerm(condition.alpha, zero, i, i))
         terms += [replace(t, right=extended(lowered, t.right)) for t in condition.terms]
-    empty: Tables = {
+    empty: CoefficientTables = {
         (i, i): {zero: sp.Integer(0)} for i in range(lowered.components) if i not in conditions
     }
     return tabulated(terms) | empty
@@ -277,7 +277,7 @@ def _moment_sum(n: Natural, labels: Sequence[str]) -> str:
 
 
 def _equation_docstring(
-    lowered: LoweredEquation, blocks: Tables, constraints: Sequence[Constraints]
+    lowered: LoweredEquation, blocks: CoefficientTables, constraints: Sequence[Constraints]
 ) -> str:
     labels = [f"[{j}]" for j in range(lowered.components)] if lowered.components > 1 else [""]
     variables = ", ".join(map(str, equation_scope(lowered).variables))

@@ -13,7 +13,7 @@ from .torch_text import Scope, assemble, closure
 
 
 @dataclass(frozen=True)
-class Kinks:
+class KinkInputs:
     """Inputs max(level, 0)^power of the points: `levels` are expressions in the fast `coordinates`.
 
     order: of the highest derivatives of a net that are asked for.
@@ -31,12 +31,12 @@ class Kinks:
         levels: Iterable[sp.Expr],
         power: int,
         indices: Iterable[MultiIndex],
-    ) -> Kinks:
+    ) -> KinkInputs:
         """For derivatives of second order and for these."""
         return cls(coordinates, tuple(levels), power, max(2, *map(sum, indices)))
 
 
-def levels_function(kinks: Kinks) -> str:
+def levels_function(kinks: KinkInputs) -> str:
     """`levels`: the jets of the level functions."""
     dim = len(kinks.coordinates)
     known = tuple(a for a in closure([(kinks.order,) * dim]) if sum(a) <= kinks.order)
@@ -46,12 +46,12 @@ def levels_function(kinks: Kinks) -> str:
     return Scope(kinks.coordinates).jet("levels", smooth, known, summary, columns=True)
 
 
-def kinks_constant(kinks: Kinks) -> str:
+def kinks_constant(kinks: KinkInputs) -> str:
     """`KINKS`, which nets take beside their axes."""
     return f"KINKS = Kinks(levels, count={len(kinks.levels)}, power={kinks.power})"
 
 
-def kinks_source(kinks: Kinks) -> Source:
+def kinks_source(kinks: KinkInputs) -> Source:
     """net_kinks.py, for nets that are evaluated and not trained, such as those that were read from
     a file.
     """

@@ -16,7 +16,7 @@ from .integrands import expression, source
 from .source import Source
 from .torch_cells import numbered_functions, phase_file, slots, stacked, stages
 from .torch_coefficients import cell_scope
-from .torch_text import Scope, Tables, collect, function
+from .torch_text import CoefficientTables, Scope, collect, function
 
 
 def cells(lowered: LoweredCells) -> Source:
@@ -80,13 +80,13 @@ def _flux_columns(lowered: LoweredCells, members: Iterable[int]) -> Iterator[tup
     return product(members, range(lowered.components), range(len(lowered.coordinates)))
 
 
-def _flux_tables(lowered: LoweredCells) -> Tables:
+def _flux_tables(lowered: LoweredCells) -> CoefficientTables:
     """The terms of the bilinear form with one derivative on v; an entry for every equation and
     axis.
     """
     dim = len(lowered.coordinates)
     components = range(lowered.components)
-    tables: Tables = {}
+    tables: CoefficientTables = {}
     for i, axis, j in product(components, range(dim), components):
         terms = [
             StrongTerm(t.coefficient, t.right)

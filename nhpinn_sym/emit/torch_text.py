@@ -16,7 +16,7 @@ from .layout import WIDTH, block, paragraph, prose, statement
 from .torch_printer import TorchPrinter, argument_name, statements
 from .unknown_functions import function_names
 
-Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
+CoefficientTables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 """{(equation, component): {multi-index: factor}}."""
 
 _FEW = 6
@@ -129,7 +129,7 @@ class Scope:
     def tables(
         self,
         name: str,
-        tables: Tables,
+        tables: CoefficientTables,
         summary: str = "{(equation, component): the factor of each derivative}.",
     ) -> str:
         """A function that returns `tables` at `points`."""
@@ -232,7 +232,7 @@ def at_points(components: int, columns: bool = False) -> str:
     return f"stack(points{', {}' * components})"
 
 
-def tabulated(terms: Iterable[StrongTerm]) -> Tables:
+def tabulated(terms: Iterable[StrongTerm]) -> CoefficientTables:
     """The factor of each derivative, by equation and component."""
     blocks: dict[tuple[int, int], list[StrongTerm]] = {}
     for t in terms:
@@ -265,7 +265,7 @@ def derivative(expr: sp.Expr, variables: Sequence[sp.Symbol], index: MultiIndex)
     return expr
 
 
-def formulas(blocks: Tables, unknown: str, right: Sequence[object]) -> str:
+def formulas(blocks: CoefficientTables, unknown: str, right: Sequence[object]) -> str:
     """The equations as indented lines for a docstring."""
     equations = []
     for i, side in enumerate(right):

@@ -12,7 +12,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from ..lower.forms import MultiIndex
 from ..problem.escaping import docstring
-from .integrands import Derivative, Integrand, Product
+from .integrands import Derivative, Integrand, WeightedFactors
 from .layout import block, paragraph, prose, statement
 from .ufl_printer import HELPERS, UflPrinter
 
@@ -157,7 +157,7 @@ def derivative(name: str, index: MultiIndex) -> str:
     return name
 
 
-def formula(product: Product, components: int) -> str:
+def formula(product: WeightedFactors, components: int) -> str:
     """A product in a docstring."""
 
     def named(d: Derivative) -> str:

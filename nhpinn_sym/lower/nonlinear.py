@@ -26,7 +26,7 @@ CORRECTOR = "N_N"
 MACRO = "N_xi"
 
 Index = tuple[int, ...]
-Table = Mapping[Index, sp.Expr]
+IndexTable = Mapping[Index, sp.Expr]
 """The entries of an array that are not zero."""
 
 
@@ -42,8 +42,8 @@ class Integrands:
     load[i]     : in a cell alone, the right-hand side of the law; in an equation it is in reaction
     """
 
-    values: Mapping[str, Table]
-    derivatives: Mapping[str, Table]
+    values: Mapping[str, IndexTable]
+    derivatives: Mapping[str, IndexTable]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def lower_state(state: StateProblem, title: str) -> LoweredState:
                 slope = put(sp.diff(b, u))
                 flux[i, k] += slope * names.correctors[j]
                 source[i,] -= slope * names.macro[j][k]
-    arrays: dict[str, Table] = {
+    arrays: dict[str, IndexTable] = {
         "flux": flux,
         "source": source,
         "reaction": reaction,
@@ -165,7 +165,7 @@ def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEqu
         return folded(e, op).xreplace(fast).xreplace(names.swap)
 
     m = range(state.components)
-    arrays: dict[str, Table] = {
+    arrays: dict[str, IndexTable] = {
         "flux": {
             (i, k): put(state.flux[i][k]) + put(state.transport[i][k]) / eps
             for i in m
@@ -193,9 +193,9 @@ def _put(e: sp.Expr, swap: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
     return e.xreplace(dict(swap))
 
 
-def _with_derivatives(arrays: Mapping[str, Table], names: _Names) -> Integrands:
+def _with_derivatives(arrays: Mapping[str, IndexTable], names: _Names) -> Integrands:
     values = {name: _nonzero(table) for name, table in arrays.items()}
-    derivatives: dict[str, Table] = {}
+    derivatives: dict[str, IndexTable] = {}
     for name, table in values.items():
         for letter, arguments in names.arguments().items():
             slopes = {
@@ -209,7 +209,7 @@ def _with_derivatives(arrays: Mapping[str, Table], names: _Names) -> Integrands:
     return Integrands(values, derivatives)
 
 
-def _nonzero(table: Table) -> dict[Index, sp.Expr]:
+def _nonzero(table: IndexTable) -> dict[Index, sp.Expr]:
     return {index: e for index, e in table.items() if e != 0}
 
 

@@ -36,7 +36,7 @@ class KnownFactor:
 
 
 @dataclass(frozen=True)
-class Integrand:
+class WallIntegrand:
     """constant + sum of coefficient * product of cell functions, over the fast and slow
     coordinates."""
 
@@ -49,7 +49,7 @@ class FaceMean:
     """`external` is the mean of `integrand` over the wall."""
 
     external: External
-    integrand: Integrand
+    integrand: WallIntegrand
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class FluxShare:
     """
 
     external: External
-    share: Integrand
-    rest: Integrand
+    share: WallIntegrand
+    rest: WallIntegrand
 
 
 WallValue = FaceMean | FluxShare
@@ -72,7 +72,7 @@ class Wall:
 
     part: BoundaryPart
     values: tuple[WallValue, ...]
-    normals: tuple[Integrand, ...]
+    normals: tuple[WallIntegrand, ...]
 
 
 def lower_walls(model: HomogenizedModel) -> tuple[tuple[Natural, ...], tuple[Wall, ...]]:
@@ -217,7 +217,7 @@ class _Lowering:
     def _keep(self, part: str, value: WallValue) -> None:
         self.values[part][value.external] = value
 
-    def _integrand(self, average: Averaged) -> Integrand:
+    def _integrand(self, average: Averaged) -> WallIntegrand:
         """An average of the derivation as what is averaged, the velocity of a frame put to zero:
         walls stand."""
         still = {f.velocity: sp.Integer(0) for f in self.model.frame}
@@ -225,7 +225,7 @@ class _Lowering:
         for c, factors in average.terms:
             known = tuple(self._known_factor(f) for f in factors)
             terms.append((c.xreplace(still), known))
-        return Integrand(average.constant.xreplace(still), tuple(terms))
+        return WallIntegrand(average.constant.xreplace(still), tuple(terms))
 
     def _known_factor(self, f: FunctionDerivative) -> KnownFactor:
         name = self.model.writer.names[f.function.number]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import sympy as sp
 from sympy.core.relational import Relational
 
-Intervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
+SymbolicIntervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 _STEPS = (sp.Heaviside, sp.sign)
 # Relative difference up to which two numbers are the same.
 _ROUNDING = 1e-15
@@ -17,7 +17,7 @@ _RISING = (sp.Gt, sp.Ge)
 _FALLING = (sp.Lt, sp.Le)
 
 
-def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
+def decided(expr: sp.Expr, cell: SymbolicIntervals) -> sp.Expr:
     """`expr` with the value of every inequality, Heaviside and sign of a linear function of the
     cell coordinates that has one, and one number for a Piecewise of equal numbers.
 
@@ -44,7 +44,7 @@ def _common(node: sp.Piecewise) -> sp.Expr | None:
     return None
 
 
-def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
+def _step(node: sp.Expr, cell: SymbolicIntervals) -> sp.Expr | None:
     """The value of Heaviside or sign where its argument keeps its sign."""
     positive = _decision(sp.Gt(node.args[0], 0, evaluate=False), cell)
     if positive is None:
@@ -54,7 +54,7 @@ def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
     return sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
 
 
-def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.BooleanAtom | None:
+def _decision(relation: Relational, cell: SymbolicIntervals) -> sp.logic.boolalg.BooleanAtom | None:
     if not isinstance(relation, (*_RISING, *_FALLING)):
         return None
     ends = _ends(sp.expand(relation.lhs - relation.rhs), cell)
@@ -70,7 +70,7 @@ def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.Boolean
     return None
 
 
-def _ends(difference: sp.Expr, cell: Intervals) -> tuple[sp.Expr, sp.Expr] | None:
+def _ends(difference: sp.Expr, cell: SymbolicIntervals) -> tuple[sp.Expr, sp.Expr] | None:
     """The least and the largest value over the cell of a linear function; None for another one, and
     for a constant.
     """

@@ -15,7 +15,7 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.errors import JumpError, NonlinearTermError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from .table import Jet, MultiIndex, Place, add, subtract, unit
+from .table import FluxPlace, MultiIndex, UnknownDerivative, add, subtract, unit
 from .zero_test import jumps
 
 Split = Callable[[sp.Expr], Mapping[int, sp.Expr]]
@@ -45,7 +45,7 @@ class FluxReader:
         self.scales = problem.scales
         self.fields = {f: j for j, f in enumerate(problem.unknowns)}
         self.coordinates = problem.scales.physical
-        self.jets: dict[sp.Symbol, Jet] = {}
+        self.jets: dict[sp.Symbol, UnknownDerivative] = {}
         self.first: NonlinearTermError | None = None
         """Why an operator that must be linear is refused: its first term that is not."""
         self._raw: dict[tuple[int, MultiIndex], sp.Expr] = defaultdict(lambda: sp.Integer(0))
@@ -166,10 +166,10 @@ class FluxReader:
                 remedy="write equations of fourth order as a system of second order",
             )
 
-    def split(self, by_powers: Split) -> dict[Place, sp.Expr]:
+    def split(self, by_powers: Split) -> dict[FluxPlace, sp.Expr]:
         """The fluxes by place."""
-        table: dict[Place, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        table: dict[FluxPlace, sp.Expr] = defaultdict(lambda: sp.Integer(0))
         for (i, left), e in self._raw.items():
             for power, part in by_powers(e).items():
-                table[Place(i, left, power)] += part
+                table[FluxPlace(i, left, power)] += part
         return {place: e for place, e in table.items() if e != 0}

@@ -48,7 +48,7 @@ _STRONG = 0.9
 
 
 @dataclass(frozen=True)
-class Singularity:
+class PointSingularity:
     """|expr| grows like distance^-growth towards `point`; a logarithm has a growth close to 0."""
 
     point: Mapping[sp.Symbol, float]
@@ -63,7 +63,7 @@ class Singularity:
         return ", ".join(f"{v} = {value:.6g}" for v, value in self.point.items()) or "everywhere"
 
 
-def singularity(expr: sp.Expr, box: Intervals) -> Singularity | None:
+def singularity(expr: sp.Expr, box: Intervals) -> PointSingularity | None:
     """A point of the closed box at which `expr` is not bounded; None where none is found, or
     functions have no formula.
     """
@@ -75,7 +75,7 @@ def singularity(expr: sp.Expr, box: Intervals) -> Singularity | None:
         for place in _zeros(divisor, symbols, intervals):
             growth = _growth(expr, symbols, intervals, place)
             if growth is not None:
-                return Singularity(dict(zip(symbols, map(float, place), strict=True)), growth)
+                return PointSingularity(dict(zip(symbols, map(float, place), strict=True)), growth)
     return None
 
 

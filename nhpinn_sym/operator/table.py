@@ -36,7 +36,7 @@ class Term(NamedTuple):
 Table = Mapping[Term, sp.Expr]
 
 
-class Place(NamedTuple):
+class FluxPlace(NamedTuple):
     """Where a nonlinear flux F stands: eps^power D^left( F ) in an equation."""
 
     equation: int
@@ -44,7 +44,7 @@ class Place(NamedTuple):
     power: int
 
 
-Jet = tuple[int, MultiIndex]
+UnknownDerivative = tuple[int, MultiIndex]
 """(field, index): the derivative D^index of an unknown, which a symbol stands for in a flux."""
 
 
@@ -74,8 +74,8 @@ class Operator:
     table: Table
     axes: tuple[FastAxis, ...]
     frozen: tuple[FastAxis, ...] = ()
-    fluxes: Mapping[Place, sp.Expr] = field(default_factory=dict)
-    jets: Mapping[sp.Symbol, Jet] = field(default_factory=dict)
+    fluxes: Mapping[FluxPlace, sp.Expr] = field(default_factory=dict)
+    jets: Mapping[sp.Symbol, UnknownDerivative] = field(default_factory=dict)
 
     @property
     def linear(self) -> bool:

@@ -26,10 +26,10 @@ from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
 from ..runtime.arrays import Array, ComplexArray, Integers
 
-Place = tuple[int, MultiIndex]
+ComponentDerivative = tuple[int, MultiIndex]
 """(equation or unknown, derivative)."""
 Call = Callable[[Array], Array]
-Exprs = Mapping[tuple[Place, Place], sp.Expr]
+Exprs = Mapping[tuple[ComponentDerivative, ComponentDerivative], sp.Expr]
 
 # Share of the largest entry below which an entry vanishes.
 _ROUNDING = 1e-12
@@ -41,7 +41,7 @@ class LaminateForm:
     the means that it is made of."""
 
     matrix: ComplexArray
-    places: tuple[Place, ...]
+    places: tuple[ComponentDerivative, ...]
     error: float
 
     def distance(self, tensor: Array) -> float:
@@ -132,7 +132,7 @@ def _leading(cells: LoweredCells) -> Exprs | None:
         return None
     if any(is_opaque(t.coefficient) for t in cells.bilinear) or orders == {0}:
         return None
-    found: dict[tuple[Place, Place], sp.Expr] = {}
+    found: dict[tuple[ComponentDerivative, ComponentDerivative], sp.Expr] = {}
     for t in cells.bilinear:
         key = ((t.equation, t.left), (t.field, t.right))
         found[key] = found.get(key, sp.Integer(0)) + t.coefficient
@@ -152,7 +152,7 @@ def _numbers(
 
 
 def _mean_form(
-    exprs: Exprs, places: tuple[Place, ...], across: Sequence[bool], space: DataSpace
+    exprs: Exprs, places: tuple[ComponentDerivative, ...], across: Sequence[bool], space: DataSpace
 ) -> LaminateForm | None:
     """The closed form from means over one coordinate; None where they are not found."""
     normal = np.flatnonzero(across)
@@ -214,7 +214,7 @@ def _from_continuous_form(mean: ComplexArray, normal: Integers, along: Integers)
 
 
 def _evaluator(
-    exprs: Exprs, places: tuple[Place, ...], space: DataSpace
+    exprs: Exprs, places: tuple[ComponentDerivative, ...], space: DataSpace
 ) -> Callable[[Array], ComplexArray]:
     """Points (n, 1) -> (n, places, places)."""
     numbers = {place: n for n, place in enumerate(places)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,5 +17,9 @@ Bounds: TypeAlias = tuple[tuple[float, float], ...]
 """The ends of each axis."""
 MultiIndex: TypeAlias = tuple[int, ...]
 """How often each coordinate is differentiated by."""
-EffectiveKey: TypeAlias = tuple[Any, ...]
-"""(name, index) of an effective coefficient, or (name, index, derivative)."""
+EffectiveKey: TypeAlias = tuple[str, tuple[int, ...]]
+"""("A", (0, 1)): an entry of an effective coefficient."""
+CoefficientKey: TypeAlias = tuple[Any, ...]
+"""That of an entry, or (name, index, derivative) of one of its derivatives."""
+PointFunction: TypeAlias = Callable[[Array], Array]
+"""A function that is known: points (n, d) -> values (n,)."""

@@ -19,9 +19,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from .arrays import Array, EffectiveKey
+from .lagrange_grid import LagrangeGrid
 
 Vector = Any
-Matrix = Any
+LibraryMatrix = Any
 BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 """(b, g) -> (w, lam)."""
 
@@ -69,9 +70,9 @@ class Discrete(Protocol):
     def store(self, function: int, w: Vector) -> None:
         """Make w the cell function number `function`, which later forms and functionals hold."""
 
-    def operator(self) -> Matrix: ...
+    def operator(self) -> LibraryMatrix: ...
 
-    def mass(self) -> Matrix: ...
+    def mass(self) -> LibraryMatrix: ...
 
     def moments(self, function: int) -> Vector:
         """int N v for the (scalar) cell function."""
@@ -84,9 +85,9 @@ class Discrete(Protocol):
 
     def ones(self) -> Vector: ...
 
-    def diagonal(self, matrix: Matrix) -> Vector: ...
+    def diagonal(self, matrix: LibraryMatrix) -> Vector: ...
 
-    def damped(self, matrix: Matrix) -> Matrix:
+    def damped(self, matrix: LibraryMatrix) -> LibraryMatrix:
         """The matrix with a slightly larger diagonal, and so without a kernel."""
 
     def pin(self, *kernels: Sequence[Vector]) -> None:
@@ -99,7 +100,7 @@ class Discrete(Protocol):
 
     def solver(
         self,
-        matrix: Matrix,
+        matrix: LibraryMatrix,
         columns: Sequence[Vector],
         rows: Sequence[Vector],
         transposed: bool = False,
@@ -166,7 +167,7 @@ class Bordered:
 
 
 @dataclass(frozen=True)
-class Solved:
+class CellNumbers:
     """`values`: numbers by (name, index); `multipliers`: the relative mean of each right-hand side
     that must have none, by function.
     """
@@ -175,7 +176,24 @@ class Solved:
     multipliers: dict[str, float]
 
 
-def solve_functions(forms: Any, cells: Discrete) -> Solved:
+@dataclass(frozen=True)
+class CellResult:
+    """All cell problems of one mesh at one slow point.
+
+    functions   : a batch (functions, components)
+    effective   : numbers by (name, index)
+    multipliers : relative means of right-hand sides that must have none, by function
+    method      : how the linear systems are solved; iterations: the most that one of them took
+    """
+
+    functions: LagrangeGrid
+    effective: dict[EffectiveKey, float]
+    multipliers: dict[str, float]
+    method: str
+    iterations: int = 0
+
+
+def solve_functions(forms: Any, cells: Discrete) -> CellNumbers:
     """All functions of the emitted module `forms`, in their order, and the numbers that they give.
     KernelError where there is no ground state.
     """
@@ -195,7 +213,7 @@ def solve_functions(forms: Any, cells: Discrete) -> Solved:
         cells.assign(name, values[key])
     multipliers = _correctors(forms, cells, matrix, columns)
     values |= {key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}
-    return Solved(values, multipliers)
+    return CellNumbers(values, multipliers)
 
 
 def unknown_symbols(forms: Any) -> list[str]:
@@ -211,7 +229,7 @@ def volumes_at_nodes(kernel: Sequence[Array], components: int) -> Array:
     return np.asarray(np.abs(np.linalg.det(matrices)))
 
 
-def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
+def _pin_adjoints(cells: Discrete, matrix: LibraryMatrix) -> None:
     """An adjoint kernel may be tiny over most of the cell: it is estimated with a matrix that is
     nearly singular.
     """
@@ -219,7 +237,9 @@ def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
         cells.pin([solve(weights, ())[0] for weights in cells.weights])
 
 
-def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> None:
+def _adjoints(
+    forms: Any, cells: Discrete, matrix: LibraryMatrix, columns: Sequence[Vector]
+) -> None:
     borders = [*cells.weights, *cells.modes]
     conditions = [*columns, *cells.modes]
     with cells.solver(matrix, borders, conditions, transposed=True) as solve:
@@ -231,7 +251,7 @@ def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vec
 
 
 def _correctors(
-    forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]
+    forms: Any, cells: Discrete, matrix: LibraryMatrix, columns: Sequence[Vector]
 ) -> dict[str, float]:
     multipliers: dict[str, float] = {}
     roles = [role for _, role, _, _ in forms.FUNCTIONS]
@@ -292,8 +312,8 @@ def _ground_state(forms: Any, cells: Discrete) -> float:
 
 def _inverse_iteration(
     cells: Discrete,
-    matrix: Matrix,
-    mass: Matrix,
+    matrix: LibraryMatrix,
+    mass: LibraryMatrix,
     shift: float,
     spread: float,
     transposed: bool = False,
@@ -316,7 +336,12 @@ def _inverse_iteration(
 
 
 def _newton(
-    cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenvalue: float, noise: float
+    cells: Discrete,
+    matrix: LibraryMatrix,
+    mass: LibraryMatrix,
+    phi: Vector,
+    eigenvalue: float,
+    noise: float,
 ) -> tuple[Vector, float]:
     for _ in range(_NEWTON_STEPS):
         shifted = matrix - eigenvalue * mass

@@ -11,10 +11,12 @@ from .effective import Effective
 from .lagrange_grid import LagrangeGrid, ranges, relative_difference, save_grid
 from .rigid_modes import require_balance
 
-Given = dict[str, float]
+ParameterValues = dict[str, float]
 
 
-def numbers(arguments: Sequence[str], parameters: Mapping[str, float], **defaults: float) -> Given:
+def numbers(
+    arguments: Sequence[str], parameters: Mapping[str, float], **defaults: float
+) -> ParameterValues:
     """The parameters and the defaults, with what the arguments say instead; 1/8 is a number.
 
     SystemExit for other names, for what is no number, and for parameters with a name of a default.
@@ -34,7 +36,7 @@ def numbers(arguments: Sequence[str], parameters: Mapping[str, float], **default
 
 
 def write_effective(
-    effective: Callable[[Given], Effective], given: Given, first: bool = True
+    effective: Callable[[ParameterValues], Effective], given: ParameterValues, first: bool = True
 ) -> None:
     """Print the effective coefficients, with their change from half the `n`, and write
     effective.json; all ranks solve, the `first` writes.
@@ -48,8 +50,8 @@ def write_effective(
 
 def write_solution(
     name: str,
-    solve: Callable[[Given], tuple[LagrangeGrid, float]],
-    given: Given,
+    solve: Callable[[ParameterValues], tuple[LagrangeGrid, float]],
+    given: ParameterValues,
     components: int,
     first: bool = True,
 ) -> None:
@@ -67,6 +69,6 @@ def write_solution(
         save_grid(f"{name}.npz", shown, components)
 
 
-def _halved(given: Given) -> Given:
+def _halved(given: ParameterValues) -> ParameterValues:
     """Half the mesh cells and time steps."""
     return {k: max(1.0, v // 2) if k in ("n", "steps") else v for k, v in given.items()}

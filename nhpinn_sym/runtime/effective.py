@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from .arrays import AnyArray, EffectiveKey
+from .arrays import AnyArray, CoefficientKey
 
-SolveAt = Callable[[dict[str, float]], Mapping[EffectiveKey, Any]]
+SolveAt = Callable[[dict[str, float]], Mapping[CoefficientKey, Any]]
 """Effective coefficients at a point of the slow coordinates, given by name."""
 
 NODES = 9
@@ -34,9 +34,9 @@ class Effective:
     """
 
     slow: dict[str, tuple[float, float]]
-    values: dict[EffectiveKey, AnyArray]
+    values: dict[CoefficientKey, AnyArray]
     parameters: dict[str, float]
-    known: dict[EffectiveKey, float | str]
+    known: dict[CoefficientKey, float | str]
 
     @classmethod
     def sampled(
@@ -44,7 +44,7 @@ class Effective:
         solve: SolveAt,
         slow: Mapping[str, tuple[float, float]],
         parameters: Mapping[str, float],
-        known: Mapping[EffectiveKey, float | str],
+        known: Mapping[CoefficientKey, float | str],
     ) -> Effective:
         """`solve` at every node of the slow coordinates."""
         lines = [_nodes(*ends) for ends in slow.values()]
@@ -53,7 +53,9 @@ class Effective:
         values = {key: np.array([table[key] for table in found]).reshape(shape) for key in found[0]}
         return cls(dict(slow), values, dict(parameters), dict(known))
 
-    def __call__(self, key: EffectiveKey, points: AnyArray, coordinates: Sequence[str]) -> AnyArray:
+    def __call__(
+        self, key: CoefficientKey, points: AnyArray, coordinates: Sequence[str]
+    ) -> AnyArray:
         """The coefficient, or its derivative along the coordinates, at points (n, d): (n,).
 
         KeyError for one that the table does not hold.
@@ -76,19 +78,19 @@ class Effective:
             total = np.einsum("nk,nk...->n...", basis, total)
         return np.asarray(total)
 
-    def _constant(self, key: EffectiveKey, count: int, differentiated: bool) -> AnyArray:
+    def _constant(self, key: CoefficientKey, count: int, differentiated: bool) -> AnyArray:
         """What needed no solve, at every point. KeyError for a formula."""
         value = self.known[key]
         if isinstance(value, str):
             raise KeyError(f"{label(key)} = {value} is a formula")
         return np.full(count, 0.0 if differentiated else value)
 
-    def field(self, coordinates: Sequence[str]) -> Callable[[EffectiveKey, AnyArray], AnyArray]:
+    def field(self, coordinates: Sequence[str]) -> Callable[[CoefficientKey, AnyArray], AnyArray]:
         """A function of the key and of points (n, d); SystemExit where the table does not hold
         one.
         """
 
-        def field(key: EffectiveKey, points: AnyArray) -> AnyArray:
+        def field(key: CoefficientKey, points: AnyArray) -> AnyArray:
             try:
                 return self(key, points, coordinates)
             except KeyError as cause:
@@ -97,7 +99,7 @@ class Effective:
         return field
 
     def functions(
-        self, externals: Mapping[str, EffectiveKey], coordinates: Sequence[str]
+        self, externals: Mapping[str, CoefficientKey], coordinates: Sequence[str]
     ) -> dict[str, Callable[[AnyArray], AnyArray]]:
         """Functions of points (n, d), by the symbols of an equation."""
         field = self.field(coordinates)
@@ -163,7 +165,7 @@ class Effective:
         return cls(slow, values, record["parameters"], known)
 
     @cached_property
-    def _polynomials(self) -> dict[EffectiveKey, AnyArray]:
+    def _polynomials(self) -> dict[CoefficientKey, AnyArray]:
         """Coefficients of Chebyshev polynomials, an axis for each slow coordinate."""
         matrix = np.linalg.inv(chebyshev.chebvander(_unit_nodes(), NODES - 1))
         found = {}
@@ -175,7 +177,7 @@ class Effective:
         return found
 
 
-def label(key: EffectiveKey) -> str:
+def label(key: CoefficientKey) -> str:
     """A[0, 0], and A[0, 0]_x1 for its derivative along the first coordinate."""
     name, index, *derivatives = key
     text = str(name)

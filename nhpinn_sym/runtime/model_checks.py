@@ -10,7 +10,7 @@ import numpy as np
 from .arrays import Array
 from .tensor_grids import tensor_points
 
-Table = Mapping[Any, Any]
+NumberTable = Mapping[Any, Any]
 """Effective coefficients by (name, index)."""
 
 SAMPLES = {1: 2048, 2: 128, 3: 32}
@@ -22,7 +22,7 @@ _ROUNDING = 1e-8
 
 
 def require_agreement(
-    name: str, fine: Table, coarse: Table, reference: Table, slack: float
+    name: str, fine: NumberTable, coarse: NumberTable, reference: NumberTable, slack: float
 ) -> None:
     """AssertionError, which names the coefficient, where `fine` is farther from the reference than
     its change from `coarse` and the `slack` of the reference explain; of what both hold.
@@ -44,7 +44,7 @@ def require_bounds(
     stiffness: Callable[[Any, Any, Any], Any],
     cell: tuple[tuple[float, float], ...],
     slow: Any,
-    data: Table,
+    data: NumberTable,
     matrix: Array,
     slack: float,
 ) -> None:
@@ -71,7 +71,7 @@ def require_bounds(
     assert below >= -slack, f"A* is below the harmonic mean by {-below:.1e}"
 
 
-def law_matrix(table: Table, components: int, dim: int) -> Array:
+def law_matrix(table: NumberTable, components: int, dim: int) -> Array:
     """A* (rows, rows), row i * dim + k for component i and axis k."""
     rows = [(i, k) for i in range(components) for k in range(dim)]
     first = 1 if components == 1 else 0

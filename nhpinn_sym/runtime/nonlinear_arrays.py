@@ -17,10 +17,12 @@ MACRO = "N_xi"
 # Slope that stands for one that is exactly 0, at which power laws have no derivative.
 _STILL = 1e-60
 
-Tables = Mapping[str, Mapping[tuple[int, ...], Any]]
+NamedTables = Mapping[str, Mapping[tuple[int, ...], Any]]
 
 
-def dense(tables: Tables, name: str, shape: Sequence[int], points: Sequence[int]) -> np.ndarray:
+def dense(
+    tables: NamedTables, name: str, shape: Sequence[int], points: Sequence[int]
+) -> np.ndarray:
     """The array (*shape, *points) of one name, zero where the tables hold nothing."""
     result = np.zeros((*shape, *points))
     for index, values in tables.get(name, {}).items():
@@ -44,7 +46,7 @@ def off_zero(slopes: np.ndarray) -> np.ndarray:
     return moved
 
 
-Arrays = Mapping[str, np.ndarray]
+NamedArrays = Mapping[str, np.ndarray]
 AXES = {"flux": "md", "reaction": "m", "storage": "m"}
 """The axes of each array of an equation, m for equations and d for axes."""
 BY = {"u": "m", "p": "md"}

@@ -24,7 +24,7 @@ from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
 from .equations import check_periods_fit, fine_cells, judged
-from .exports import Extent
+from .exports import SolutionExtent
 from .fem.skfem import solve_equation
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
@@ -41,7 +41,7 @@ class LayeredExpansion(Solution):
     layer: Solution
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         return self.expansion.extent
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:

@@ -22,7 +22,7 @@ from ..problem.errors import ProblemError, UnsupportedError, shortened
 from .backends import BACKENDS
 from .external_fields import checked_function
 
-Functions = Mapping[str, Callable[..., Any]]
+UserFunctions = Mapping[str, Callable[..., Any]]
 Known = Mapping[str, Callable[[MultiIndex], Any]]
 """By name of a function without a formula, its derivatives as functions of SymPy with numbers
 behind them.
@@ -30,7 +30,7 @@ behind them.
 
 
 def cell_functions(
-    model: HomogenizedModel, coefficients: Functions | None, backend: str
+    model: HomogenizedModel, coefficients: UserFunctions | None, backend: str
 ) -> dict[str, Callable[..., Any]]:
     """A function for every coefficient of the cell problems without a formula, by name; their
     values are checked on samples.
@@ -49,7 +49,7 @@ def cell_functions(
 
 
 def equation_functions(
-    op: Operator, lowered: LoweredEquation, coefficients: Functions | None, backend: str
+    op: Operator, lowered: LoweredEquation, coefficients: UserFunctions | None, backend: str
 ) -> dict[str, Any]:
     """The same for a boundary value problem, where the PINN backend alone takes functions."""
     needed = function_names(lowered)
@@ -63,7 +63,7 @@ def equation_functions(
 
 
 def _given(
-    op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str
+    op: Operator, needed: tuple[str, ...] | None, coefficients: UserFunctions | None, backend: str
 ) -> tuple[dict[str, Callable[..., Any]], Known]:
     """The functions, and what stands for them in expressions that are sampled; needed: None is
     all.

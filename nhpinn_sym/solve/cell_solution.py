@@ -28,7 +28,7 @@ from .solution import Array, EffectiveKey
 
 
 @dataclass(frozen=True)
-class Shape:
+class FunctionDomain:
     """What every cell function of a model has in common: axes of the cell, dimension of x, names of
     the slow variables it depends on.
     """
@@ -52,7 +52,7 @@ class CellFunction:
     level: float
     sources: tuple[tuple[MacroscopicSource, int], ...]
     components: tuple[CellField, ...]
-    shape: Shape
+    shape: FunctionDomain
 
     @property
     def key(self) -> MacroscopicSource:
@@ -226,7 +226,7 @@ class CellSolution:
         return {name: value for name, value in self.__dict__.items() if name != "effective"}
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
-        shape = Shape(self.axes, self.dim, self.slow, self.nodes)
+        shape = FunctionDomain(self.axes, self.dim, self.slow, self.nodes)
         pairs = zip(self.forms, self.fields, strict=True)
         return tuple(
             CellFunction(f.name, f.level, f.sources, fields, shape)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..lower.real_imaginary import real_equation
-from .exports import Extent
+from .exports import SolutionExtent
 from .external_fields import real_and_imaginary
 from .fields import CellField, field_data, read_field
 from .progress import Progress
@@ -83,7 +83,7 @@ class ComplexSolution(Solution):
     parts: Solution
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """That of the parts."""
         return self.parts.extent
 

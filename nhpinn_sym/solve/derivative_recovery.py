@@ -18,7 +18,7 @@ from numpy.polynomial import chebyshev as cheb
 from ..lower.forms import MultiIndex
 from ..problem.errors import UnsupportedError, warn_tolerance
 from ..runtime.lagrange_grid import LagrangeGrid
-from .exports import Extent
+from .exports import SolutionExtent
 from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
 
@@ -87,7 +87,7 @@ class FittedSolution(Solution):
     coefficients: Array
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """That of the finite element solution."""
         return self.solution.extent
 

@@ -16,7 +16,7 @@ from ..problem.numeric import lambdified
 from .interpolation import Nodes
 from .solution import Array, EffectiveKey
 
-Place = tuple[int, int, tuple[int, ...], int | None, tuple[int, ...]]
+TermPlace = tuple[int, int, tuple[int, ...], int | None, tuple[int, ...]]
 """(sign, equation, left, field, right) of the term that an effective coefficient belongs to."""
 
 
@@ -29,7 +29,7 @@ class Entry:
     nodes: Nodes
     columns: tuple[int, ...]
     values: Array
-    place: Place
+    place: TermPlace
     formula: sp.Expr | None = None
     coordinates: tuple[sp.Symbol, ...] = ()
 
@@ -145,12 +145,12 @@ class _EntryMaker:
         """What the columns of points are."""
         return (*self.model.cell_operator.slow, *self.over)
 
-    def solved(self, values: Array, place: Place) -> Entry:
+    def solved(self, values: Array, place: TermPlace) -> Entry:
         """From its values at the nodes."""
         columns = tuple(self.places.index(v) for v in self.slow)
         return Entry(self.nodes, columns, np.asarray(values), place)
 
-    def closed(self, value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place) -> Entry:
+    def closed(self, value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: TermPlace) -> Entry:
         """From its formula."""
         numbers = {
             v: sp.Float(self.parameters[str(v)], 17)
@@ -162,7 +162,7 @@ class _EntryMaker:
             return closed_entry(value, coordinates, place, self.places)
         return closed_entry(value, coordinates, place)
 
-    def eigenvalue(self, values: Array, place: Place) -> Entry:
+    def eigenvalue(self, values: Array, place: TermPlace) -> Entry:
         """A number where no kernel depends on x."""
         op = self.model.cell_operator
         moving = any(c.has(*op.slow) for c in self.model.leading.values())
@@ -187,7 +187,7 @@ def _averaged_times(model: HomogenizedModel, slow: tuple[sp.Symbol, ...]) -> tup
 def closed_entry(
     value: sp.Expr,
     coordinates: tuple[sp.Symbol, ...],
-    place: Place,
+    place: TermPlace,
     places: tuple[sp.Symbol, ...] = (),
 ) -> Entry:
     """An entry given by a formula in (x.., t), or in all of `places`."""

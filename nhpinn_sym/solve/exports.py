@@ -29,7 +29,7 @@ _BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class Extent:
+class SolutionExtent:
     """Where a solution is: its own nodes along each axis of the box, and the times at which it is
     known (None: it is stationary; one: the final time alone).
     """
@@ -45,7 +45,7 @@ class Exported(ABC):
 
     @property
     @abstractmethod
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """Where it is."""
 
     @abstractmethod
@@ -140,13 +140,13 @@ def equally_spaced(bounds: Iterable[tuple[float, float]], n: int) -> tuple[Array
     return tuple(np.linspace(low, high, n) for low, high in bounds)
 
 
-def _lines(extent: Extent, n: int | None) -> tuple[Array, ...]:
+def _lines(extent: SolutionExtent, n: int | None) -> tuple[Array, ...]:
     if n is None:
         return extent.lines
     return equally_spaced(((line[0], line[-1]) for line in extent.lines), n)
 
 
-def _chosen(extent: Extent, times: ArrayLike | None, most: int) -> list[float | None]:
+def _chosen(extent: SolutionExtent, times: ArrayLike | None, most: int) -> list[float | None]:
     """The times that were asked for; None stands for a stationary solution, or the final time."""
     if extent.times is None:
         if times is not None:
@@ -166,7 +166,7 @@ def _chosen(extent: Extent, times: ArrayLike | None, most: int) -> list[float | 
 
 
 def _files(
-    extent: Extent, path: str | os.PathLike[str], times: ArrayLike | None, write: Any
+    extent: SolutionExtent, path: str | os.PathLike[str], times: ArrayLike | None, write: Any
 ) -> Path:
     """One file, or a series of them."""
     target = output_path(path)

@@ -23,11 +23,9 @@ from ..lower.substitution import substituted
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..resolution.problems import cell_data
+from ..runtime.arrays import PointFunction
 from .effective_entries import Entry, require
 from .solution import Array, Coefficients, EffectiveKey
-
-Field = Callable[[Array], Array]
-"""Points (n, d) of the cell -> values (n,)."""
 
 
 @dataclass(frozen=True)
@@ -177,12 +175,12 @@ class CellFields:
         """The names of their symbols."""
         return tuple(e.symbol.name for e in self.cells.externals)
 
-    def at(self, slow_point: Array) -> dict[str, Field]:
+    def at(self, slow_point: Array) -> dict[str, PointFunction]:
         """Each field by the name of its symbol."""
         externals = self.cells.externals
         return {e.symbol.name: partial(self._values, e, slow_point) for e in externals}
 
-    def by_key(self) -> dict[tuple[str, tuple[int, ...]], Field]:
+    def by_key(self) -> dict[tuple[str, tuple[int, ...]], PointFunction]:
         """Each field by (name, index), as a function of the coordinates and the slow ones."""
         return {(e.name, e.index): partial(self._asked, e) for e in self.cells.externals}
 

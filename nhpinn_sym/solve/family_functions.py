@@ -17,7 +17,7 @@ from .effective import EffectiveFunction
 from .solution import Array
 
 NamedRange = tuple[str, float, float]
-Orders = Mapping[Any, int]
+DerivativeOrders = Mapping[Any, int]
 """{parameter or coordinate, as a symbol or by name: order of the derivative}."""
 
 
@@ -85,7 +85,7 @@ class Places:
                     ),
                 )
 
-    def index(self, orders: Orders) -> MultiIndex:
+    def index(self, orders: DerivativeOrders) -> MultiIndex:
         """The multi-index over `names`."""
         if not isinstance(orders, Mapping) or not all(
             isinstance(order, (int, np.integer)) and order >= 0 for order in orders.values()
@@ -135,7 +135,7 @@ class FamilyCoefficient:
         return np.asarray(found.reshape((*shape, *found.shape[1:])))
 
     def derivative(
-        self, orders: Orders, /, x: ArrayLike | None = None, **parameters: ArrayLike
+        self, orders: DerivativeOrders, /, x: ArrayLike | None = None, **parameters: ArrayLike
     ) -> Array:
         """The derivative, as in family.effective["A"].derivative({"q": 1}, q=1.3); exact for the
         interpolant, whose values `__call__` gives.
@@ -185,7 +185,7 @@ class FamilyFunction:
         self,
         points: ArrayLike,
         index: MultiIndex | None = None,
-        orders: Orders | None = None,
+        orders: DerivativeOrders | None = None,
         /,
         x: ArrayLike | None = None,
         **parameters: ArrayLike,

@@ -22,7 +22,7 @@ from .cell_solution import CellSolution
 from .derivative_recovery import recover_derivatives
 from .effective_entries import require
 from .equations import number_expression, positive_eps, solve_homogenized
-from .exports import Extent
+from .exports import SolutionExtent
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
@@ -35,10 +35,10 @@ _PROBES = 64
 class ZeroSolution(Solution):
     """The solution of an equation whose data vanish."""
 
-    where: Extent
+    where: SolutionExtent
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         return self.where
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
@@ -56,7 +56,7 @@ class SummedFields(Solution):
         return f"sum of {self.method}, eps = {self.eps:g}"
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """That of U_0."""
         return self.fields[0].extent
 

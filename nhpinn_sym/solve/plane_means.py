@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..lower.walls import (
-    Integrand,
     KnownFactor,
+    WallIntegrand,
 )
 from ..operator.sampling import SlowPoint, is_opaque, sampler
 from ..operator.table import Operator
@@ -104,7 +104,7 @@ class PlaneQuadrature:
             for row in self.slow.rows
         ]
 
-    def means(self, integrand: Integrand, order: int, at: float | None = None) -> PlaneMeans:
+    def means(self, integrand: WallIntegrand, order: int, at: float | None = None) -> PlaneMeans:
         """On all planes of a quadrature over the cell, or on the one where the coordinate of the
         axis is `at`."""
         rules = [self._rule(k, order) for k in range(len(self.op.axes))]
@@ -134,7 +134,7 @@ class PlaneQuadrature:
         points, weights = gauss_line(lines, order)
         return points, weights / (high - low)
 
-    def _values(self, integrand: Integrand, y: Array) -> tuple[Array, float]:
+    def _values(self, integrand: WallIntegrand, y: Array) -> tuple[Array, float]:
         """Values (m, n) at points of the cell, and the size of their terms."""
         coefficients = (integrand.constant, *(c for c, _ in integrand.terms))
         opaque = next((c for c in coefficients if is_opaque(c)), None)

@@ -17,7 +17,7 @@ from ..problem.user_input import instance
 from .boundary_layers import with_layers
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive_eps
-from .exports import COUNTS, Extent
+from .exports import COUNTS, SolutionExtent
 from .hierarchy import MeanField
 from .law.law_solution import LawSolution
 from .law.reconstruct import reconstruct_with_law
@@ -66,12 +66,12 @@ class Reconstruction(Solution):
         return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """That of u0, with at least so many points that a period has some."""
         extent = self.fields[0].extent
         most = COUNTS[self.cells.dim]
         lines = tuple(_resolving(line, self.eps, most) for line in extent.lines)
-        return Extent(lines, extent.times)
+        return SolutionExtent(lines, extent.times)
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """d_i( N D^alpha U ) = (d_yi N D^alpha U) / eps + d_xi N D^alpha U + N d_i D^alpha U."""

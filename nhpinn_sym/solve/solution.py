@@ -13,14 +13,12 @@ from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..problem.errors import SolveError, shortened
 from ..problem.html_text import html_table
 from ..problem.pictures import Drawing
+from ..runtime.arrays import EffectiveKey as EffectiveKey
 from .arguments import as_indices, as_points, as_time, points_and_time
 from .exports import Exported
 from .fields import CellField
 from .interpolation import Array as Array
 from .progress import Progress, silent
-
-EffectiveKey = tuple[str, tuple[int, ...]]
-"""("A", (0, 1)): an entry of an effective coefficient."""
 
 Coefficients = Callable[[External, Array], Array]
 """Values of an external coefficient at points (n, d): shape (n,). Points are x in an equation; in

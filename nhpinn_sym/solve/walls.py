@@ -21,8 +21,8 @@ from ..lower.walls import (
     WEIGHT,
     FaceMean,
     FluxShare,
-    Integrand,
     Wall,
+    WallIntegrand,
     WallValue,
     lower_walls,
 )
@@ -168,7 +168,7 @@ class _WallMeans:
             total = total + self._primitive(value.share, share)
         return self.sign * total, scale
 
-    def _primitive(self, share: Integrand, found: PlaneMeans) -> Array:
+    def _primitive(self, share: WallIntegrand, found: PlaneMeans) -> Array:
         """The primitive of zero mean, at the wall, of means over planes (m,)."""
         wall = (self._known() - self.low) / self.length
         if self.planes.curved and not share.terms:

@@ -32,7 +32,7 @@ from ..problem.conditions import (
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..runtime.tensor_grids import tensor_points
-from .exports import Extent
+from .exports import SolutionExtent
 from .solution import Array, Solution
 
 _STEPS_A_PERIOD = 40
@@ -129,7 +129,7 @@ class Displacement(Solution):
     count: int
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         return self.system.extent
 
     @property

@@ -22,7 +22,7 @@ from ..operator.table import MultiIndex, Operator
 from ..problem.errors import SolveError, ToleranceWarning
 from ..runtime.arrays import Array, ComplexArray
 
-Source = Callable[[Array], ComplexArray]
+SourceFunction = Callable[[Array], ComplexArray]
 """The source at points of the cell (n, axes), for every equation: (components, n)."""
 
 _SIZES = {
@@ -56,7 +56,7 @@ class PlaneWave:
     parameters: Mapping[str, float]
     wavevector: tuple[float, ...]
     growth: Callable[[float], complex]
-    source: Source
+    source: SourceFunction
     symbol: ComplexArray
     rows: Array
     columns: Array

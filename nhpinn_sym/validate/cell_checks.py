@@ -22,8 +22,6 @@ from ..solve.cells import solve_cells
 from .adjoint import adjoint_problem
 from .cell_entries import entries, places
 
-Shape = tuple[int, ...]
-
 
 @dataclass(frozen=True)
 class Judges:
@@ -85,7 +83,7 @@ class Judges:
             found["transposed operator"] = float(np.abs(values - self.transposed).max()) / size
         return found
 
-    def bounds(self, shape: Shape) -> tuple[Array, Array] | None:
+    def bounds(self, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
         """(lower, upper) as tensors of the shape of A; None where they do not hold everywhere."""
         known = [e for e in self.enclosures if e is not None]
         if not known or len(known) < len(self.enclosures):
@@ -105,7 +103,7 @@ class Judges:
             return None
         return known if self.varying else known[0]
 
-    def closed_form(self, shape: Shape) -> Array | None:
+    def closed_form(self, shape: tuple[int, ...]) -> Array | None:
         """A of laminates, as a tensor; None where there is none."""
         known = [f for f in self.forms if f is not None]
         if not known or len(known) < len(self.forms):
@@ -113,7 +111,7 @@ class Judges:
         found = self._shaped([f.tensor() for f in known], shape)
         return found if np.any(found.imag) else found.real
 
-    def _shaped(self, tensors: Sequence[Any], shape: Shape) -> Any:
+    def _shaped(self, tensors: Sequence[Any], shape: tuple[int, ...]) -> Any:
         """The tensors of all places, or of the first one where A is constant."""
         own = shape[len(shape) - self.axes :]
         found = np.reshape(tensors, (len(tensors), *own))

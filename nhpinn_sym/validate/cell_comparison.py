@@ -40,7 +40,7 @@ from .cell_functions import function_differences
 from .expansion import check_expansion
 from .verdict import agree, suspects
 
-Solve = Callable[..., CellSolution]
+CellsVerb = Callable[..., CellSolution]
 """(backend, hierarchy=False) -> the cell problems, solved by it."""
 
 _AGREE = 1e-4
@@ -109,7 +109,7 @@ class CellComparison:
 
 def compare_cells(
     model: HomogenizedModel,
-    solve: Solve,
+    solve: CellsVerb,
     fem: str,
     parameters: Mapping[sp.Symbol, float] | None,
     tolerance: float | None,
@@ -154,7 +154,7 @@ def compare_cells(
 
 def _expansions(
     model: HomogenizedModel,
-    solve: Solve,
+    solve: CellsVerb,
     backends: tuple[str, ...],
     parameters: Mapping[sp.Symbol, float] | None,
 ) -> dict[str, dict[str, Any]]:

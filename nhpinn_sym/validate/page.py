@@ -38,7 +38,7 @@ from .verdict import Verdict
 from .versions import versions
 
 if TYPE_CHECKING:
-    from .page_blocks import Block, Grid, Picture, Section
+    from .page_blocks import PageBlock, Picture, Section, TableBlock
 
 _TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 _FORMULAS = {
@@ -162,7 +162,7 @@ def _sections(content: Content) -> Iterator[Section]:
             yield Section(name, title, held)
 
 
-def _comparison(content: Content) -> Iterator[Block]:
+def _comparison(content: Content) -> Iterator[PageBlock]:
     """The tables of the report, their norms in mathematics."""
     from .page_blocks import grid
 
@@ -170,16 +170,16 @@ def _comparison(content: Content) -> Iterator[Block]:
         yield _with_formulas(grid(table))
 
 
-def _with_formulas(table: Grid) -> Grid:
-    from .page_blocks import Grid, formula
+def _with_formulas(table: TableBlock) -> TableBlock:
+    from .page_blocks import TableBlock, formula
 
     rows = tuple(
         tuple(formula(_FORMULAS[c]) if c in _FORMULAS else c for c in row) for row in table.rows
     )
-    return Grid(table.title, table.header, rows, table.numeric)
+    return TableBlock(table.title, table.header, rows, table.numeric)
 
 
-def _effective(content: Content) -> Iterator[Block]:
+def _effective(content: Content) -> Iterator[PageBlock]:
     """Small tensors as matrices, with what bounds them, and what their entries multiply."""
     from .mathml import aligned
     from .page_blocks import Equations, Paragraph
@@ -233,9 +233,9 @@ def _small(value: Any) -> bool:
     return max(as_matrix(value).shape) <= _LARGEST_MATRIX
 
 
-def _expansion(content: Content) -> Iterator[Block]:
+def _expansion(content: Content) -> Iterator[PageBlock]:
     """The rate of the expansion, and the errors that it is read from."""
-    from .page_blocks import Grid, Paragraph
+    from .page_blocks import Paragraph, TableBlock
 
     found = content.report.expansion
     if not found:
@@ -250,10 +250,10 @@ def _expansion(content: Content) -> Iterator[Block]:
     )
     columns = zip(found["eps"], found["errors"], found["floor"], strict=True)
     rows = tuple((f"{e:.4g}", f"{error:.3e}", f"{floor:.1e}") for e, error, floor in columns)
-    yield Grid("", ("eps", "error", "rounding"), rows, (0, 1, 2))
+    yield TableBlock("", ("eps", "error", "rounding"), rows, (0, 1, 2))
 
 
-def _problem(content: Content) -> Iterator[Block]:
+def _problem(content: Content) -> Iterator[PageBlock]:
     """The equation and its conditions."""
     from .mathml import aligned
     from .page_blocks import Equations, pairs
@@ -283,7 +283,7 @@ def _given(condition: Condition | Initial) -> str:
     return f"{type(condition).__name__}({', '.join(held)})"
 
 
-def _derivation(content: Content) -> Iterator[Block]:
+def _derivation(content: Content) -> Iterator[PageBlock]:
     from .mathml import derivation_steps
     from .page_blocks import Equations, Heading, Paragraph
 
@@ -297,9 +297,9 @@ def _derivation(content: Content) -> Iterator[Block]:
             yield Equations(equations)
 
 
-def _accuracy(content: Content) -> Iterator[Block]:
+def _accuracy(content: Content) -> Iterator[PageBlock]:
     """What each solve says of itself: estimates are the solvers' own, and decide nothing."""
-    from .page_blocks import Grid, Paragraph
+    from .page_blocks import Paragraph, TableBlock
 
     report = content.report
     yield Paragraph("Estimates are each solver's own; the verdict does not rest on them.")
@@ -313,10 +313,10 @@ def _accuracy(content: Content) -> Iterator[Block]:
             (n, f"{estimates.get(n, np.nan):.1e}", f"{seconds.get(n, np.nan):.2f}") for n in names
         )
         if rows:
-            yield Grid(title, ("part", "estimated relative error", "seconds"), rows, (1, 2))
+            yield TableBlock(title, ("part", "estimated relative error", "seconds"), rows, (1, 2))
 
 
-def _again(content: Content) -> Iterator[Block]:
+def _again(content: Content) -> Iterator[PageBlock]:
     """The command, the seeds and what computed."""
     from .page_blocks import Listing, pairs
 
@@ -367,7 +367,7 @@ def _options(options: Mapping[str, object]) -> str:
     return held or "no further options"
 
 
-def _sources(content: Content) -> Iterator[Block]:
+def _sources(content: Content) -> Iterator[PageBlock]:
     from .page_blocks import Listing
 
     for source in content.sources:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .mathml import mathml
 
-Cell = str | Markup
+TableCell = str | Markup
 """Text, which is escaped, or what is HTML already."""
 
 
@@ -21,7 +21,7 @@ Cell = str | Markup
 class Paragraph:
     """A sentence."""
 
-    text: Cell
+    text: TableCell
     kind: ClassVar[str] = "paragraph"
 
 
@@ -29,7 +29,7 @@ class Paragraph:
 class Heading:
     """The title of what follows within a section."""
 
-    text: Cell
+    text: TableCell
     kind: ClassVar[str] = "heading"
 
 
@@ -42,12 +42,12 @@ class Equations:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableBlock:
     """A table; `numeric` are the columns of numbers."""
 
-    title: Cell
-    header: tuple[Cell, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    title: TableCell
+    header: tuple[TableCell, ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     numeric: tuple[int, ...] = ()
     kind: ClassVar[str] = "grid"
 
@@ -57,7 +57,7 @@ class Picture:
     """A picture that lies in the page itself."""
 
     name: str
-    caption: Cell
+    caption: TableCell
     png: bytes = field(repr=False)
     kind: ClassVar[str] = "picture"
 
@@ -70,13 +70,13 @@ class Picture:
 class Listing:
     """Text of a program, folded in where it is long."""
 
-    title: Cell
+    title: TableCell
     text: str
     folded: bool = True
     kind: ClassVar[str] = "listing"
 
 
-Block = Paragraph | Heading | Equations | Grid | Picture | Listing
+PageBlock = Paragraph | Heading | Equations | TableBlock | Picture | Listing
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class Section:
 
     name: str
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[PageBlock, ...]
 
 
-def grid(table: Table) -> Grid:
+def grid(table: Table) -> TableBlock:
     """A table for terminals as one of the page."""
     columns = [[_plain(cell) for cell in column.cells] for column in table.columns]
     numeric = [k for k, column in enumerate(table.columns) if column.justify == "right"]
-    return Grid(
+    return TableBlock(
         _plain(table.title or ""),
         tuple(_plain(column.header) for column in table.columns),
         tuple(zip(*columns, strict=True)),
@@ -100,9 +100,9 @@ def grid(table: Table) -> Grid:
     )
 
 
-def pairs(title: Cell, rows: Sequence[tuple[Cell, Cell]]) -> Grid:
+def pairs(title: TableCell, rows: Sequence[tuple[TableCell, TableCell]]) -> TableBlock:
     """A table of names and values."""
-    return Grid(title, (), tuple(rows))
+    return TableBlock(title, (), tuple(rows))
 
 
 def formula(latex: str) -> Markup:

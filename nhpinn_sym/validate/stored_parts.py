@@ -20,7 +20,7 @@ from ..solve.cell_file import load
 from ..solve.cell_solution import CellSolution
 from ..solve.data_file import Kind, read, write
 
-Arrays = dict[str, Any]
+StoredArrays = dict[str, Any]
 _PART = Kind("a part of a validation", "validate(..., out=folder)")
 T = TypeVar("T")
 
@@ -45,9 +45,9 @@ class Store:
     def arrays(
         self,
         name: str,
-        compute: Callable[[], Arrays],
-        sound: Callable[[Arrays], bool] = lambda arrays: True,
-    ) -> Arrays:
+        compute: Callable[[], StoredArrays],
+        sound: Callable[[StoredArrays], bool] = lambda arrays: True,
+    ) -> StoredArrays:
         """The arrays of a part: read where it is done, computed and written otherwise."""
         return self._part(
             name,
@@ -57,7 +57,7 @@ class Store:
             sound,
         )
 
-    def known(self, name: str) -> Arrays | None:
+    def known(self, name: str) -> StoredArrays | None:
         """The arrays of a part that is done; None where it is not, or damaged."""
         path = self._path(name)
         if path is None or not path.is_file():

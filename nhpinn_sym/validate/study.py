@@ -28,9 +28,9 @@ from ..solve.workers import each_done
 from .plain import is_plain
 from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
-from .study_orders import Orders, eps_orders, mesh_orders
+from .study_orders import ExpectedOrders, eps_orders, mesh_orders
 from .study_points import (
-    Point,
+    StudyPoint,
     eps_point,
     eps_reference,
     mesh_point,
@@ -124,9 +124,9 @@ class _Sweep:
     labels: tuple[str, ...]
     values: tuple[float, ...]
     arguments: tuple[Any, ...]
-    work: Callable[..., Point]
+    work: Callable[..., StudyPoint]
     reference: Callable[[], Any]
-    expected: Orders
+    expected: ExpectedOrders
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -269,15 +269,15 @@ def _points(
     sweep: _Sweep,
     store: Store,
     executor: Executor | None,
-) -> list[Point]:
+) -> list[StudyPoint]:
     """The points in the order of the values; those of an earlier run are read."""
     count = len(sweep.labels)
     names = [_file_name(sweep.kind, label) for label in sweep.labels]
-    found: dict[int, Point] = {}
+    found: dict[int, StudyPoint] = {}
     for k, name in enumerate(names):
         arrays = store.known(name)
         if arrays is not None:
-            found[k] = Point.read(arrays)
+            found[k] = StudyPoint.read(arrays)
     missing = [k for k in range(count) if k not in found]
     if not missing:
         return [found[k] for k in range(count)]
@@ -287,7 +287,7 @@ def _points(
         own = settings if executor is None else replace(settings, progress=silent)
         given = [(problem, own, sweep.arguments[k], shared) for k in missing]
         titles = [f"{sweep.kind} = {sweep.labels[k]}" for k in missing]
-        done: Iterator[tuple[int, Point]]
+        done: Iterator[tuple[int, StudyPoint]]
         if executor is None:
             done = ((i, sweep.work(*arguments)) for i, arguments in enumerate(given))
         else:
@@ -308,7 +308,7 @@ def _result(
     problem: MultiscaleProblem,
     settings: Settings,
     sweep: _Sweep,
-    points: Sequence[Point],
+    points: Sequence[StudyPoint],
     store: Store,
 ) -> Study:
     # What some points lack, none shows.

@@ -26,10 +26,10 @@ _AVERAGES = 2 * DEGREE
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 
-Orders = Mapping[str, float]
+ExpectedOrders = Mapping[str, float]
 
 
-def eps_orders(problem: MultiscaleProblem) -> Orders:
+def eps_orders(problem: MultiscaleProblem) -> ExpectedOrders:
     """Orders in eps, by the name of the error; names of which theory says nothing are left out.
 
     u0: eps in L2. u0 + eps N.u0, where boundary layers arise: eps in L2, eps^(1/2) in H1, but eps
@@ -55,7 +55,7 @@ def eps_orders(problem: MultiscaleProblem) -> Orders:
     return orders
 
 
-def mesh_orders(problem: MultiscaleProblem, settings: Settings) -> Orders:
+def mesh_orders(problem: MultiscaleProblem, settings: Settings) -> ExpectedOrders:
     """Orders in h of elements of degree p: p + 1 in L2, p in H1, 2p of effective coefficients.
 
     Left out where data jump or kink along more than one axis, or across what is no plane, and of

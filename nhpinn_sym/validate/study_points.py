@@ -46,7 +46,7 @@ _EXACT_ENOUGH = 1e-14
 
 
 @dataclass(frozen=True)
-class Point:
+class StudyPoint:
     """Relative errors by name, below which `floors` they are those of the reference."""
 
     errors: Mapping[str, float]
@@ -65,7 +65,7 @@ class Point:
         }
 
     @classmethod
-    def read(cls, arrays: Mapping[str, Any]) -> Point:
+    def read(cls, arrays: Mapping[str, Any]) -> StudyPoint:
         names = [str(name) for name in arrays["names"]]
         return cls(
             dict(zip(names, map(float, arrays["errors"]), strict=True)),
@@ -100,7 +100,7 @@ def eps_reference(problem: MultiscaleProblem, settings: Settings) -> ComparedCel
 
 def eps_point(
     problem: MultiscaleProblem, settings: Settings, eps: object, cells: ComparedCells
-) -> Point:
+) -> StudyPoint:
     """e1, e2, e4 and the first-order approximation, as `validate` finds them at one eps."""
     start = time.perf_counter()
     report = validate_at(problem, eps, settings, cells)
@@ -113,7 +113,7 @@ def eps_point(
     errors = {name: report.errors[name] for name in ("e1", "e2", "e4") if name in report.errors}
     errors |= {f"first order, {norm}": value for norm, value in report.first_order.items()}
     floors = dict.fromkeys(errors, report.budget.get("reference", 0.0))
-    return Point(errors, floors, time.perf_counter() - start, report.verdict.name)
+    return StudyPoint(errors, floors, time.perf_counter() - start, report.verdict.name)
 
 
 def mesh_reference(problem: MultiscaleProblem, settings: Settings, finest: int) -> Reference:
@@ -128,7 +128,7 @@ def net_reference(problem: MultiscaleProblem, settings: Settings) -> Reference:
 
 def mesh_point(
     problem: MultiscaleProblem, settings: Settings, n: int, reference: Reference
-) -> Point:
+) -> StudyPoint:
     """The errors of FEM with n cells a period, and n along the longest side of the domain."""
     return _point(
         problem, settings, settings.fem, reference, {"n": n}, {"mesh": n, **_steps(problem)}
@@ -137,7 +137,7 @@ def mesh_point(
 
 def net_point(
     problem: MultiscaleProblem, settings: Settings, features: int, reference: Reference
-) -> Point:
+) -> StudyPoint:
     """The errors of the PINN with so many features."""
     own = {"features": features, "tolerance": _EXACT_ENOUGH}
     return _point(
@@ -178,7 +178,7 @@ def _point(
     reference: Reference,
     cell_options: Mapping[str, Any],
     options: Mapping[str, Any],
-) -> Point:
+) -> StudyPoint:
     start = time.perf_counter()
     errors: dict[str, float] = {}
     floors: dict[str, float] = {}
@@ -206,7 +206,7 @@ def _point(
             # A gradient of elements of degree 2 loses one of three orders.
             floors[f"{name}, L2"] = reference.floor
             floors[f"{name}, H1"] = reference.floor ** (2 / 3)
-    return Point(errors, floors, time.perf_counter() - start)
+    return StudyPoint(errors, floors, time.perf_counter() - start)
 
 
 def _macro(

@@ -59,7 +59,7 @@ from .plain import is_plain, validate_plain
 from .quadrature import plot_points, resolving, value_and_gradient
 from .report import Report
 from .settings import Settings, problem_key
-from .stored_parts import Arrays, Store, check_folder, to_json
+from .stored_parts import Store, StoredArrays, check_folder, to_json
 from .study_orders import has_layers
 from .supported import covered_domain
 from .validate_cells import (
@@ -288,7 +288,7 @@ class _Run:
         return leading_term(solution, cells, float(here), self.growth)
 
     def _larger(
-        self, cells: CellSolution, best: Arrays, fine: Arrays
+        self, cells: CellSolution, best: StoredArrays, fine: StoredArrays
     ) -> tuple[tuple[str, float], ...]:
         """(eps, homogenization error) of larger eps, a second one where the first does not tell:
         these solves are cheaper.
@@ -318,10 +318,10 @@ class _Run:
         solve: Callable[[], Solution],
         corrector: CellSolution | None = None,
         reference: bool = False,
-    ) -> Arrays:
+    ) -> StoredArrays:
         """Values, gradients and plot values of one solution, and what it says of itself."""
 
-        def compute() -> Arrays:
+        def compute() -> StoredArrays:
             solution = solve()
             values, gradient = value_and_gradient(solution, self.quadrature.points)
             arrays = {
@@ -345,7 +345,7 @@ class _Run:
             name, compute, lambda part: self._sound(part, corrector is not None, reference)
         )
 
-    def _first_order(self, mean: Solution, cells: CellSolution) -> Arrays:
+    def _first_order(self, mean: Solution, cells: CellSolution) -> StoredArrays:
         """The expansion of first order; nothing where its cell functions depend on a fast time."""
         try:
             corrected = first_order(mean, cells, self.eps, self.growth)
@@ -355,7 +355,7 @@ class _Run:
         found = {"first_values": values, "first_gradient": gradient}
         return found | self._with_layers(corrected, values, gradient)
 
-    def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> Arrays:
+    def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> StoredArrays:
         """The expansion, whose values are given, with its boundary layers, where it has some and
         they are covered.
         """
@@ -378,7 +378,7 @@ class _Run:
     def _numbers(self) -> dict[str, float]:
         return parameter_numbers(self.parameters, self.problem.parameters)
 
-    def _sound(self, part: Arrays, corrected: bool, reference: bool) -> bool:
+    def _sound(self, part: StoredArrays, corrected: bool, reference: bool) -> bool:
         """Whether a part that was read has all that `_part` writes: finite, and at as many
         points.
         """
@@ -401,7 +401,7 @@ class _Run:
 
     def _compare(
         self,
-        parts: Mapping[str, Arrays],
+        parts: Mapping[str, StoredArrays],
         cells: Mapping[str, CellSolution],
         larger: tuple[tuple[str, float], ...],
     ) -> Report:
@@ -518,7 +518,7 @@ class _Run:
         }
 
     def _write(
-        self, report: Report, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]
+        self, report: Report, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
     ) -> None:
         if self.store.folder is None:
             return

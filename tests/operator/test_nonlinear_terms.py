@@ -11,7 +11,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.operator.parse import parse, parse_nonlinear
-from nhpinn_sym.operator.table import Operator, Place
+from nhpinn_sym.operator.table import FluxPlace, Operator
 from nhpinn_sym.problem.errors import JumpError, NonlinearTermError
 
 TWO_PI = 2 * sp.pi
@@ -31,7 +31,7 @@ def test_a_flux_stays_under_its_divergence_and_linear_terms_in_the_table() -> No
     plain = 2 + sp.sin(TWO_PI * op.fast[0])
     wanted = -plain * (1 + v**2 + w**2) * v
     assert not op.linear
-    assert sp.expand(op.fluxes[Place(0, (1, 0, 0), 0)] - wanted) == 0
+    assert sp.expand(op.fluxes[FluxPlace(0, (1, 0, 0), 0)] - wanted) == 0
     assert op.jets[v] == (0, (1, 0, 0))
     assert {(t.left, t.right) for t, _ in op.terms()} == {
         ((1, 0, 0), (1, 0, 0)),
@@ -50,9 +50,9 @@ def test_powers_of_eps_and_products_of_unknowns() -> None:
     )
     a, b = sp.symbols("u v", real=True)
     zero = (0, 0)
-    assert op.fluxes[Place(0, zero, -1)] == a**2 * sp.cos(TWO_PI * op.fast[0])
-    assert op.fluxes[Place(0, zero, 0)] == a * b
-    assert op.fluxes[Place(1, zero, 0)] == -sp.sin(a)
+    assert op.fluxes[FluxPlace(0, zero, -1)] == a**2 * sp.cos(TWO_PI * op.fast[0])
+    assert op.fluxes[FluxPlace(0, zero, 0)] == a * b
+    assert op.fluxes[FluxPlace(1, zero, 0)] == -sp.sin(a)
 
 
 def test_the_gradient_of_a_function_of_u_is_a_flux_also_where_it_was_a_laplacian() -> None:
@@ -61,7 +61,7 @@ def test_the_gradient_of_a_function_of_u_is_a_flux_also_where_it_was_a_laplacian
     by_divergence = read(s, u, sp.Eq(-s.div(s.grad(u**3)), 1))
     by_laplacian = read(s, u, sp.Eq(-s.laplacian(u**3), 1))
     value, slope = sp.symbols("u u_x1", real=True)
-    assert by_divergence.fluxes == {Place(0, (1, 0), 0): -3 * value**2 * slope}
+    assert by_divergence.fluxes == {FluxPlace(0, (1, 0), 0): -3 * value**2 * slope}
     assert by_laplacian.fluxes == by_divergence.fluxes
 
 
@@ -77,7 +77,7 @@ def test_storage_stays_under_the_time_derivative() -> None:
     u = s.unknown("u")
     op = read(s, u, sp.Eq(s.dt(u + u**3) - s.laplacian(u), 0))
     value = sp.Symbol("u", real=True)
-    assert op.fluxes == {Place(0, (0, 1), 0): value**3}
+    assert op.fluxes == {FluxPlace(0, (0, 1), 0): value**3}
 
 
 def test_a_symbol_of_the_same_name_is_another_one() -> None:

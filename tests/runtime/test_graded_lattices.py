@@ -9,7 +9,7 @@ from nhpinn_sym.emit import skfem_forms as skfem_target
 from nhpinn_sym.emit import ufl_forms as ufl_target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box
-from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem
+from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells
 from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
 from nhpinn_sym.runtime.fem_skfem import cells as cell_solver
 from nhpinn_sym.runtime.fem_skfem import equation as equation_solver
@@ -43,7 +43,7 @@ def cell_result(cells, lattice, degree, backend):
         space = cell_solver.Space(lattice, degree, tuple(range(lattice.dim)))
         return cell_solver.solve_cells(forms, space, {})
     forms = run("forms", ufl_target.cells(cells)["cell_forms.py"])
-    return CellProblem(forms, {}, lattice, degree, comm=MPI.COMM_SELF).solve({})
+    return CompiledCells(forms, {}, lattice, degree, comm=MPI.COMM_SELF).solve({})
 
 
 @pytest.mark.parametrize("degree", [1, 2])

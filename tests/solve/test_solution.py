@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.problem.errors import ProblemError, SolveError
-from nhpinn_sym.solve.exports import Extent
+from nhpinn_sym.solve.exports import SolutionExtent
 from nhpinn_sym.solve.solution import Array, Solution
 
 
@@ -22,9 +22,11 @@ class Wave(Solution):
     calls: list[int] = field(default_factory=list)
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         line = np.linspace(0.0, 1.0, 3)
-        return Extent((line, line), None if self.final is None else np.array([0.0, self.final]))
+        return SolutionExtent(
+            (line, line), None if self.final is None else np.array([0.0, self.final])
+        )
 
     def _values(self, points: Array, indices: Sequence[tuple[int, ...]], t: float | None) -> Array:
         self.calls.append(len(indices))

@@ -20,7 +20,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.cli.main import main
 from nhpinn_sym.validate import study as study_module
 from nhpinn_sym.validate.study_orders import eps_orders
-from nhpinn_sym.validate.study_points import Point
+from nhpinn_sym.validate.study_points import StudyPoint
 from nhpinn_sym.validate.study_result import Study
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -108,11 +108,11 @@ def test_what_is_done_stays_where_a_point_fails(
 ) -> None:
     asked: list[float] = []
 
-    def work(problem: object, settings: object, eps: sp.Expr, shared: object) -> Point:
+    def work(problem: object, settings: object, eps: sp.Expr, shared: object) -> StudyPoint:
         asked.append(float(eps))
         if len(asked) == 2:
             raise nh.SolveError("out of luck")
-        return Point({"e1": float(eps)}, {}, 0.0)
+        return StudyPoint({"e1": float(eps)}, {}, 0.0)
 
     monkeypatch.setattr(study_module, "eps_point", work)
     monkeypatch.setattr(study_module, "eps_reference", lambda problem, settings: None)

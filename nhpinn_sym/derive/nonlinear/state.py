@@ -17,7 +17,7 @@ from ...operator.table import MultiIndex, Operator, unit
 from ...operator.zero_test import is_zero, jumps
 from ...problem.errors import JumpError, SolvabilityError, UnsupportedError
 
-Rows = tuple[tuple[sp.Expr, ...], ...]
+ExpressionRows = tuple[tuple[sp.Expr, ...], ...]
 """Expressions by equation (or unknown) and axis."""
 
 
@@ -35,8 +35,8 @@ class StateProblem:
     operator: Operator
     values: tuple[sp.Symbol, ...]
     slopes: tuple[tuple[sp.Symbol, ...], ...]
-    flux: Rows
-    transport: Rows
+    flux: ExpressionRows
+    transport: ExpressionRows
     cell_source: tuple[sp.Expr, ...]
     reaction: tuple[sp.Expr, ...]
     storage: tuple[sp.Expr, ...]

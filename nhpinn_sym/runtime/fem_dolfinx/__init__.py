@@ -1,4 +1,4 @@
-"""Finite elements on lattices with DOLFINx, on any number of ranks: `cells.CellProblem` for cell
+"""Finite elements on lattices with DOLFINx, on any number of ranks: `cells.CompiledCells` for cell
 problems, `equation.EquationProblem` for boundary and initial value problems.
 
 `space` holds meshes, function spaces and periodic axes, `linear_solvers` those of PETSc; `compat`

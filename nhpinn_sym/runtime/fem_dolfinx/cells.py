@@ -5,9 +5,8 @@ effective coefficients.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -16,15 +15,15 @@ import ufl
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from ..arrays import Array, EffectiveKey
+from ..arrays import Array, PointFunction
 from ..cell_solve import (
     DAMPING,
     BorderedSolve,
+    CellResult,
     solve_functions,
     unknown_symbols,
     volumes_at_nodes,
 )
-from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
 from .compat import (
     assemble_matrix,
@@ -38,26 +37,12 @@ from .equation import method
 from .linear_solvers import bordered, component, rounding
 from .space import BoxSpace, QuadratureField
 
-Field = Callable[[Array], Array]
-"""Points (n, d) of the cell -> values (n,)."""
 # Forms that are compiled as one: that saves compilations, and costs the time to assemble the others
 # with each.
 _TOGETHER = 6
 
 
-@dataclass(frozen=True)
-class CellResult:
-    """`functions`: a batch (functions, components). `multipliers`: relative means of right-hand
-    sides that must have none, by function.
-    """
-
-    functions: LagrangeGrid
-    effective: dict[EffectiveKey, float]
-    multipliers: dict[str, float]
-    iterations: int
-
-
-class CellProblem:
+class CompiledCells:
     """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow
     point; assembled for `cell_solve`.
 
@@ -133,7 +118,9 @@ class CellProblem:
         result.pointwiseMult(values, component(values, number, self.components))
         return result
 
-    def solve(self, slow: Mapping[str, float], fields: Mapping[str, Field] = {}) -> CellResult:
+    def solve(
+        self, slow: Mapping[str, float], fields: Mapping[str, PointFunction] = {}
+    ) -> CellResult:
         """Solve at the slow point with the coordinates `slow`, where the external fields are
         `fields`. Raises DivergedError, and RuntimeError where a kernel is not found.
         """
@@ -147,7 +134,7 @@ class CellProblem:
         shape = (len(self.functions), self.components, self.box.owned)
         by_node = [self.box.values(f).reshape(-1, self.components) for f in self.functions]
         grid = self.box.grid(np.array([values.T for values in by_node]).reshape(shape))
-        return CellResult(grid, solved.values, solved.multipliers, self.iterations)
+        return CellResult(grid, solved.values, solved.multipliers, self.method, self.iterations)
 
     def assign(self, name: str, value: float) -> None:
         self.given[name].value = value

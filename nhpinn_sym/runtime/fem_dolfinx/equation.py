@@ -13,7 +13,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..arrays import Array, EffectiveKey
+from ..arrays import Array, CoefficientKey
 from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
 from ..time_stepping import GAMMA, sdirk4
@@ -28,7 +28,7 @@ from .compat import (
 from .linear_solvers import Linear, bordered, rounding
 from .space import Interpolant, space_on
 
-EffectiveField = Callable[[EffectiveKey, Array], Array]
+EffectiveField = Callable[[CoefficientKey, Array], Array]
 # Distance from a constant, at nodes and relative to one, that is rounding.
 _IS_CONSTANT = 1e-12
 # A product with the matrix that is smaller than that share of its norm is 0.

@@ -31,7 +31,7 @@ def guarded(look_up: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any,
     def looked_up(
         module_name: str, object_names: Any, cache_dir: Any, timeout: int
     ) -> tuple[Any, Any]:
-        files = Files(Path(cache_dir), module_name)
+        files = CompiledFiles(Path(cache_dir), module_name)
         files.discard_broken()
         known = files.loaded(object_names)
         if known is not None:
@@ -52,7 +52,7 @@ def guarded(look_up: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any,
     return looked_up
 
 
-class Files:
+class CompiledFiles:
     """The files of one compiled module."""
 
     def __init__(self, folder: Path, name: str) -> None:

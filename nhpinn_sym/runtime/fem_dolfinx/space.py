@@ -32,7 +32,7 @@ from .compat import (
     vector,
 )
 
-Parts = Mapping[str, Sequence[float]]
+ConstrainedParts = Mapping[str, Sequence[float]]
 """The outward normal of each part of the boundary, by its name."""
 # How far from a side, as a part of the box's length, a point on it may be.
 _ON_SIDE = 1e-9
@@ -58,7 +58,7 @@ class BoxSpace:
         periodic: Sequence[int] = (),
         fixed: Sequence[tuple[str, int]] = (),
         components: int = 1,
-        parts: Parts = MappingProxyType({}),
+        parts: ConstrainedParts = MappingProxyType({}),
         tags: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         if degree not in (1, 2, 3):
@@ -275,7 +275,7 @@ def space_on(
     periodic: Sequence[int],
     fixed: Sequence[tuple[str, int]],
     components: int,
-    parts: Parts,
+    parts: ConstrainedParts,
     tags: Mapping[str, int],
 ) -> BoxSpace:
     """The functions on a mesh that an equation asks for, see `BoxSpace`; parts, tags: PARTS and
@@ -292,7 +292,7 @@ def _(
     periodic: Sequence[int],
     fixed: Sequence[tuple[str, int]],
     components: int,
-    parts: Parts,
+    parts: ConstrainedParts,
     tags: Mapping[str, int],
 ) -> BoxSpace:
     return BoxSpace(comm, mesh, degree, periodic, fixed, components, parts, tags)

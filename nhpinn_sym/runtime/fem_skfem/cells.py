@@ -9,37 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
 import skfem
 
-from ..arrays import Array, EffectiveKey
+from ..arrays import Array
 from ..cell_solve import (
     DAMPING,
     BorderedSolve,
+    CellResult,
     solve_functions,
     unknown_symbols,
     volumes_at_nodes,
 )
-from ..lagrange_grid import LagrangeGrid
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, Space, block_matrix, block_vector, evaluate
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """`functions`: a batch (functions, components); `effective` by (name, index); `multipliers`:
-    relative means by function.
-    """
-
-    functions: LagrangeGrid
-    effective: dict[EffectiveKey, float]
-    multipliers: dict[str, float]
-    method: str
 
 
 def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..arrays import Array
 from ..cell_solve import Bordered, BorderedSolve
 
-Solve = Callable[[Array], Array]
+LinearSolve = Callable[[Array], Array]
 
 # Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension (measured
 # for Q2).
@@ -50,7 +50,7 @@ def linear_solver(
     reuse: bool = False,
     definite: bool = True,
     smooth: Array | None = None,
-) -> tuple[Solve, str]:
+) -> tuple[LinearSolve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand
     sides.
 
@@ -68,7 +68,7 @@ def linear_solver(
     if unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric):
         return _direct(matrix), "sparse LU"
     krylov = _krylov(matrix, symmetric, smooth)
-    direct: list[Solve] = []
+    direct: list[LinearSolve] = []
 
     def solve(b: Array) -> Array:
         if not direct:
@@ -140,7 +140,11 @@ def _constants(matrix: sps.csr_matrix, components: int) -> Array:
 
 
 def _projected(
-    regular: Solve, rows: Sequence[Array], free: NDArray[np.intp], b: Array, g: Sequence[float]
+    regular: LinearSolve,
+    rows: Sequence[Array],
+    free: NDArray[np.intp],
+    b: Array,
+    g: Sequence[float],
 ) -> tuple[Array, list[float]]:
     """The bordered solution where the kernels are the constants of each component, whose weights
     are `rows`.
@@ -185,7 +189,7 @@ def _solved(matrix: sps.csr_matrix, x: Array, b: Array) -> bool:
     return residual <= min(_SOLVED_AT_MOST, _ROUNDING * float(size))
 
 
-def _direct(matrix: sps.csr_matrix) -> Solve:
+def _direct(matrix: sps.csr_matrix) -> LinearSolve:
     """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
     refinement where it is needed.
     """
@@ -210,7 +214,7 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
     return solve
 
 
-def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Array | None) -> Solve:
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Array | None) -> LinearSolve:
     """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero
     where the matrix is indefinite).
     """

@@ -14,7 +14,7 @@ from ..arrays import MultiIndex
 from .grid import Grid
 from .krylov import cg, gmres
 
-Term = tuple[int, MultiIndex, Any, int, MultiIndex]
+BlockTerm = tuple[int, MultiIndex, Any, int, MultiIndex]
 """(equation, left, c, field, right): D^left( c D^right u_field ) in the equation; c broadcasts to
 (m, n, ..., n).
 """
@@ -42,7 +42,9 @@ class BlockOperator:
     (Concus, Golub 1973).
     """
 
-    def __init__(self, grid: Grid, components: int, terms: Sequence[Term], positive: bool) -> None:
+    def __init__(
+        self, grid: Grid, components: int, terms: Sequence[BlockTerm], positive: bool
+    ) -> None:
         self.grid = grid
         self.components = components
         self.terms = tuple(terms)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import MultiIndex
-from .block_operator import BlockOperator, Term
+from .block_operator import BlockOperator, BlockTerm
 from .grid import Grid
 
 DENSE = {1: 45, 2: 15, 3: 7}
@@ -88,7 +88,7 @@ class Cells:
 
     def operator(self, rows: Sequence[tuple], positive: bool) -> BlockOperator:
         """The operator of a table of forms."""
-        terms: list[Term] = [
+        terms: list[BlockTerm] = [
             (i, left, self.coefficient(c), j, right) for i, left, c, j, right in rows
         ]
         return BlockOperator(self.grid, self.forms.COMPONENTS, terms, positive)

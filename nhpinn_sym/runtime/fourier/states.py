@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
-from .block_operator import BlockOperator, Term
+from .block_operator import BlockOperator, BlockTerm
 from .grid import Grid
 
 MOST_STEPS = 60
@@ -205,7 +205,7 @@ class StateSolver:
     def operator(self, macro: MacroState, modes: np.ndarray) -> BlockOperator:
         """The derivative of the problem by N."""
         tables = self.forms.slopes(self.data(macro, modes))
-        terms: list[Term] = []
+        terms: list[BlockTerm] = []
         points = (macro.count, *self.grid.shape)
         for (i, k, j, m), c in tables.get("flux_p", {}).items():
             value = -np.broadcast_to(c, points)

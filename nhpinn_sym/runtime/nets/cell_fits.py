@@ -12,7 +12,7 @@ import scipy.linalg
 import torch
 
 from ..arrays import MultiIndex
-from .fits import Fit, Given, Matrix, fitted, trials, uniform_points
+from .fits import FormArguments, LastLayerFit, RowsAndTargets, fitted, trials, uniform_points
 from .inputs import Axes
 from .jets import Jet
 from .networks import Layers, hidden
@@ -36,7 +36,7 @@ class CellFits:
     for some adjoint kernels alone, and where no ground state is found.
     """
 
-    def __init__(self, forms: Any, given: Given, count: int) -> None:
+    def __init__(self, forms: Any, given: FormArguments, count: int) -> None:
         self.forms = forms
         self.given = dict(given)
         self.count = count
@@ -83,7 +83,7 @@ class _Cells:
         self.given = {**given, **dict.fromkeys(unknown, 0.0)}
         self.components = int(forms.COMPONENTS)
         self.zero = (0,) * len(axes)
-        self.fits: list[Fit] = []
+        self.fits: list[LastLayerFit] = []
         self.constants: dict[Any, float] = {}
         self.settled = not forms.CONSTANTS
         self.residual = 0.0
@@ -115,7 +115,7 @@ class _Cells:
         self.residual = max(self.residual, fit.residual)
         return fit.scale
 
-    def _unique(self, fit: Fit, kind: str, functions: int) -> torch.Tensor:
+    def _unique(self, fit: LastLayerFit, kind: str, functions: int) -> torch.Tensor:
         """The coefficients with means 0; of kernels with the unit vectors as means, or of mean 1
         with the ground state.
         """
@@ -157,7 +157,7 @@ class _Cells:
 
     def _rows(
         self, number: int, kind: str, functions: int, layers: Layers, points: torch.Tensor
-    ) -> Matrix:
+    ) -> RowsAndTargets:
         """The equations at points; as many more unknowns as equations are the means of sources, or
         one the part of the ground state.
         """
@@ -183,7 +183,7 @@ class _Cells:
         unit = torch.eye(self.components, dtype=torch.float64)[:functions].flatten()
         return {a: float(not any(a)) * unit.expand(count, -1) for a in self.forms.INDICES}
 
-    def _ground_state(self, scale: float | None) -> Fit:
+    def _ground_state(self, scale: float | None) -> LastLayerFit:
         """Inverse iteration with Newton's shifts: (A - lambda M) phi = change M phi_before, phi = 1
         + net, and the change is added to lambda. phi_before = 1 at first.
         """
@@ -210,8 +210,8 @@ class _Cells:
         return replace(fit, coefficients=fit.coefficients / mean)
 
     def _ground_rows(
-        self, value: float, before: Fit | None, layers: Layers, points: torch.Tensor
-    ) -> Matrix:
+        self, value: float, before: LastLayerFit | None, layers: Layers, points: torch.Tensor
+    ) -> RowsAndTargets:
         indices = self.forms.INDICES
         one = self._units(1, len(points))
         operator, mass = self._pencil(self.full(points), value)

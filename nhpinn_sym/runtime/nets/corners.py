@@ -21,7 +21,7 @@ from scipy.linalg import null_space
 from torch import Tensor
 
 from ..arrays import Array, MultiIndex
-from .function_families import Family, Functions
+from .function_families import Family, JetsOfFamily
 from .jets import Jet
 
 Complex = NDArray[np.complex128]
@@ -67,7 +67,7 @@ class Characteristics(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Singularity:
+class CornerSingularity:
     """sum_k weights[k] a_k z_k^power, times log z_k where `logarithmic`."""
 
     power: complex
@@ -97,7 +97,7 @@ def characteristics(principal: Array) -> Characteristics | None:
 
 def singularities(
     of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]
-) -> list[Singularity]:
+) -> list[CornerSingularity]:
     """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials
     left out: where the power is whole, a smooth right-hand side asks for the logarithm. Data of
     `jumping` components may jump at the corner: log z does, power 0.
@@ -117,11 +117,11 @@ def singularities(
         whole = abs(power - round(power.real)) < _SAME
         exact = complex(round(power.real)) if whole else power
         null = _null(conditions(np.array(exact)))
-        found += [Singularity(exact, data @ column, whole) for column in null.T]
+        found += [CornerSingularity(exact, data @ column, whole) for column in null.T]
     if any(jumping):
         columns = data @ _null(conditions(np.array(0j)))
         jumps = (vectors * np.log(roots) @ columns)[~np.array(jumping)]
-        found += [Singularity(0j, column, True) for column in (columns @ _null(jumps)).T]
+        found += [CornerSingularity(0j, column, True) for column in (columns @ _null(jumps)).T]
     return found
 
 
@@ -177,7 +177,7 @@ def _newton(determinant: Callable[[Complex], Complex], start: complex) -> comple
 
 def singular_functions(
     of: Characteristics,
-    terms: Sequence[Singularity],
+    terms: Sequence[CornerSingularity],
     axes: Sequence[int],
     corner: Sequence[float],
     signs: Sequence[int],
@@ -204,7 +204,7 @@ class _CornerFunctions:
 
     roots: Complex
     factors: Complex
-    terms: Sequence[Singularity]
+    terms: Sequence[CornerSingularity]
     axes: Sequence[int]
     corner: Sequence[float]
     signs: Sequence[int]
@@ -253,7 +253,7 @@ class _CornerFunctions:
         return values
 
 
-def _power(logarithm: Tensor, s: Singularity, order: int) -> Tensor:
+def _power(logarithm: Tensor, s: CornerSingularity, order: int) -> Tensor:
     """The derivative of z^power, or of z^power log z, from log z."""
     # D^k z^p log z = z^(p - k) (factor log z + rest)
     factor = 1 + 0j
@@ -265,7 +265,7 @@ def _power(logarithm: Tensor, s: Singularity, order: int) -> Tensor:
     return power * (factor * logarithm + rest if s.logarithmic else factor)
 
 
-def combine_functions(functions: Functions, mixing: Tensor) -> Functions:
+def combine_functions(functions: JetsOfFamily, mixing: Tensor) -> JetsOfFamily:
     """Combinations of a family: the columns of mixing (functions, combinations)."""
     return lambda points, indices: {
         a: value @ mixing for a, value in functions(points, indices).items()

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .fits import Given, uniform_points
+from .fits import FormArguments, uniform_points
 from .inputs import Axes
 from .jets import Jet
 from .least_squares import RIDGE
@@ -19,7 +19,7 @@ BLOCK = 4096
 """Points that are taken at once there."""
 
 
-def fit_energies(energy: Any, dual: Any, given: Given, count: int) -> dict[Any, float]:
+def fit_energies(energy: Any, dual: Any, given: FormArguments, count: int) -> dict[Any, float]:
     """The effective coefficients of an emitted cell_energy.py and cell_dual.py: A between its
     bounds, whose largest distance is printed, and the other entries of the law.
 
@@ -70,7 +70,7 @@ def _midpoints(axes: Axes) -> torch.Tensor:
 
 
 def _minimum(
-    forms: Any, strain: Any, weight: Any, given: Given, count: int
+    forms: Any, strain: Any, weight: Any, given: FormArguments, count: int
 ) -> tuple[torch.Tensor, _Solution]:
     """The matrix of min <(E + strain(N)) . W (E + strain(N))> over nets N with `count` random
     features, and the minimizers; `weight` is W (n, rows, rows) at points.
@@ -102,7 +102,7 @@ def _solved(gram: torch.Tensor, load: torch.Tensor) -> torch.Tensor:
     return vectors[:, kept] @ (parts / values[kept, None])
 
 
-def _law(forms: Any, solution: _Solution, given: Given) -> dict[Any, float]:
+def _law(forms: Any, solution: _Solution, given: FormArguments) -> dict[Any, float]:
     """The means of the other entries of the law; every function is sign * N_row, without its
     mean.
     """

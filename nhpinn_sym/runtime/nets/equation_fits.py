@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .fits import Given, Matrix, fitted, with_constant
+from .fits import FormArguments, RowsAndTargets, fitted, with_constant
 from .inputs import moved_to
 from .jets import Jet, column, combine, product, system, total
 from .networks import Layers, hidden
@@ -21,7 +21,7 @@ _FEWEST_THERE = 20
 
 
 def fit_equation(
-    forms: Any, data: Any, given: Callable[[torch.Tensor], Given], count: int
+    forms: Any, data: Any, given: Callable[[torch.Tensor], FormArguments], count: int
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], float]:
     """The solution of an emitted {name}_residual.py, points (n, columns) -> (n, components), and
     its relative residual; `data` is the emitted {name}_coefficients.py.
@@ -46,7 +46,7 @@ def write_fit(
     name: str,
     forms: Any,
     data: Any,
-    given: Given,
+    given: FormArguments,
     externals: Mapping[str, Any],
     field: Callable[[Any, Any], Any],
 ) -> None:
@@ -56,7 +56,7 @@ def write_fit(
     externals: the keys of effective coefficients by argument, which `field` gives at points.
     """
 
-    def arguments(points: torch.Tensor) -> Given:
+    def arguments(points: torch.Tensor) -> FormArguments:
         values = {s: torch.tensor(field(key, points.numpy())) for s, key in externals.items()}
         return {argument: values.get(argument, given.get(argument)) for argument in data.GIVEN}
 
@@ -86,13 +86,15 @@ def _line(axis: tuple[str, float, float], count: int) -> torch.Tensor:
 class _Equation:
     """A boundary value problem as rows: the equation inside, and what the ansatz leaves open."""
 
-    def __init__(self, forms: Any, data: Any, given: Callable[[torch.Tensor], Given]) -> None:
+    def __init__(
+        self, forms: Any, data: Any, given: Callable[[torch.Tensor], FormArguments]
+    ) -> None:
         self.forms = forms
         self.data = data
         self.given = given
         self.components = int(getattr(forms, "COMPONENTS", 1))
 
-    def rows(self, layers: Layers, points: torch.Tensor) -> Matrix:
+    def rows(self, layers: Layers, points: torch.Tensor) -> RowsAndTargets:
         """All rows, those of each part of the boundary and of the inside with the same weight in
         the mean.
         """
@@ -103,7 +105,9 @@ class _Equation:
             blocks.append(self._block(layers, there, coefficients, value))
         return torch.cat([a for a, _ in blocks]), torch.cat([b for _, b in blocks])
 
-    def _block(self, layers: Layers, points: torch.Tensor, coefficients: Any, value: Any) -> Matrix:
+    def _block(
+        self, layers: Layers, points: torch.Tensor, coefficients: Any, value: Any
+    ) -> RowsAndTargets:
         """Rows of (equations, unknowns), scaled to size one."""
         m = self.components
         given = self.given(points)

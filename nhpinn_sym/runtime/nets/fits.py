@@ -18,8 +18,8 @@ from .jets import Jet
 from .least_squares import least_squares
 from .networks import Layers, features, hidden
 
-Given = Mapping[str, Any]
-Matrix = tuple[torch.Tensor, torch.Tensor]
+FormArguments = Mapping[str, Any]
+RowsAndTargets = tuple[torch.Tensor, torch.Tensor]
 """(rows, unknowns) and (rows, right-hand sides)."""
 
 SCALES = (0.5, 0.7, 1.4, 2.8, 5.6, 11.0, 22.0)
@@ -31,7 +31,7 @@ ROWS = 4
 
 
 @dataclass(frozen=True)
-class Fit:
+class LastLayerFit:
     """The coefficients (features, functions, components) of a last layer behind `layers`.
 
     multipliers: of the columns beyond the trial functions, (columns, right-hand sides); residual:
@@ -68,10 +68,10 @@ def uniform_points(count: int, axes: Axes) -> torch.Tensor:
 def fitted(
     count: int,
     axes: Axes,
-    assemble: Callable[[Layers, torch.Tensor], Matrix],
+    assemble: Callable[[Layers, torch.Tensor], RowsAndTargets],
     shape: tuple[int, int],
     scale: float | None = None,
-) -> Fit:
+) -> LastLayerFit:
     """The least-squares fit with `count` features of the best scale, if none is given; `assemble`
     makes the rows of a layer at points, for the constant and the features of every component.
     """
@@ -85,9 +85,9 @@ def _fit(
     count: int,
     axes: Axes,
     scale: float,
-    assemble: Callable[[Layers, torch.Tensor], Matrix],
+    assemble: Callable[[Layers, torch.Tensor], RowsAndTargets],
     shape: tuple[int, int],
-) -> Fit:
+) -> LastLayerFit:
     layers = features(count, axes, scale)
     functions, components = shape
     x = least_squares(*assemble(layers, box_points(ROWS * count, axes)))
@@ -95,7 +95,7 @@ def _fit(
     residual = float((a @ x - b).norm() / b.norm().clamp(min=torch.finfo(b.dtype).tiny))
     trial = (count + 1) * components
     kept = x[:trial].reshape(count + 1, components, functions).permute(0, 2, 1).contiguous()
-    return Fit(layers, axes, kept, x[trial:], residual, scale)
+    return LastLayerFit(layers, axes, kept, x[trial:], residual, scale)
 
 
 def trials(jet: Jet, components: int, vanish: bool = False) -> Jet:

@@ -21,15 +21,15 @@ from ..arrays import MultiIndex
 from ..lattice import side_of
 from .jets import Jet, below, leibniz
 
-Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
+JetsOfFamily = Callable[[Tensor, Sequence[MultiIndex]], Jet]
 """Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions)
 each.
 """
 
-Family = tuple[Functions, ...]
+Family = tuple[JetsOfFamily, ...]
 """The components of a family of functions."""
 
-Shape = Callable[[Tensor, int], Tensor]
+ShapeFunction = Callable[[Tensor, int], Tensor]
 """A function of s in (-1, 1): its derivative of some order."""
 
 
@@ -41,7 +41,7 @@ _ASIDE = 4 * torch.finfo(torch.float64).eps
 
 def start_functions(
     axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]
-) -> Functions:
+) -> JetsOfFamily:
     """s^power v_order for every (order, power) of `members`, on x_axis = `at`, s = sign
     (x_axis - at); the time is the last column.
     """
@@ -96,7 +96,7 @@ def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Te
     return high * length**order
 
 
-def products_of(first: Functions, second: Functions) -> Functions:
+def products_of(first: JetsOfFamily, second: JetsOfFamily) -> JetsOfFamily:
     """All products of a function of the one and a function of the other family."""
 
     def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
@@ -108,7 +108,7 @@ def products_of(first: Functions, second: Functions) -> Functions:
     return products
 
 
-def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
+def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[ShapeFunction]:
     """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and
     sines instead.
     """
@@ -123,8 +123,11 @@ def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
 
 
 def modulate(
-    functions: Functions, axis: int, interval: tuple[float, float], along: Sequence[Shape]
-) -> Functions:
+    functions: JetsOfFamily,
+    axis: int,
+    interval: tuple[float, float],
+    along: Sequence[ShapeFunction],
+) -> JetsOfFamily:
     """Every function times every shape in the coordinate of `axis`, scaled to (-1, 1)."""
     a, b = interval
     slope = 2 / (b - a)
@@ -173,10 +176,10 @@ def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
 
 
 def vanish_on_parts(
-    functions: Functions,
+    functions: JetsOfFamily,
     normals: Sequence[Sequence[float]],
     bounds: Sequence[tuple[float, float]],
-) -> Functions:
+) -> JetsOfFamily:
     """`functions` minus the transfinite interpolation of their values on the sides of a box that
     have these outward normals, so that they vanish there; bounds: of the space axes.
     """
@@ -187,8 +190,8 @@ def vanish_on_parts(
 
 
 def _cleared(
-    functions: Functions, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]
-) -> Functions:
+    functions: JetsOfFamily, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]
+) -> JetsOfFamily:
     """`functions` minus the linear interpolation along `axis` of their values at the ends.
 
     At a corner the derivatives of z log z have other limits along the one face than along the
@@ -227,7 +230,7 @@ def _inside(points: Tensor, bounds: Sequence[tuple[float, float]]) -> Tensor:
 
 
 def _at_distinct(
-    functions: Functions, face: Tensor, axis: int, indices: Sequence[MultiIndex]
+    functions: JetsOfFamily, face: Tensor, axis: int, indices: Sequence[MultiIndex]
 ) -> Jet:
     """`functions` at points of one face, of which most may be equal, as those of a grid are."""
     others = [column for k, column in enumerate(face.T) if k != axis]
@@ -246,7 +249,7 @@ def _at_distinct(
     return {index: value[kind] for index, value in functions(face[first], indices).items()}
 
 
-def stack_functions(families: Sequence[Functions]) -> Functions:
+def stack_functions(families: Sequence[JetsOfFamily]) -> JetsOfFamily:
     """All families as one."""
 
     def together(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:

@@ -20,9 +20,9 @@ from ...emit.fem_scope import external_key, weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
-from ...runtime.arrays import EffectiveKey
+from ...runtime.arrays import CoefficientKey
 from ...runtime.cell_solve import KernelError
-from ...runtime.fem_dolfinx.cells import CellProblem
+from ...runtime.fem_dolfinx.cells import CompiledCells
 from ...runtime.fem_dolfinx.compat import PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
@@ -105,11 +105,11 @@ class CellSolver(ElementCellSolver):
             require_equal_numbers(self.comm, self.fields.sample(point), self.cells.title)
         return super().solve(slow_points)
 
-    def runtime(self) -> type[CellProblem]:
-        return CellProblem
+    def runtime(self) -> type[CompiledCells]:
+        return CompiledCells
 
-    def problem_on(self, lattice: Lattice) -> CellProblem:
-        return CellProblem(
+    def problem_on(self, lattice: Lattice) -> CompiledCells:
+        return CompiledCells(
             self.forms,
             self.parameters,
             lattice,
@@ -180,7 +180,7 @@ def solve_equation(
     forms = run("equation_forms", text)
     externals = {external_key(e): e for e in weak_externals(equation)}
 
-    def values(key: EffectiveKey, points: Array) -> Array:
+    def values(key: CoefficientKey, points: Array) -> Array:
         found = coefficients(externals[key], points)
         require_equal_numbers(comm, found, f"{key[0]}{list(key[1]) or ''}")
         return found

@@ -21,7 +21,7 @@ from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import MeshFunction
 from ...runtime.quadrature import rule_on
-from ..exports import COUNTS, Extent, equally_spaced
+from ..exports import COUNTS, SolutionExtent, equally_spaced
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
 
@@ -119,13 +119,13 @@ class GridSolution(Solution):
     largest: Array | None = None
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """The nodes of a lattice, equally spaced points elsewhere; the times that were kept."""
         mesh = self.grid.mesh
         if isinstance(mesh, Lattice):
             nodes = tuple(mesh.nodes(axis, self.grid.degree) for axis in range(mesh.dim))
-            return Extent(nodes, self.times)
-        return Extent(equally_spaced(mesh.bounds, COUNTS[mesh.dim]), self.times)
+            return SolutionExtent(nodes, self.times)
+        return SolutionExtent(equally_spaced(mesh.bounds, COUNTS[mesh.dim]), self.times)
 
     @property
     def lines(self) -> tuple[Array, ...]:

@@ -31,7 +31,7 @@ from ..solution import Array, CellBatch, EffectiveKey
 from .grid_functions import GridSolution, relative_difference
 from .layout import Layout, Meshes
 
-Effective = Mapping[EffectiveKey, Array]
+EffectiveNumbers = Mapping[EffectiveKey, Array]
 SolveLevel = Callable[[Mesh, Array | None, Callable[[float], None]], GridSolution]
 """(mesh, ends of the time steps, report) -> solution; it calls report(fraction) while it works."""
 
@@ -90,7 +90,7 @@ def refine_cells(
         levels = layout.levels(degree, limit)
     else:
         levels = layout.given(layout.divided(n))
-    history: list[Effective] = []
+    history: list[EffectiveNumbers] = []
     with progress(label) as task:
         for k, lattice in enumerate(levels):
             batch = solve_level(lattice)
@@ -145,7 +145,7 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
 
 
 def entry_errors(
-    history: Sequence[Effective], degree: int, erratic: bool = False, data_error: float = 0.0
+    history: Sequence[EffectiveNumbers], degree: int, erratic: bool = False, data_error: float = 0.0
 ) -> dict[EffectiveKey, Array]:
     """Absolute error estimate of each entry on the last level of `history`; see `estimate_entries`.
 

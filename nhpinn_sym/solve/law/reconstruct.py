@@ -10,7 +10,7 @@ import numpy as np
 from ...lower.forms import MultiIndex
 from ...problem.errors import UnsupportedError
 from ...runtime.fourier.grid import evaluate_modes
-from ..exports import Extent
+from ..exports import SolutionExtent
 from ..interpolation import Array
 from ..solution import Solution
 from .law_solution import LawSolution
@@ -31,7 +31,7 @@ class LawReconstruction(Solution):
         return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         return self.u0.extent
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:

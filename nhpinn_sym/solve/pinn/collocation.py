@@ -99,14 +99,14 @@ class Rows:
         )
 
 
-Tables = Mapping[tuple[int, int], Mapping[MultiIndex, Any]]
+OperatorTables = Mapping[tuple[int, int], Mapping[MultiIndex, Any]]
 """An emitted operator at points: for each equation and component the factors, numbers or (n,), of
 the derivatives.
 """
 
 
 def operator_weights(
-    points: Tensor, tables: Tables, components: int, indices: Sequence[MultiIndex]
+    points: Tensor, tables: OperatorTables, components: int, indices: Sequence[MultiIndex]
 ) -> Tensor:
     """The factors of an emitted operator as (n, equations, components, derivatives)."""
     out = points.new_zeros(len(points), components, components, len(indices))

@@ -26,6 +26,7 @@ from torch import Tensor
 from ...emit.source import output_path, write_atomic
 from ...lower.forms import MultiIndex
 from ...problem.errors import OutputPathError, UnsupportedError
+from ...runtime.arrays import Bounds
 from ..cell_solution import CellSolution
 from ..effective import EffectiveFunction
 from ..interpolation import cardinal_coefficients
@@ -266,11 +267,10 @@ def _effective_tables(cells: CellSolution) -> dict[str, Array]:
     return tables
 
 
-def _bounds(program: CellProgram) -> list[tuple[float, float]]:
+def _bounds(program: CellProgram) -> Bounds:
     """The ranges of the columns."""
-    return [(a, b) for _, a, b in program.trial.axes[: program.columns - program.slow]] + list(
-        program.nodes.bounds
-    )
+    fast = program.trial.axes[: program.columns - program.slow]
+    return (*((a, b) for _, a, b in fast), *program.nodes.bounds)
 
 
 def _samples(program: CellProgram) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...emit.source import Source, load
-from ...emit.torch_inputs import Kinks, kinks_source
+from ...emit.torch_inputs import KinkInputs, kinks_source
 from ...lower.forms import MultiIndex
 from ...runtime.nets import inputs, networks
 from ...runtime.nets.inputs import Axes as Axes
@@ -55,7 +55,7 @@ class TrialSpace:
     source: Source | None
     axes: Axes
     device: str = "cpu"
-    kinks: Kinks | None = None
+    kinks: KinkInputs | None = None
     panels: DataPanels = ()
 
     @cached_property
@@ -263,7 +263,7 @@ def _tensor(array: Any, axes: int, device: str) -> Tensor:
     return torch.as_tensor(array, device=device)
 
 
-def _kinks_data(kinks: Kinks) -> dict[str, Any]:
+def _kinks_data(kinks: KinkInputs) -> dict[str, Any]:
     return {
         "coordinates": [expression_data(v) for v in kinks.coordinates],
         "levels": [expression_data(level) for level in kinks.levels],
@@ -272,13 +272,13 @@ def _kinks_data(kinks: Kinks) -> dict[str, Any]:
     }
 
 
-def _read_kinks(data: Mapping[str, Any]) -> Kinks:
+def _read_kinks(data: Mapping[str, Any]) -> KinkInputs:
     coordinates = read_symbols(data["coordinates"])
     power = int(data["power"])
     order = int(data["order"])
     if power not in (1, 2) or not 0 < order <= _MOST_DERIVATIVES:
         raise ValueError("no kinks of a net")
-    return Kinks(
+    return KinkInputs(
         coordinates,
         tuple(read_formula(level, coordinates) for level in data["levels"]),
         power,

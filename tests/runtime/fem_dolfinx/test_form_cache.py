@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nhpinn_sym.runtime.fem_dolfinx.form_cache import Files, guarded, whole
+from nhpinn_sym.runtime.fem_dolfinx.form_cache import CompiledFiles, guarded, whole
 
 NAME = "libffcx_forms_1"
 
@@ -44,8 +44,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return Path(_ctypes.__file__).read_bytes()
 
 
-def finished(folder: Path, content: bytes) -> Files:
-    files = Files(folder, NAME)
+def finished(folder: Path, content: bytes) -> CompiledFiles:
+    files = CompiledFiles(folder, NAME)
     files.source.touch()
     (folder / f"{NAME}{EXTENSION_SUFFIXES[0]}").write_bytes(content)
     files.ready.touch()
@@ -67,7 +67,7 @@ def test_what_is_finished_is_taken_and_what_is_not_there_is_compiled(
     tmp_path: Path, library: bytes
 ) -> None:
     assert found(tmp_path)[0] is None  # this process compiles
-    assert Files(tmp_path, NAME).owner.exists()
+    assert CompiledFiles(tmp_path, NAME).owner.exists()
     finished(tmp_path, library)
     assert found(tmp_path)[0] == "objects"
 
@@ -88,7 +88,7 @@ def test_a_finished_module_is_loaded_by_its_name(tmp_path: Path, library: bytes)
 
 def test_what_a_killed_process_left_is_compiled_again_without_waiting(tmp_path: Path) -> None:
     found(tmp_path)
-    files = Files(tmp_path, NAME)
+    files = CompiledFiles(tmp_path, NAME)
     machine = files.owner.read_text().split("\n")[0]
     files.owner.write_text(f"{machine}\n{dead_process()}")
     objects, look_up = found(tmp_path)
@@ -96,13 +96,13 @@ def test_what_a_killed_process_left_is_compiled_again_without_waiting(tmp_path: 
 
 
 def test_what_nobody_claims_is_compiled_again_after_one_wait(tmp_path: Path) -> None:
-    Files(tmp_path, NAME).source.touch()
+    CompiledFiles(tmp_path, NAME).source.touch()
     objects, look_up = found(tmp_path)
     assert objects is None and look_up.waits == 1
 
 
 def test_a_process_at_work_is_waited_for(tmp_path: Path, library: bytes) -> None:
-    files = Files(tmp_path, NAME)
+    files = CompiledFiles(tmp_path, NAME)
     files.source.touch()
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:

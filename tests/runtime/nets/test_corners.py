@@ -14,8 +14,8 @@ from scipy.optimize import brentq
 from nhpinn_sym.runtime.nets.corners import (
     Array,
     Characteristics,
+    CornerSingularity,
     Edge,
-    Singularity,
     characteristics,
     singular_functions,
     singularities,
@@ -46,7 +46,7 @@ def free(axis: int) -> Edge:
     return Edge(np.ones(2, int), stiffness()[:, axis, :, 0], stiffness()[:, axis, :, 1])
 
 
-def powers(found: list[Singularity]) -> list[complex]:
+def powers(found: list[CornerSingularity]) -> list[complex]:
     return sorted((s.power for s in found), key=lambda z: z.real)
 
 

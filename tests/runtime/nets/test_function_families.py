@@ -11,7 +11,7 @@ import torch
 
 from nhpinn_sym.runtime.nets.corners import Edge, characteristics, singular_functions, singularities
 from nhpinn_sym.runtime.nets.function_families import (
-    Functions,
+    JetsOfFamily,
     modulate,
     products_of,
     shapes,
@@ -33,7 +33,7 @@ def points(count: int = 40) -> torch.Tensor:
     ) * torch.tensor([1.0, 2.0])
 
 
-def corner(skew: float, second: Edge = GIVEN) -> Functions:
+def corner(skew: float, second: Edge = GIVEN) -> JetsOfFamily:
     """At the upper left corner of the box."""
     of = characteristics(np.array([[[2.0]], [[-2 * skew]], [[1.0]]]))
     assert of is not None

@@ -32,7 +32,7 @@ import numpy as np
 import sympy as sp
 from mpi4py import MPI
 from nhpinn_sym.emit import ufl_forms as target
-from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem
+from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells
 from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.emit.source import run
@@ -80,7 +80,7 @@ results["exchange"] = [*exchanged(points).ravel(), *exchanged.derivative(points,
 lines = np.linspace(0, 1, 9) ** 1.5
 graded = Lattice((lines, np.array([0, 0.3, 0.31, 0.8, 1.0])))
 forms = run("cell_forms", target.cells(elliptic_2d())["cell_forms.py"])
-on_lines = CellProblem(forms, {}, graded).solve({})
+on_lines = CompiledCells(forms, {}, graded).solve({})
 results["graded cells"] = [*on_lines.effective.values(), *on_lines.functions.evaluate(points, (0, 1)).ravel()]
 text = target.equation(manufactured(u, unit, kinds, c=sp.S.One), "equation")["equation_forms.py"]
 curve = EquationProblem(run("equation_forms", text), {}, None, graded).solve()

@@ -20,7 +20,7 @@ from .tanh_taylor import Streams
 _REAL = {torch.float64: "double", torch.float32: "float"}
 # Points that are worth a thread.
 _PER_THREAD = 256
-Result = TypeVar("Result")
+Returned = TypeVar("Returned")
 _TYPES: dict[str, Any] = {
     "long": ctypes.c_long,
     "const long*": ctypes.POINTER(ctypes.c_long),
@@ -139,7 +139,7 @@ class Native:
             self._parts[k].rows, x.data_ptr(), None if gradient is None else gradient.data_ptr()
         )
 
-    def _map(self, call: Callable[[int], Result]) -> list[Result]:
+    def _map(self, call: Callable[[int], Returned]) -> list[Returned]:
         if len(self._parts) == 1:
             return [call(0)]
         with ThreadPoolExecutor(len(self._parts)) as pool:

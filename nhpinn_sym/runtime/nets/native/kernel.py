@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ...arrays import MultiIndex
-from .tanh_taylor import Streams, Term, adjoint, slopes
+from .tanh_taylor import Streams, TaylorTerm, adjoint, slopes
 
 _FOLDER = Path(__file__).parent
 _VECTORS, _NET = (
@@ -156,14 +156,14 @@ def _horner(coefficients: list[int]) -> str:
     return text
 
 
-def _term(term: Term) -> str:
+def _term(term: TaylorTerm) -> str:
     factor, weight, numbers = term
     scalar = "" if weight is None else f"w[{weight}]"
     parts = [f"T({factor})" if factor != 1 else "", scalar, *(f"z[{b}]" for b in numbers)]
     return " * ".join(filter(None, parts)) or "T(1)"
 
 
-def _seeded(stream: int, term: Term) -> str:
+def _seeded(stream: int, term: TaylorTerm) -> str:
     text = _term(term)
     if text == "T(1)":
         return f"d[{stream}]"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ...arrays import MultiIndex
 
 Monomial = tuple[MultiIndex, ...]
-Term = tuple[int, int | None, tuple[int, ...]]
+TaylorTerm = tuple[int, int | None, tuple[int, ...]]
 """(integer factor, number of the derivative whose weight is a second factor, numbers of the streams
 that are multiplied).
 """
@@ -35,8 +35,8 @@ class Streams:
     indices: tuple[MultiIndex, ...]
     kept: tuple[int, ...]
     joined: tuple[int, ...]
-    tables: tuple[dict[int, list[Term]], ...]
-    products: tuple[tuple[int, int, int, Term], ...]
+    tables: tuple[dict[int, list[TaylorTerm]], ...]
+    products: tuple[tuple[int, int, int, TaylorTerm], ...]
 
     @property
     def count(self) -> int:
@@ -69,12 +69,12 @@ def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
 
 
 def adjoint(
-    tables: Iterable[Mapping[int, Sequence[Term]]],
-) -> dict[int, dict[int, list[tuple[int, Term]]]]:
+    tables: Iterable[Mapping[int, Sequence[TaylorTerm]]],
+) -> dict[int, dict[int, list[tuple[int, TaylorTerm]]]]:
     """{stream b: {k: (stream s, term)}}: the derivative of sum_s d_s h_s with respect to z_b is the
     sum of f_k d_s term.
     """
-    found: dict[int, dict[int, list[tuple[int, Term]]]] = {}
+    found: dict[int, dict[int, list[tuple[int, TaylorTerm]]]] = {}
     for s, table in enumerate(tables, 1):
         for k, terms in table.items():
             for factor, weight, streams in terms:
@@ -128,11 +128,11 @@ def _differentiated(terms: Mapping[Monomial, int], unit: MultiIndex) -> dict[Mon
 
 def _table(
     index: MultiIndex, weight: int | None, position: Mapping[MultiIndex, int], own: int | None
-) -> dict[int, list[Term]]:
+) -> dict[int, list[TaylorTerm]]:
     """The monomials of one derivative by the number of their factors; the linear one only where the
     derivative is a stream, `own`.
     """
-    table: dict[int, list[Term]] = {}
+    table: dict[int, list[TaylorTerm]] = {}
     for monomial, factor in monomials(index).items():
         if len(monomial) > 1 or own is not None:
             table.setdefault(len(monomial), []).append(

@@ -51,7 +51,7 @@ from .training import (
 # Epochs over which info["errors"] averages.
 _LAST = 300
 
-Nets = list[Network]
+NetList = list[Network]
 """A function at all places."""
 
 
@@ -61,8 +61,8 @@ class TrainedCells:
     all places; the trainings; and the relative means of sources that have to have none, by name.
     """
 
-    functions: list[Nets] = field(default_factory=list)
-    half_way: list[Nets] = field(default_factory=list)
+    functions: list[NetList] = field(default_factory=list)
+    half_way: list[NetList] = field(default_factory=list)
     trainings: list[AdamResult] = field(default_factory=list)
     multipliers: dict[str, float] = field(default_factory=dict)
 
@@ -201,7 +201,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         number: int,
         j: int,
         k: int,
-        known: Sequence[Nets],
+        known: Sequence[NetList],
         task: Task,
     ) -> None:
         """Train function k, which is function j of a stage, from the functions `known`."""
@@ -253,7 +253,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         start = self.nets.start(o.seed).expand(len(self.places), -1).clone()
         return train(start, terms, o, self._measures(k), report, name)
 
-    def _rows(self, number: int, j: int, place: int, known: Sequence[Nets]) -> Rows:
+    def _rows(self, number: int, j: int, place: int, known: Sequence[NetList]) -> Rows:
         """The rows of function j of a stage on the grid; a mean that the equation does not allow is
         taken off its source.
         """
@@ -268,7 +268,9 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
             source = source - self._source(number, j, self._grid, place, known).mean(0)
         return plain_rows(y, weights, source)
 
-    def _source(self, number: int, j: int, y: Tensor, place: int, known: Sequence[Nets]) -> Tensor:
+    def _source(
+        self, number: int, j: int, y: Tensor, place: int, known: Sequence[NetList]
+    ) -> Tensor:
         """The right-hand sides (n, equations) of function j of a stage."""
         module = self.nets.trial.module
         m = self.cells.components
@@ -276,7 +278,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         source: Tensor = module.SOURCES[number](self._stamped(y, place), jet, **self.given)
         return source.reshape(len(y), -1)[:, j * m : (j + 1) * m]
 
-    def _multiplier(self, number: int, j: int, place: int, known: Sequence[Nets]) -> float:
+    def _multiplier(self, number: int, j: int, place: int, known: Sequence[NetList]) -> float:
         """The mean of a source that has to have none, relative to its size."""
         source = self._source(number, j, self._grid, place, known)
         return float(source.mean(0).abs().max() / (source.square().mean().sqrt() or 1.0))
@@ -286,7 +288,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         """The grid of the means."""
         return periodic(self.cells.cell.bounds, self.nodes).to(self.options.device)
 
-    def _centred(self, x: Tensor) -> Nets:
+    def _centred(self, x: Tensor) -> NetList:
         """The nets of weights (places, parameters), each less its mean."""
         zero = (0,) * self.cells.cell.dim
         return [
@@ -299,7 +301,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         return pairs(y, torch.as_tensor(self.places[place : place + 1], device=y.device))[0]
 
     def _effective(
-        self, nets: BatchedMlp, functions: Sequence[Nets], levelled: bool = False
+        self, nets: BatchedMlp, functions: Sequence[NetList], levelled: bool = False
     ) -> dict[EffectiveKey, Array]:
         """The entries at all places, (places,); levelled: from the functions less the linear ones
         whose gradient is their mean gradient.
@@ -343,7 +345,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         return ErrorMeasures(("error",), measure)
 
 
-def _jet(functions: Sequence[Nets], y: Tensor, place: int, indices: Sequence[MultiIndex]) -> Jet:
+def _jet(functions: Sequence[NetList], y: Tensor, place: int, indices: Sequence[MultiIndex]) -> Jet:
     """The derivatives of functions at a place, (n, outputs)."""
     jets = [nets[place].jet(y, indices) for nets in functions]
     return {a: torch.cat([y.new_zeros(len(y), 0), *(jet[a] for jet in jets)], -1) for a in indices}

@@ -16,6 +16,7 @@ from torch import Tensor
 from ....emit.source import Source, load
 from ....emit.torch_ritz import equation as emit_energy
 from ....lower.forms import LoweredEquation
+from ....runtime.arrays import Bounds
 from ....runtime.nets.jets import column
 from ....runtime.nets.networks import network
 from ..collocation import Rows
@@ -154,9 +155,6 @@ class BatchedMlp:
         return found
 
 
-Bounds = Sequence[tuple[float, float]]
-
-
 def uniform(bounds: Bounds, nodes: int) -> Tensor:
     """All points of a grid of `nodes` per axis, both ends among them; (n, d)."""
     return _product([torch.linspace(a, b, nodes, dtype=torch.float64) for a, b in bounds])
@@ -214,7 +212,7 @@ class BoxProblem(Protocol):
     equation: LoweredEquation
 
     @property
-    def bounds(self) -> list[tuple[float, float]]: ...
+    def bounds(self) -> Bounds: ...
 
     def arguments(self, points: Tensor) -> dict[str, Tensor | float]: ...
 
@@ -238,7 +236,7 @@ class EnergyLoss:
         self.parts = [(self.module.energy, uniform(bounds, nodes), _trapezoid(bounds, nodes))]
         for name in self.module.BOUNDARY:
             axis = problem.equation.domain.part(name).axis
-            others = [pair for k, pair in enumerate(bounds) if k != axis]
+            others = tuple(pair for k, pair in enumerate(bounds) if k != axis)
             energy = partial(self.module.boundary_energy, part=name)
             points = nodes_on(problem, name, nodes)
             self.parts.append((energy, points, _trapezoid(others, nodes)))
@@ -270,7 +268,7 @@ class EnergyLoss:
         return abs(here - there) / (abs(there) or 1.0)
 
 
-def _trapezoid(bounds: list[tuple[float, float]], nodes: int) -> Tensor:
+def _trapezoid(bounds: Bounds, nodes: int) -> Tensor:
     """The weights of the trapezoid rule on the grid, (n,)."""
     lines = []
     for a, b in bounds:

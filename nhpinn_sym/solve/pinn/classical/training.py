@@ -117,10 +117,12 @@ class EquationOptions(TrainingOptions):
         return {"error": self.reference}
 
 
-Kind = TypeVar("Kind", bound=TrainingOptions)
+OptionsType = TypeVar("OptionsType", bound=TrainingOptions)
 
 
-def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int]) -> Kind:
+def read(
+    kind: type[OptionsType], given: Mapping[str, Any], terms: Callable[[OptionsType], int]
+) -> OptionsType:
     """ProblemError for an unknown name, a number out of range, or weights that do not fit the
     number of `terms` of the loss.
     """

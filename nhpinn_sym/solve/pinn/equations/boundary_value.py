@@ -24,15 +24,16 @@ from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.domain import BoundaryPart
 from ....problem.errors import UnsupportedError
 from ....resolution import resolve, resolve_equation, resolve_time
-from ....runtime.nets.function_families import Functions, stack_functions
+from ....runtime.arrays import Bounds
+from ....runtime.nets.function_families import JetsOfFamily, stack_functions
 from ....runtime.nets.jets import combine, product
 from ....runtime.nets.least_squares import safe_divisor
 from ....runtime.quadrature import InTime, Quadrature, QuadratureRule
 from ...domains import normals_of, points_on, quadrature_rule
 from ...solution import Array, Coefficients
 from ..collocation import (
+    OperatorTables,
     Rows,
-    Tables,
     balance_factors,
     collocation_points,
     concatenate,
@@ -128,7 +129,7 @@ class BoundaryValueProblem:
         self.device = device
         self.components = equation.components
         self.parameters = given_values(equation, parameters)
-        self.known: tuple[Functions, ...] = (stack_functions(()),) * equation.components
+        self.known: tuple[JetsOfFamily, ...] = (stack_functions(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._sources: dict[tuple[MultiIndex, ...], Source] = {}
         resolutions = [resolve_equation(equation, parameters)]
@@ -140,9 +141,9 @@ class BoundaryValueProblem:
         )
 
     @property
-    def bounds(self) -> list[tuple[float, float]]:
+    def bounds(self) -> Bounds:
         """The ends of every axis, the time last."""
-        return [(a, b) for _, a, b in self.trial.axes]
+        return tuple((a, b) for _, a, b in self.trial.axes)
 
     def rows(self, count: int, seed: int) -> Rows:
         """Rows at `count` points inside, and at half as many on every part of the boundary that
@@ -256,7 +257,7 @@ class BoundaryValueProblem:
             out[i, j] = rows[i] * columns[j] * factor
         return out.numpy()
 
-    def tables(self, found: Mapping[Any, Any]) -> Tables:
+    def tables(self, found: Mapping[Any, Any]) -> OperatorTables:
         """Emitted coefficients by equation and component: scalar problems have one table alone."""
         if self.components > 1:
             return found

@@ -16,7 +16,7 @@ from ....emit.hard_constraints import Constraints
 from ....problem.domain import BoundaryPart
 from ....runtime.nets.function_families import (
     Family,
-    Functions,
+    JetsOfFamily,
     modulate,
     products_of,
     shapes,
@@ -192,12 +192,12 @@ def _meeting(
 
 def _start(
     problem: BoundaryValueProblem, side: BoundaryPart, diffusion: float, members: Members
-) -> Functions:
+) -> JetsOfFamily:
     place = problem.bounds[side.axis][side.end]
     return start_functions(side.axis, place, -side.sign, diffusion, members)
 
 
-def _scaled(functions: Functions, factor: float) -> Functions:
+def _scaled(functions: JetsOfFamily, factor: float) -> JetsOfFamily:
     return lambda points, indices: {
         index: factor * value for index, value in functions(points, indices).items()
     }

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ....lower.forms import MultiIndex
+from ....runtime.arrays import Bounds
 from ....runtime.nets.function_families import Family
 from ..collocation import Rows
 from ..network import Jet, TrialSpace
@@ -35,7 +36,7 @@ class NullSpace:
 
     constants: Tensor
     rotations: Tensor
-    bounds: list[tuple[float, float]]
+    bounds: Bounds
     straight: Sequence[int]
     scales: Tensor
 
@@ -109,7 +110,7 @@ class NullSpace:
 def find_null_space(
     rows: Rows,
     trial: TrialSpace,
-    bounds: list[tuple[float, float]],
+    bounds: Bounds,
     straight: Sequence[int],
     scales: Tensor,
 ) -> NullSpace:

@@ -19,7 +19,7 @@ from torch import Tensor
 from ....lower.forms import MultiIndex
 from ....problem.errors import ProblemError, SolveError
 from ....runtime.nets.least_squares import safe_divisor
-from ...exports import COUNTS, Extent, equally_spaced
+from ...exports import COUNTS, SolutionExtent, equally_spaced
 from ...solution import Array, Solution
 from ..collocation import Rows, matrix, random_layer
 from ..network import Network
@@ -54,13 +54,13 @@ class NetworkSolution(Solution):
     coefficients: Tensor
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """Equally spaced points of the box, and the ends of the time."""
         equation = self.problem.equation
         lines = equally_spaced(equation.domain.bounds, COUNTS[equation.domain.dim])
         if equation.final_time is None:
-            return Extent(lines)
-        return Extent(lines, np.array([0.0, float(equation.final_time)]))
+            return SolutionExtent(lines)
+        return SolutionExtent(lines, np.array([0.0, float(equation.final_time)]))
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """ProblemError outside the domain."""

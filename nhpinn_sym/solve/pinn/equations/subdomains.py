@@ -26,7 +26,7 @@ from ....problem.domain import Box
 from ....problem.errors import ProblemError, UnsupportedError
 from ....resolution import resolve_equation
 from ....runtime.nets.least_squares import least_squares, safe_divisor
-from ...exports import COUNTS, Extent, equally_spaced
+from ...exports import COUNTS, SolutionExtent, equally_spaced
 from ...progress import Progress, silent
 from ...solution import Array, Coefficients, Solution
 from .. import adaptive
@@ -52,7 +52,7 @@ _ROUNDING = 1e-9
 # Points of a plane between two boxes.
 _FEWEST = 10
 
-Nets = tuple[Network, ...]
+SubdomainNets = tuple[Network, ...]
 
 
 def solve_across_jumps(
@@ -94,10 +94,10 @@ class SubdomainSolution(Solution):
     parts: tuple[NetworkSolution, ...]
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         """Equally spaced points of the domain, and the ends of the time."""
         lines = equally_spaced(self.equation.domain.bounds, COUNTS[self.equation.domain.dim])
-        return Extent(lines, self.parts[0].extent.times)
+        return SolutionExtent(lines, self.parts[0].extent.times)
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """ProblemError outside the domain."""
@@ -126,7 +126,7 @@ class _Plane:
     box: Axes
 
 
-class Subdomains(Formulation[Nets]):
+class Subdomains(Formulation[SubdomainNets]):
     """Residuals in the boxes and continuity between them, at collocation points."""
 
     def __init__(
@@ -148,7 +148,7 @@ class Subdomains(Formulation[Nets]):
     def axes(self) -> Axes:
         return self.problems[0].trial.axes
 
-    def fit(self, size: int, scales: FeatureScales) -> Fit[Nets]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[SubdomainNets]:
         """One least-squares problem for the last layers of all nets."""
         layers = [random_layer(p.trial, size, scales, self.options.seed) for p in self.problems]
         a, b = self._system(layers, 2 * size, self.options.seed)
@@ -161,7 +161,7 @@ class Subdomains(Formulation[Nets]):
         off = (a @ weights.reshape(-1, 1) - b).square().mean().sqrt()
         return Fit(nets, float(off / safe_divisor(b.square().mean().sqrt())), size, scales)
 
-    def values(self, solved: Nets) -> Array:
+    def values(self, solved: SubdomainNets) -> Array:
         none = torch.zeros(0, 1, dtype=torch.float64)
         pairs = zip(self.problems, solved, strict=True)
         return np.concatenate([probe(problem, net, none) for problem, net in pairs])
