@@ -15,7 +15,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.solve.progress import silent
-from nhpinn_sym.validate import validate as module
+from nhpinn_sym.validate import boundary_value_run as module
 from nhpinn_sym.validate.settings import Settings
 from nhpinn_sym.validate.stored_parts import Store
 from nhpinn_sym.validate.versions import versions
@@ -55,7 +55,7 @@ def key(made: nh.MultiscaleProblem, tmp_path: Path, **options: Any) -> str:
         "parameters": None,
     } | options
     settings = Settings(**given, progress=silent)  # type: ignore[arg-type]
-    run = module._Run(made, sp.Rational(1, 2), tmp_path, settings)
+    run = module.Run(made, sp.Rational(1, 2), tmp_path, settings)
     return run.store.key
 
 

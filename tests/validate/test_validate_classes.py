@@ -19,7 +19,7 @@ from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
-validation = importlib.import_module("nhpinn_sym.validate.validate")
+validation = importlib.import_module("nhpinn_sym.validate.boundary_value_run")
 EPS = sp.Rational(1, 8)
 STRENGTH = 8
 END = 0.03

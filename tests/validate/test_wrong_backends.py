@@ -17,7 +17,7 @@ from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
-validation = importlib.import_module("nhpinn_sym.validate.validate")
+validation = importlib.import_module("nhpinn_sym.validate.boundary_value_run")
 EPS = sp.Rational(1, 4)
 WRONG = sp.Rational(101, 100)
 

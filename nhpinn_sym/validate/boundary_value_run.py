@@ -1,0 +1,337 @@
+"""One validation of a boundary value problem at one eps: `Run.report` goes through the steps that
+the docstring of `validate.validate` lists.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .. import __version__
+from ..derive.homogenize import homogenize_linear
+from ..emit.source import Source, output_path
+from ..lower.walls import lower_walls
+from ..problem.errors import SolveError, UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from ..solve.backends import other_elements
+from ..solve.cell_solution import CellSolution
+from ..solve.cells import solve_cells
+from ..solve.equations import (
+    number_expression,
+    positive_eps,
+    shortest_periods,
+    solve_fine,
+    solve_homogenized,
+)
+from ..solve.ground_states import without_growth
+from ..solve.reconstruct import leading_term
+from ..solve.solution import Solution
+from .comparison import Comparison, printed_errors, sampled_coefficients
+from .evidence import fewest_periods, larger_eps
+from .page import Content, keep_pictures, page
+from .quadrature import plot_points, resolving
+from .report import Report
+from .settings import Settings, problem_key
+from .solution_parts import SolutionParts
+from .stored_parts import Store, StoredArrays, check_folder, to_json
+from .supported import covered_domain
+from .validate_cells import ComparedCells, cell_report, cell_stage, emitted
+from .verdict import Findings, cell_evidence, evidence, falls, judge_all, needs_third
+from .versions import versions
+
+_KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
+# Width of the enclosure of A* that the judgement of jumping coefficients asks for.
+_ENCLOSED = 1e-6
+# Relative L2 accuracy of the FEM solutions of homogenized equations (True: of systems, whose
+# corners are singular): far below any homogenization error of interest.
+_MACRO_TOLERANCE = {False: 1e-6, True: 1e-4}
+
+
+class Run:
+    """One validation; its methods are the numbered steps."""
+
+    def __init__(
+        self,
+        problem: MultiscaleProblem,
+        eps: object,
+        out: str | os.PathLike[str] | None,
+        settings: Settings,
+        compared: ComparedCells | None = None,
+    ) -> None:
+        self.compared = compared
+        self.model = homogenize_linear(problem)
+        domain = covered_domain(self.model)
+        self.problem, self.settings = problem, settings
+        self.eps = positive_eps(eps)
+        self.exact = number_expression(eps)
+        self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
+        self.oracle = ""
+        self.fem = settings.fem
+        self.growth = 0.0
+        self.fine_problem = problem
+        self.parameters = settings.parameters
+        self.progress = settings.progress
+        quadrature = resolving(domain, shortest_periods(problem, self.eps))
+        points, self.plot_shape = plot_points(domain)
+        self.sources: tuple[Source, ...] = ()
+        if out is not None:
+            check_folder(output_path(out))
+            self.sources = emitted(self.model, ("torch", self.fem, "numpy"))
+        self.store = Store(out, self._key(quadrature.points.shape))
+        self.parts = SolutionParts(self.model, self.eps, settings, self.store, quadrature, points)
+
+    def _key(self, points: tuple[int, ...]) -> str:
+        """Everything that the parts depend on."""
+        return repr(
+            (
+                versions(self.fem),
+                [source.signature for source in self.sources],
+                points,
+                self.eps,
+                problem_key(self.problem),
+                self.label,
+                self.settings.key(),
+            )
+        )
+
+    def report(self) -> Report:
+        compared = self.compared or cell_stage(self.model, self.settings, self.store)
+        found, self.expansion = compared
+        self.solved, self.cells = found.solutions, found.as_dict()
+        if {"pinn", self.fem} & {*found.failed}:
+            return cell_report(
+                self.model, self.settings, self.store, self.cells, self.expansion, self.label
+            )
+        cells = {name: self._cells(name) for name in ("pinn", self.fem)}
+        oracle, self.oracle = self._oracle()
+        cells["oracle"] = cells[self.fem] if oracle is None else oracle
+        if self.model.eigenvalue is not None and self.problem.time_order:
+            self.growth = float(cells["oracle"].effective["lambda0"])
+            self.fine_problem = without_growth(self.model.operator, self.growth)
+        get = self.parts.get
+        fine = get("u_eps", lambda: self._fine(self.exact), reference=True)
+        if not np.any(fine["values"]):
+            raise SolveError(
+                "the solution of the multiscale problem is zero, and relative errors mean nothing",
+                term=self.problem,
+                remedy="give a source, or boundary or initial data, other than zero",
+            )
+        p = get("p", lambda: self._macro(cells["pinn"], "pinn"), cells["oracle"], self.growth)
+        w = get("w", lambda: self._macro(cells["pinn"], self.fem))
+        v = get("v", lambda: self._macro(cells[self.fem], self.fem))
+        best = get("u0", lambda: self._macro(cells["oracle"], self.fem))
+        parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
+        report = self._compare(parts, cells, self._larger(cells["oracle"], best, fine))
+        self._write(report, parts, cells)
+        return report
+
+    def _cells(self, backend: str) -> CellSolution:
+        known = self.solved.get(backend)
+        return known or self.settings.solve_cells(self.model, backend, self.store)
+
+    def _oracle(self) -> tuple[CellSolution | None, str]:
+        """What is independent of both that are judged, and its name: Fourier where the data are
+        smooth, the enclosure by
+        energies where they jump; None where neither applies. No solver's estimate of itself has a
+        part in this."""
+        op = self.model.operator
+        if not any(c.has(*op.fast) and c.has(*_KINKS) for c in op.table.values()):
+            return self._cells("fourier"), "a third method, Fourier"
+        if self.model.problem.scales.dim == 3:  # the bounds of three dimensions are wide
+            return None, ""
+        try:
+            enclosed = self.store.cells(
+                "cells_energy",
+                lambda: solve_cells(
+                    self.model,
+                    "pinn",
+                    method="energy",
+                    tolerance=_ENCLOSED,
+                    parameters=self.parameters,
+                    progress=self.progress,
+                ),
+            )
+        except UnsupportedError:
+            return None, ""
+        return enclosed, "bounds, the enclosure by energies"
+
+    def _fine(self, eps: sp.Expr) -> Solution:
+        return solve_fine(
+            self.fine_problem,
+            eps,
+            self.fem,
+            per_period=self.settings.per_period,
+            parameters=self.parameters,
+            progress=self.progress,
+        )
+
+    def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
+        options = self.settings.equation
+        if backend != "pinn":
+            options = {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
+        here = self.exact if eps is None else eps
+        solution = solve_homogenized(
+            self.model,
+            cells,
+            backend,
+            eps=here,
+            parameters=self.parameters,
+            progress=self.progress,
+            **options,
+        )
+        return leading_term(solution, cells, float(here), self.growth)
+
+    def _larger(
+        self, cells: CellSolution, best: StoredArrays, fine: StoredArrays
+    ) -> tuple[tuple[str, float], ...]:
+        """(eps, homogenization error) of larger eps, a second one where the first does not tell:
+        these solves are cheaper.
+        """
+        relative = self.parts.quadrature.relative
+        here = relative(best["values"] - fine["values"], fine["values"])
+        budget = {"homogenization": here, "reference": float(fine["estimate"])}
+        found: list[tuple[str, float]] = []
+        for k, eps in enumerate(larger_eps(self.model, self.exact)):
+            mean = best
+            try:
+                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps))["values"]
+                oscillates = self.model.frame or self.model.eigenvalue is not None
+                if oscillates or lower_walls(self.model)[1]:
+                    solve = partial(self._macro, cells, self.fem, eps)
+                    mean = self.parts.get(f"u0_larger_{k}", solve)
+            except (UnsupportedError, SolveError):
+                break  # a wall along a flow at some eps alone; a resonance
+            found.append((sp.sstr(eps, full_prec=False), relative(mean["values"] - other, other)))
+            if falls(budget, Findings(larger=tuple(found))) is not False:
+                break
+        return tuple(found)
+
+    def _compare(
+        self,
+        parts: Mapping[str, StoredArrays],
+        cells: Mapping[str, CellSolution],
+        larger: tuple[tuple[str, float], ...],
+    ) -> Report:
+        compared = Comparison(parts, self.parts.quadrature)
+        errors = compared.errors()
+        budget = compared.budget()
+        findings = Findings(
+            self.oracle,
+            compared.distance("v", "u0"),
+            compared.distance("w", "v"),
+            float(fewest_periods(self.model, self.exact)),
+            str(parts["u_eps"]["coarse"]),
+            larger,
+            errors["e1"],
+            errors["e2"],
+        )
+        if needs_third(budget, findings):
+            findings = self._asked_third(findings, cells["pinn"], compared)
+        return Report(
+            self.problem.name or "problem",
+            self.label,
+            errors,
+            budget,
+            compared.first_order(),
+            self._effective(cells),
+            self._methods(parts, cells),
+            self._info(compared, cells),
+            printed_errors(self.problem, self.eps),
+            judge_all(budget, findings, self.cells, self.expansion, self.fem),
+            self.store.folder,
+            (
+                *evidence(budget, findings, self.label),
+                *cell_evidence(self.cells, self.expansion),
+            ),
+            self.cells,
+            self.expansion,
+            {**asdict(findings), "fem": self.fem},
+        )
+
+    def _asked_third(
+        self, findings: Findings, cells: CellSolution, compared: Comparison
+    ) -> Findings:
+        """The findings with what another FEM backend says of the homogenized solution."""
+        third = other_elements(self.fem)
+        if third is None:
+            return findings
+        other = self.parts.get("w_third", lambda: self._macro(cells, third))
+        three = replace(compared, parts={**compared.parts, "third": other})
+        return replace(
+            findings,
+            third=third,
+            pinn_third=three.distance("p", "third"),
+            fem_third=three.distance("w", "third"),
+        )
+
+    def _effective(self, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
+        """The effective coefficients of the two that are judged, and of what judges them."""
+        named = {
+            "pinn": cells["pinn"],
+            self.fem: cells[self.fem],
+            cells["oracle"].backend: cells["oracle"],
+        }
+        return {name: sampled_coefficients(c, self.problem) for name, c in named.items()}
+
+    def _methods(
+        self, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
+    ) -> dict[str, str]:
+        """What solved which part."""
+        oracle = cells["oracle"]
+        return {
+            "PINN cells": f"pinn: {cells['pinn'].method}",
+            "PINN u0": str(parts["p"]["method"]),
+            "FEM cells": f"{self.fem}: {cells[self.fem].method}",
+            "FEM u0": str(parts["v"]["method"]),
+            "oracle cells": f"{oracle.backend}: {oracle.method}" if self.oracle else "none",
+            "u_eps": str(parts["u_eps"]["method"]),
+        }
+
+    def _info(self, compared: Comparison, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
+        apart = compared.by_component(self.problem)
+        parts = compared.parts
+        return {
+            **({"errors by component": apart} if apart else {}),
+            "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
+            "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
+            "cells": {name: {k: c.info[k] for k in c.info} for name, c in cells.items()},
+            "resumed": list(self.store.taken),
+            "version": __version__,
+        }
+
+    def _write(
+        self, report: Report, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
+    ) -> None:
+        if self.store.folder is None:
+            return
+        from .plots import draw, draw_rates
+
+        for source in self.sources:
+            source.save(Path(self.store.folder) / "emitted" / source.target)
+        self.store.write("derivation.tex", self.model.derivation.latex().encode())
+        self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
+        drawings = chain(
+            draw(
+                self.model,
+                self.eps,
+                self.parameters,
+                cells["pinn"],
+                parts,
+                self.parts.plot_points,
+                self.plot_shape,
+            ),
+            draw_rates(report.eps, report.budget, report.findings, report.expansion),
+        )
+        pictures = keep_pictures(self.store, drawings, self.progress)
+        self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
+        self.store.write("results.json", to_json(report.as_dict()))
+        content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
+        self.store.write("report.html", page(content))

@@ -1,0 +1,133 @@
+"""What is kept of the solutions of a validation: their values, gradients and plot values, and what
+the leading term makes with correctors and boundary layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..derive.model import HomogenizedModel
+from ..problem.errors import UnsupportedError
+from ..problem.user_input import parameter_numbers
+from ..runtime.arrays import Array
+from ..runtime.quadrature import Quadrature
+from ..solve.boundary_layers import with_layers
+from ..solve.cell_solution import CellSolution
+from ..solve.reconstruct import Reconstruction, first_order
+from ..solve.solution import Solution
+from .evidence import coarse_reference
+from .quadrature import value_and_gradient
+from .settings import Settings
+from .stored_parts import Store, StoredArrays
+from .study_orders import has_layers
+
+
+@dataclass(frozen=True)
+class SolutionParts:
+    """The solutions of one problem at one eps, each a part that is written when it is done.
+
+    plot_points : where pictures take their values
+    """
+
+    model: HomogenizedModel
+    eps: float
+    settings: Settings
+    store: Store
+    quadrature: Quadrature
+    plot_points: Array
+
+    def get(
+        self,
+        name: str,
+        solve: Callable[[], Solution],
+        corrector: CellSolution | None = None,
+        growth: float = 0.0,
+        reference: bool = False,
+    ) -> StoredArrays:
+        """Values, gradients and plot values of one solution, and what it says of itself.
+
+        corrector : the cells with which it makes the expansion of first order, which is kept too;
+        growth    : lambda0 of what was factored out of u
+        reference : whether it resolves the periods; then what its mesh misses of the data is kept
+        """
+
+        def compute() -> StoredArrays:
+            solution = solve()
+            arrays = self._arrays(solution)
+            if corrector is not None:
+                mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
+                arrays |= self._first_order(mean, corrector, growth)
+            if reference:
+                numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
+                missed = coarse_reference(self.model, solution, self.eps, numbers)
+                arrays["coarse"] = np.array(missed)
+            return arrays
+
+        return self.store.arrays(
+            name, compute, lambda part: self._sound(part, corrector is not None, reference)
+        )
+
+    def _arrays(self, solution: Solution) -> StoredArrays:
+        values, gradient = value_and_gradient(solution, self.quadrature.points)
+        return {
+            "values": values,
+            "gradient": gradient,
+            "plot": np.real(solution(self.plot_points)),
+            "estimate": np.array(float(solution.info.get("estimate", np.nan))),
+            "method": np.array(f"{solution.backend}: {solution.method}"),
+            "seconds": np.array(float(solution.info.get("seconds", np.nan))),
+        }
+
+    def _first_order(self, mean: Solution, cells: CellSolution, growth: float) -> StoredArrays:
+        """The expansion of first order; nothing where its cell functions depend on a fast time."""
+        try:
+            corrected = first_order(mean, cells, self.eps, growth)
+        except UnsupportedError:
+            return {}
+        values, gradient = value_and_gradient(corrected, self.quadrature.points)
+        found = {"first_values": values, "first_gradient": gradient}
+        return found | self._with_layers(corrected, values, gradient)
+
+    def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> StoredArrays:
+        """The expansion, whose values are given, with its boundary layers, where it has some and
+        they are covered.
+        """
+        if not has_layers(self.model):
+            return {}
+        try:
+            layered = with_layers(
+                expansion,
+                self.model.problem,
+                self.eps,
+                self.settings.per_period,
+                self.settings.parameters,
+                self.settings.progress,
+            )
+        except UnsupportedError:
+            return {}
+        more, slopes = value_and_gradient(layered.layer, self.quadrature.points)
+        return {"layered_values": values + more, "layered_gradient": gradient + slopes}
+
+    def _sound(self, part: StoredArrays, corrected: bool, reference: bool) -> bool:
+        """Whether a part that was read has all that `get` writes: finite, and at as many
+        points.
+        """
+        nodes, dim = self.quadrature.points.shape
+        counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
+        if corrected and "first_values" in part:
+            counts |= {"first_values": nodes, "first_gradient": nodes}
+        needed = {*counts, "estimate", "method", "seconds"}
+        if reference:
+            needed.add("coarse")
+        if not needed <= set(part):
+            return False
+        for name, count in counts.items():
+            array = np.asarray(part[name])
+            if len(array) != count or not np.isfinite(array).all():
+                return False
+            if "gradient" in name and array.shape[-1] != dim:
+                return False
+        return True
