@@ -29,6 +29,16 @@ BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfin
 """How titles name them."""
 # Per inch.
 _DOTS = 110
+# Half the time of the default level, for 6 % more bytes.
+_PNG = {"compress_level": 4}
+# Inches beside the axes of a panel, for its labels (of powers of ten on the left), and for the scale
+# of an image: its gap, its width, and both with its labels.
+_LEFT, _RIGHT, _BOTTOM, _TOP = 0.72, 0.2, 0.56, 0.38
+_POWERS = 0.95
+_GAP, _BAR, _SCALE = 0.12, 0.14, 0.86
+# Intervals between ticks, and the powers of ten between which numbers have none.
+_INTERVALS = 6
+_PLAIN = (-3, 4)
 _NAME = re.compile(r"[A-Za-z]+\d*(?:_(?:[A-Za-z]+\d*|\d+))*")
 _GREEK = ("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma")
 
@@ -41,12 +51,21 @@ class Drawing:
     caption: str
     figure: Any
 
+    # Files are printed by their canvases: `savefig` draws every picture twice.
     def png(self) -> bytes:
-        return self._written("png", dpi=_DOTS)
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        buffer = io.BytesIO()
+        FigureCanvasAgg(self.figure).print_png(buffer, pil_kwargs=_PNG)
+        return buffer.getvalue()
 
     def svg(self) -> bytes:
         """The same picture each time: without a date."""
-        return self._written("svg", dpi=_DOTS, metadata={"Date": None})
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        buffer = io.BytesIO()
+        FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})
+        return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to a file that ends with .png or .svg; OutputPathError for another ending."""
@@ -61,12 +80,6 @@ class Drawing:
         target.write_bytes(kinds[target.suffix]())
         return target
 
-    def _written(self, kind: str, **options: Any) -> bytes:
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format=kind, **options)
-        self.figure.set_layout_engine("none")  # it is laid out: a second file takes half the time
-        return buffer.getvalue()
-
     def _repr_png_(self) -> bytes:
         return self.png()
 
@@ -75,24 +88,58 @@ class Drawing:
 
 
 class Sheet:
-    """A figure of rows x columns panels, each of `size` inches."""
+    """A figure of rows x columns panels, each of `size` inches.
+
+    Panels have margins that are known beforehand: an engine that measures every label takes longer
+    than drawing them.
+    """
 
     def __init__(self, rows: int, columns: int, size: tuple[float, float]) -> None:
         from matplotlib.figure import Figure
 
         self.rows, self.columns = rows, columns
-        self.figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+        self.figure = Figure(figsize=(columns * size[0], rows * size[1]), dpi=_DOTS)
+        self._places: list[tuple[Any, int, int]] = []
+        self._bars: list[tuple[Any, list[Any]]] = []
 
-    def at(self, row: int, column: int) -> Any:
+    def at(self, row: int, column: int, **options: Any) -> Any:
         """The axes of a panel."""
-        return self.figure.add_subplot(self.rows, self.columns, row * self.columns + column + 1)
+        number = row * self.columns + column + 1
+        axes = self.figure.add_subplot(self.rows, self.columns, number, **options)
+        self._places.append((axes, row, column))
+        return axes
 
     def bar(self, image: Any, axes: Any) -> None:
-        """The scale of an image, beside one panel or several."""
-        self.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+        """The scale of an image, beside one panel or behind the last one of several."""
+        self._bars.append((image, list(axes) if isinstance(axes, Sequence) else [axes]))
 
     def drawing(self, name: str, caption: str) -> Drawing:
+        """The finished picture."""
+        own = [axes[0] for _, axes in self._bars if len(axes) == 1]
+        strip = _SCALE if any(len(axes) > 1 for _, axes in self._bars) else 0.0
+        width, height = self.figure.get_size_inches()
+        panel = ((width - strip) / self.columns, height / self.rows)
+        for axes, row, column in self._places:
+            before = _POWERS if axes.get_yscale() == "log" else _LEFT
+            behind = _SCALE if axes in own else _RIGHT
+            left = column * panel[0] + before
+            bottom = (self.rows - 1 - row) * panel[1] + _BOTTOM
+            inner = (panel[0] - before - behind, panel[1] - _BOTTOM - _TOP)
+            place = (left / width, bottom / height, inner[0] / width, inner[1] / height)
+            axes.set_position(place)
+            axes.apply_aspect()
+        for image, beside in self._bars:
+            self._draw_bar(image, [axes.get_position() for axes in beside])
         return Drawing(name, caption, self.figure)
+
+    def _draw_bar(self, image: Any, panels: Sequence[Any]) -> None:
+        """As high as the panels, and behind the last one."""
+        low = min(panel.y0 for panel in panels)
+        high = max(panel.y1 for panel in panels)
+        width = self.figure.get_size_inches()[0]
+        left = max(panel.x1 for panel in panels) + _GAP / width
+        axes = self.figure.add_axes((left, low, _BAR / width, high - low))
+        _count(self.figure.colorbar(image, cax=axes).ax, "y")
 
 
 def symbol(name: str) -> str:
@@ -160,10 +207,17 @@ def field(
     )
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
+    axes.locator_params(nbins=_INTERVALS)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     return image
+
+
+def _count(axes: Any, axis: str) -> None:
+    """Few ticks, whose numbers are short."""
+    axes.locator_params(axis=axis, nbins=_INTERVALS)
+    axes.ticklabel_format(axis=axis, scilimits=_PLAIN)
 
 
 def curves(axes: Any, x: np.ndarray, held: Mapping[str, np.ndarray], title: str, name: str) -> None:
@@ -176,6 +230,7 @@ def curves(axes: Any, x: np.ndarray, held: Mapping[str, np.ndarray], title: str,
         axes.legend(fontsize=9)
     axes.grid(alpha=0.3)
     axes.margins(x=0)
+    _count(axes, "y")
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(name)
 

@@ -315,7 +315,7 @@ class Engineering:
     def plot(self) -> Drawing:
         """Young's modulus over the directions of each coordinate plane."""
         sheet = Sheet(1, 1, (5.2, 4.6))
-        axes: Any = sheet.figure.add_subplot(projection="polar")
+        axes = sheet.at(0, 0, projection="polar")
         angle = np.linspace(0, 2 * np.pi, _DIRECTIONS)
         for (i, j), style in zip(all_pairs(self.dim), ("-", "--", ":"), strict=False):
             directions = np.zeros((len(angle), self.dim))
@@ -324,7 +324,7 @@ class Engineering:
             axes.plot(angle, self.modulus(directions), style, lw=1.6, label=label)
         axes.set_rlim(0)
         axes.set_title("Young's modulus $E(n)$ by direction", fontsize=10)
-        sheet.figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+        sheet.figure.legend(loc="lower center", ncols=3, fontsize=9)
         return sheet.drawing(
             "young", f"Young's modulus by direction; the stiffness is {self.symmetry}."
         )

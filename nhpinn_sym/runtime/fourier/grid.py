@@ -134,40 +134,52 @@ def evaluate_modes(
     """D^index of a trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d):
     shape (..., N), complex unless `real`.
     """
+    return evaluate_derivatives(modes, bounds, points, [index], chunk, real)[0]
+
+
+def evaluate_derivatives(
+    modes: np.ndarray,
+    bounds: Sequence[tuple[float, float]],
+    points: np.ndarray,
+    indices: Sequence[MultiIndex],
+    chunk: int = 4096,
+    real: bool = True,
+) -> np.ndarray:
+    """`evaluate_modes` for each of `indices`, (indices, ..., N): they share their exponentials."""
+    n = modes.shape[-1]
+    waves = [2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in bounds]
+    derived = [_derived(modes, waves, index) for index in indices]
+    starts = np.array([a for a, _ in bounds])
     parts = []
-    for start in range(0, max(1, len(points)), chunk):
-        total = _evaluated(modes, bounds, points[start : start + chunk], index)
-        parts.append(total.real if real else total)
+    for first in range(0, max(1, len(points)), chunk):
+        here = points[first : first + chunk] - starts
+        found = _evaluated(derived, waves, here)
+        parts.append(found.real if real else found)
     return np.concatenate(parts, axis=-1)
 
 
+def _derived(modes: np.ndarray, waves: Sequence[np.ndarray], index: MultiIndex) -> np.ndarray:
+    """The modes of D^index."""
+    for axis, (wave, order) in enumerate(zip(waves, index, strict=True)):
+        shape = (-1,) + (1,) * (len(waves) - 1 - axis)
+        modes = modes * (wave**order).reshape(shape)
+    return modes
+
+
 def _evaluated(
-    total: np.ndarray,
-    bounds: Sequence[tuple[float, float]],
-    points: np.ndarray,
-    index: MultiIndex,
+    functions: Sequence[np.ndarray], waves: Sequence[np.ndarray], points: np.ndarray
 ) -> np.ndarray:
-    """The modes `total` summed at points (N, d), axis by axis: (..., N)."""
-    dim = len(bounds)
-    n = total.shape[-1]
-    frequency = np.fft.fftfreq(n, 1 / n)
-    for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):
-        wave = 2j * np.pi * frequency / (b - a)
-        factor = np.exp(np.multiply.outer(points[:, axis] - a, wave)) * wave**order
-        flat = total.reshape(*_leading(total, axis, dim), n, -1)
-        if axis == 0:
-            total = factor @ flat
-        else:  # from here on one of the leading axes is that of the points
+    """The modes of each function summed at points (N, d), axis by axis: (functions, ..., N)."""
+    # Points of a grid have few different coordinates.
+    values, places = np.unique(points[:, 0], return_inverse=True)
+    along = np.exp(np.multiply.outer(values, waves[0]))
+    others = [np.exp(np.multiply.outer(points[:, k], waves[k])) for k in range(1, len(waves))]
+    found = []
+    for modes in functions:
+        batch = modes.shape[: modes.ndim - len(waves)]
+        total = (along @ modes.reshape(*batch, len(waves[0]), -1))[..., places, :]
+        for factor in others:
+            flat = total.reshape(*batch, len(points), factor.shape[1], -1)
             total = (factor[:, None, :] @ flat)[..., 0, :]
-    if total.shape[-1] == 1:
-        return total.reshape(*total.shape[:-1])
-    return total
-
-
-def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:
-    """The axes before the one that is contracted next: batch axes, then (from the second on) the
-    points.
-    """
-    if axis == 0:
-        return total.shape[: total.ndim - dim]
-    return total.shape[:-1]
+        found.append(total[..., 0])
+    return np.stack(found)

@@ -21,7 +21,7 @@ from ...problem.errors import (
 )
 from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
-from ...runtime.fourier.grid import Grid, evaluate_modes
+from ...runtime.fourier.grid import Grid, evaluate_derivatives
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ...runtime.levels import FEWEST, VANISHING
@@ -48,12 +48,10 @@ class FourierField(CellField):
 
     def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
         y = np.asarray(points, dtype=float)
-        return np.array(
-            [
-                [evaluate_modes(m, self.bounds, y, index, real=self.real) for m in self.modes]
-                for index in indices
-            ]
-        )
+        found = [
+            evaluate_derivatives(m, self.bounds, y, indices, real=self.real) for m in self.modes
+        ]
+        return np.stack(found, axis=1)
 
     def state(self) -> dict[str, Any]:
         return {"bounds": np.array(self.bounds), "real": self.real, "modes": list(self.modes)}
