@@ -92,8 +92,9 @@ def check_finite(op: Operator) -> None:
     points = range_grid(op)
     terms = _distinct(op)
     exprs = list(terms)
+    sample = sampler(exprs, op)
     for slow in slow_samples(op, exprs):
-        for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
+        for c, values in zip(exprs, sample(points, slow), strict=True):
             if not np.all(np.isfinite(values)) or _singular(c, op, slow):
                 raise CoefficientError(
                     "a coefficient is not a finite number everywhere on the cell",

@@ -37,7 +37,7 @@ from ..solve.solution import Solution
 from .comparison import Comparison, printed_errors, sampled_coefficients
 from .evidence import fewest_periods, larger_eps
 from .page import Content, keep_pictures, page
-from .quadrature import plot_points, resolving
+from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
@@ -187,7 +187,7 @@ class Run:
             progress=self.progress,
             **options,
         )
-        return leading_term(solution, cells, float(here), self.growth)
+        return leading_term(remembered(solution), cells, float(here), self.growth)
 
     def _larger(
         self, cells: CellSolution, best: StoredArrays, fine: StoredArrays

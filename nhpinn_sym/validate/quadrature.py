@@ -5,13 +5,16 @@ they are drawn.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..lower.forms import MultiIndex
 from ..problem.domain import Domain
 from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.domains import grid_points, quadrature_rule
+from ..solve.exports import Extent
 from ..solve.solution import Solution
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
@@ -19,7 +22,7 @@ _GAUSS = {1: 4, 2: 3, 3: 2}
 _FEWEST = {1: 64, 2: 32, 3: 12}
 """Intervals along an axis, by the dimension: per period, and at least; Gauss points in each."""
 _MOST_POINTS = 400_000
-_DRAWN = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}
+_DRAWN = {1: (1601,), 2: (201, 201), 3: (121, 121, 1)}
 """Points of a picture along each axis: a line, a square, the middle slice of a cube."""
 
 
@@ -50,3 +53,42 @@ def value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array]
     indices = [(0,) * dim, *(tuple(int(k == i) for k in range(dim)) for i in range(dim))]
     value, *slopes = solution.evaluate(points, indices)
     return value, np.stack(slopes, -1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Remembered(Solution):
+    """A solution that keeps its derivatives at the points where it was evaluated last: what asks
+    for most of them is asked first.
+    """
+
+    solution: Solution
+    _known: list[tuple[Array, float | None, dict[MultiIndex, Array]]] = field(default_factory=list)
+
+    @property
+    def extent(self) -> Extent:
+        return self.solution.extent
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.solution.lines
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        known = self._at(points, t)
+        missing = [index for index in dict.fromkeys(indices) if index not in known]
+        if missing:
+            known.update(zip(missing, self.solution.evaluate(points, missing, t), strict=True))
+        return np.stack([known[index] for index in indices])
+
+    def _at(self, points: Array, t: float | None) -> dict[MultiIndex, Array]:
+        """What is known at the points."""
+        for places, time, known in self._known:
+            if time == t and np.array_equal(places, points):
+                return known
+        known = {}
+        self._known[:] = [(points, t, known)]
+        return known
+
+
+def remembered(solution: Solution) -> Solution:
+    """The solution, each derivative of which is computed once at the points it is asked for."""
+    return Remembered(solution.backend, solution.method, solution.info, solution)

@@ -56,10 +56,16 @@ class SolutionParts:
 
         def compute() -> StoredArrays:
             solution = solve()
-            arrays = self._arrays(solution)
+            expansion = None
             if corrector is not None:
-                mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
-                arrays |= self._first_order(mean, corrector, growth)
+                expansion = self._expansion(solution, corrector, growth)
+            arrays: StoredArrays = {}
+            if expansion is not None:  # before the rest: it takes most derivatives of what is kept
+                values, gradient = value_and_gradient(expansion, self.quadrature.points)
+                arrays |= {"first_values": values, "first_gradient": gradient}
+            arrays |= self._arrays(solution)
+            if expansion is not None:
+                arrays |= self._with_layers(expansion, values, gradient)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
                 missed = coarse_reference(self.model, solution, self.eps, numbers)
@@ -81,15 +87,15 @@ class SolutionParts:
             "seconds": np.array(float(solution.info.get("seconds", np.nan))),
         }
 
-    def _first_order(self, mean: Solution, cells: CellSolution, growth: float) -> StoredArrays:
-        """The expansion of first order; nothing where its cell functions depend on a fast time."""
+    def _expansion(
+        self, solution: Solution, cells: CellSolution, growth: float
+    ) -> Reconstruction | None:
+        """The expansion of first order; None where its cell functions depend on a fast time."""
+        mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
         try:
-            corrected = first_order(mean, cells, self.eps, growth)
+            return first_order(mean, cells, self.eps, growth)
         except UnsupportedError:
-            return {}
-        values, gradient = value_and_gradient(corrected, self.quadrature.points)
-        found = {"first_values": values, "first_gradient": gradient}
-        return found | self._with_layers(corrected, values, gradient)
+            return None
 
     def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> StoredArrays:
         """The expansion, whose values are given, with its boundary layers, where it has some and
