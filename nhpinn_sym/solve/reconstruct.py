@@ -296,7 +296,9 @@ def leading_term(u0: Solution, cells: CellSolution, eps: float, growth: float = 
     return _expansion((u0,), cells, 0, eps, growth)
 
 
-def first_order(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:
+def first_order(
+    u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0
+) -> Reconstruction:
     """`reconstruct`, in the units of `leading_term`."""
     _check_scope(cells)
     return _expansion((u0,), cells, _lowest(cells), eps, growth)

@@ -14,7 +14,7 @@ from ..problem.domain import Domain
 from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.domains import grid_points, quadrature_rule
-from ..solve.exports import Extent
+from ..solve.exports import SolutionExtent
 from ..solve.solution import Solution
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
@@ -65,7 +65,7 @@ class Remembered(Solution):
     _known: list[tuple[Array, float | None, dict[MultiIndex, Array]]] = field(default_factory=list)
 
     @property
-    def extent(self) -> Extent:
+    def extent(self) -> SolutionExtent:
         return self.solution.extent
 
     @property
