@@ -31,8 +31,8 @@ BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfin
 _DOTS = 110
 # Half the time of the default level, for 6 % more bytes.
 _PNG = {"compress_level": 4}
-# Inches beside the axes of a panel, for its labels (of powers of ten on the left), and for the scale
-# of an image: its gap, its width, and both with its labels.
+# Inches beside the axes of a panel, for its labels (of powers of ten on the left), and for the
+# scale of an image: its gap, its width, and both with its labels.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.72, 0.2, 0.56, 0.38
 _POWERS = 0.95
 _GAP, _BAR, _SCALE = 0.12, 0.14, 0.86
