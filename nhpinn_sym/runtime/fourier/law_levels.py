@@ -61,7 +61,7 @@ def law_at(
         values, states = solve_states(solver, macro, guess)
         sizes.append(size)
         for k, history in enumerate(histories):
-            history.append(_entries(values, k))
+            history.append(law_entries(values, k))
         found = [_estimate(history, sizes, bool(forms.JUMPS)) for history in histories]
         level = LawLevel(values, states, solver, np.array(found), tuple(sizes))
         if not np.all(states.solved):
@@ -118,7 +118,7 @@ def _found(solver: StateSolver, macro: MacroState, guess: np.ndarray | None) -> 
     return States(modes, residual, steps, max(states.multiplier, nearer.multiplier))
 
 
-def _entries(values: LawValues, k: int) -> dict[Any, Any]:
+def law_entries(values: LawValues, k: int) -> dict[Any, Any]:
     """The entries of the law at one state, by (name, index)."""
     found: dict[Any, Any] = {}
     for name in _MEASURED:

@@ -54,6 +54,20 @@ class MacroState:
         }
         return MacroState(self.values[:, chosen], self.slopes[:, :, chosen], others)
 
+    def joined(self, other: MacroState) -> MacroState:
+        """These points and the others."""
+        others = {
+            name: np.concatenate([np.asarray(self.others[name]), np.asarray(value)])
+            if np.ndim(value)
+            else value
+            for name, value in other.others.items()
+        }
+        return MacroState(
+            np.concatenate([self.values, other.values], axis=-1),
+            np.concatenate([self.slopes, other.slopes], axis=-1),
+            others,
+        )
+
     def with_slopes(self, slopes: np.ndarray) -> MacroState:
         return replace(self, slopes=slopes)
 

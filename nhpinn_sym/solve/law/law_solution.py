@@ -4,6 +4,7 @@ and bounds.
 
 from __future__ import annotations
 
+import importlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,11 +30,13 @@ from ...runtime.fourier.grid import Grid, evaluate_modes
 from ...runtime.fourier.law_levels import LawLevel, law_at
 from ...runtime.fourier.states import MacroState, StateSolver
 from ...runtime.nonlinear_arrays import MACRO, SLOPE, VALUE, named
+from ..backends import BACKENDS
 from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
 from .element_levels import ElementLaw, ElementLevel
 from .macro_states import Asked, read_states
+from .net_levels import NetLaw
 
 _KEPT = 32
 """States that are remembered."""
@@ -76,6 +79,7 @@ class LawSolution:
     n: int | None = None
     least: int = 1
     elements: ElementLaw | None = field(default=None, repr=False)
+    nets: NetLaw | None = field(default=None, repr=False)
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
     def flux(
@@ -245,6 +249,8 @@ class LawSolution:
         functions: dict[str, Any] | None = None
         if not self.model.frozen:
             functions = self._tangent_functions(asked.macro)
+            if BACKENDS[chosen].differentiates:
+                functions = self._tangent_tensors(asked.macro, functions)
         return solve_cells(
             linear,
             chosen,
@@ -291,6 +297,17 @@ class LawSolution:
             functions[tangent_name(*entry, state.components)] = value
         held = {f.func.__name__ for f in _opaque(self.model)}
         return {name: f for name, f in functions.items() if name in held}
+
+    def _tangent_tensors(self, macro: MacroState, functions: Mapping[str, Any]) -> dict[str, Any]:
+        """The same as functions of tensors: trigonometric polynomials on a finer grid."""
+        trigonometric = importlib.import_module("nhpinn_sym.solve.pinn.trigonometric")
+        coarse = self._level(macro).solver.grid
+        grid = Grid(coarse.bounds, 2 * coarse.n + 1)
+        points = np.broadcast_arrays(*grid.points)
+        return {
+            name: trigonometric.on_tensors(function(*points), grid.bounds)
+            for name, function in functions.items()
+        }
 
     def _data_at(self, level: LawLevel, macro: MacroState, points: Array, d: int) -> dict[str, Any]:
         """What the text is called with, at points (q, d) of the cell and one state."""
@@ -390,6 +407,8 @@ class LawSolution:
             return self._levels[key]
         if self.elements is not None:
             level: LawLevel | ElementLevel = self.elements(macro)
+        elif self.nets is not None:
+            level = self.nets(macro)
         else:
             level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
         check_level(level, macro, self.tolerance, fixed=self.n is not None)

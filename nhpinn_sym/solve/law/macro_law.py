@@ -12,7 +12,7 @@ from ...problem.errors import SolveError
 from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import FIRST, solve_states
 from ...runtime.fourier.refinement import grid_sizes
-from ...runtime.fourier.states import LawValues, MacroState, StateSolver
+from ...runtime.fourier.states import LawValues, MacroState, States, StateSolver
 from ...runtime.reduced_law import ReducedBasis, ReducedLaw, basis_of
 from ..interpolation import Array
 from .law_solution import LawSolution
@@ -86,9 +86,10 @@ class MacroLaw:
         tested = _spread_out(self._last, _TESTED, self.training)
         if tested is None:
             return False
-        exact = self._exact(tested)
+        known = 0.0 if self.law.nets is None else float(self.law.nets(tested).estimate.max())
+        _, exact, _ = self._solved(tested)
         found, _ = self.reduced(tested)
-        self.error = _difference(found, exact)
+        self.error = max(_difference(found, exact), known)
         if self.error <= self.law.tolerance or self.modes >= _MOST_MODES:
             return False
         before = self.modes
@@ -108,12 +109,8 @@ class MacroLaw:
         """A basis of the states it had and of some of these."""
         chosen = _spread_out(macro, _TRAINING, self.training)
         assert chosen is not None
-        self.training = chosen if self.training is None else _joined(self.training, chosen)
-        if self.n is None:
-            self.n = self._grid_size(chosen)
-        solver = self._solver(self.n)
-        _, states = solve_states(solver, self.training)
-        self._require(states.solved, self.training)
+        self.training = chosen if self.training is None else self.training.joined(chosen)
+        solver, _, states = self._solved(self.training)
         basis = basis_of(solver, states, _ranges(self.training))
         self.reduced = ReducedLaw(self.law.forms, self._cut(basis))
         self._guesses = {}
@@ -137,11 +134,17 @@ class MacroLaw:
             before = values
         return sizes[-1]
 
-    def _exact(self, macro: MacroState) -> LawValues:
-        assert self.n is not None
-        values, states = solve_states(self._solver(self.n), macro)
+    def _solved(self, macro: MacroState) -> tuple[StateSolver, LawValues, States]:
+        """The states without a reduction, on the grid or with the features of the law."""
+        if self.law.nets is not None:
+            solver, values, states = self.law.nets.solved(macro)
+            self.n = solver.grid.n
+        else:
+            self.n = self._grid_size(macro) if self.n is None else self.n
+            solver = self._solver(self.n)
+            values, states = solve_states(solver, macro)
         self._require(states.solved, macro)
-        return values
+        return solver, values, states
 
     def _require(self, solved: Array, macro: MacroState) -> None:
         if not np.all(solved):
@@ -183,20 +186,6 @@ def _spread_out(macro: MacroState, count: int, held: MacroState | None) -> Macro
         chosen.append(k)
         distance = np.minimum(distance, np.linalg.norm(scaled - scaled[k], axis=1))
     return macro.part(np.array(chosen)) if chosen else None
-
-
-def _joined(a: MacroState, b: MacroState) -> MacroState:
-    others = {
-        name: np.concatenate([np.asarray(a.others[name]), np.asarray(value)])
-        if np.ndim(value)
-        else value
-        for name, value in b.others.items()
-    }
-    return MacroState(
-        np.concatenate([a.values, b.values], axis=-1),
-        np.concatenate([a.slopes, b.slopes], axis=-1),
-        others,
-    )
 
 
 def _ranges(macro: MacroState) -> Array:

@@ -28,9 +28,12 @@ from ..fem.layout import Layout
 from ..progress import Progress, shown
 from .element_levels import DEGREE, ElementLaw, ElementLevel
 from .law_solution import LawSolution, check_level
+from .net_levels import NetLaw, require_smooth
 
 TOLERANCE = 1e-8
 """Relative, of flux, reaction, storage and tangent."""
+LEARNED = 1e-6
+"""The same for meshes and networks."""
 _SIZES = (0.3, 1.0)
 """Gradients at which a law is tried, in the units of the problem."""
 _SHARES = (0.3, 0.8)
@@ -51,8 +54,10 @@ def solve_law(
     storage stay.
 
     backend    : "fourier", or "skfem" where data jump across planes: meshes have lines there. It
-                 gives flux, tangent, reaction and storage alone. Others raise UnsupportedError.
-    tolerance  : relative, default 1e-8 (skfem: 1e-6). A state that is known less well is a
+                 gives flux, tangent, reaction and storage alone. "pinn" for smooth data: one hidden
+                 layer of features of y, whose last layer minimizes the energy (or meets the weak
+                 equation) at every state that is asked for. Others raise UnsupportedError.
+    tolerance  : relative, default 1e-8 (skfem, pinn: 1e-6). A state that is known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
     n          : points per axis of the finest grid; the estimate then comes from coarser ones.
@@ -86,16 +91,22 @@ def solve_law(
     own = {name: numbers[name] for name in forms.PARAMETERS}
     found = _resolution(model, numbers)
     elements = None
+    nets = None
     least = 1
-    if backend == "skfem":
-        wanted = BACKENDS[backend].tolerance if tolerance is None else wanted
-        elements = ElementLaw(forms, Layout.of(found), wanted)
+    if backend != "fourier":
+        wanted = LEARNED if tolerance is None else wanted
         _refuse_points(n)
+    if backend == "skfem":
+        elements = ElementLaw(forms, Layout.of(found), wanted)
+    elif backend == "pinn":
+        require_smooth(forms, model.state)
+        nets = NetLaw(forms, _tried(model, forms, own), wanted, points_needed(found))
+        nets.require_points(model.title)
     elif n is None:
         least = points_needed(found)
     if n is not None:
         n = int(as_numbers(n, "n", "write n=31")) | 1
-    elif elements is None and len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
+    elif backend == "fourier" and len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
         raise SolveError(
             f"the state problem needs {least} points per axis, more than a Fourier grid of this"
             " cell may have",
@@ -108,16 +119,14 @@ def solve_law(
         level: LawLevel | ElementLevel
         if elements is not None:
             level = elements(macro)
+        elif nets is not None:
+            level = nets(macro)
         else:
             level = law_at(forms, macro, wanted, n, least)
         task.update(1.0, f"{level.sizes[-1]} points per axis")
     check_level(level, macro, wanted, fixed=n is not None)
     info = {
-        "method": (
-            f"Newton on {level.sizes[-1]} cells per axis of degree {DEGREE}"
-            if elements is not None
-            else f"Newton on a Fourier grid of {level.sizes[-1]} points per axis"
-        ),
+        "method": _method(level, nets),
         "estimate": float(level.estimate.max()),
         "tolerance": wanted,
         "n": level.sizes[-1],
@@ -125,7 +134,16 @@ def solve_law(
         "seconds": time.perf_counter() - start,
         "fredholm": level.states.multiplier,
     }
-    return LawSolution(model, backend, wanted, own, forms, source, info, n, least, elements)
+    return LawSolution(model, backend, wanted, own, forms, source, info, n, least, elements, nets)
+
+
+def _method(level: LawLevel | ElementLevel, nets: NetLaw | None) -> str:
+    size = level.sizes[-1]
+    if isinstance(level, ElementLevel):
+        return f"Newton on {size} cells per axis of degree {DEGREE}"
+    if nets is not None:
+        return f"last layer of {nets.features} features, {size} quadrature points per axis"
+    return f"Newton on a Fourier grid of {size} points per axis"
 
 
 def _check_backend(backend: object) -> None:
@@ -135,7 +153,7 @@ def _check_backend(backend: object) -> None:
             term=backend,
             remedy=f"use one of {', '.join(BACKENDS)}",
         )
-    if backend not in ("fourier", "skfem"):
+    if backend not in ("fourier", "skfem", "pinn"):
         raise UnsupportedError(
             f"nonlinear state problems on the backend {backend}",
             term=backend,
