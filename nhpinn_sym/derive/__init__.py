@@ -3,11 +3,12 @@
 Open `homogenize` first: its docstring lists the stages, one call each. What comes out is
 `model.HomogenizedModel`.
 
-- the recursion: `recursion` on the expanded term table, with the dicts of `products` and the
-  numbered `coefficients`
-- before it: `diagnose`, `ellipticity` and `boundedness` refuse or redirect; `transform` takes out a
-  ground state or a mean drift; `reiterated` and `fast_time` (`slow_time`, `time_averages` with
-  `time_algebra` and `trigonometric`) average over faster scales
+- the recursion: `recursion` on the expanded term table, with the dicts of `products`, the numbered
+  `coefficients`, and derivatives of cell functions by a slow time, `parameter_slopes`
+- before it: `coefficient_checks` (with `boundedness`) and `ellipticity` refuse what cannot be
+  solved at any eps, `diagnose` what has no expansion; `transform` takes out a ground state or a
+  mean drift; `reiterated` and `fast_time` (`slow_time`, `time_averages` with `time_algebra` and
+  `trigonometric`) average over faster scales
 - after it: `effective_law` with `effective_terms`, `coefficient_names` and `capacity` makes
   effective coefficients, `hierarchy` the mean fields, `walls` what natural conditions become
 - how it reads: `to_sympy` (integer dicts to SymPy), `notation`, `prose`, `steps`, `derivation`

@@ -23,6 +23,7 @@ from ..operator.twoscale import expand
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
+from .coefficient_checks import check_coefficients
 from .effective_law import effective_law
 from .effective_terms import Transformation
 from .ellipticity import check_ellipticity
@@ -83,7 +84,7 @@ def _check_number(order: object) -> None:
 
 
 def _homogenize_parsed(op: Operator, order: int) -> HomogenizedModel:
-    diagnose.check_coefficients(op)
+    check_coefficients(op)
     physical = active_axes(op)
     op, corrections, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)

@@ -8,11 +8,12 @@ printer alone.
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache
 from math import comb
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..operator.table import MultiIndex
 
@@ -63,6 +64,32 @@ there is no time; field None is the source term of the equation.
 MacroscopicTerm = tuple[int, MultiIndex, int | None, MultiIndex]
 """(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t).
 """
+
+
+Place = TypeVar("Place")
+Summand = TypeVar("Summand")
+
+
+def empty_averages() -> dict[Pairing, Fraction]:
+    """A sum of averages to which weights are added."""
+    return defaultdict(Fraction)
+
+
+def empty_flux() -> Flux:
+    """A flux to whose combinations weights are added."""
+    return defaultdict(_empty_combination)
+
+
+def _empty_combination() -> dict[Product, Fraction]:
+    return defaultdict(Fraction)
+
+
+def without_zeros(
+    sums: Mapping[Place, Mapping[Summand, Fraction]],
+) -> dict[Place, dict[Summand, Fraction]]:
+    """The sums without summands that cancelled, and without sums of which nothing is left."""
+    found = {place: {k: w for k, w in one.items() if w} for place, one in sums.items()}
+    return {place: one for place, one in found.items() if one}
 
 
 @cache

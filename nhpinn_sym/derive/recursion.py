@@ -31,8 +31,11 @@ from .products import (
     MacroscopicTerm,
     Pairing,
     Product,
+    empty_averages,
+    empty_flux,
     leibniz,
     normalized,
+    without_zeros,
 )
 
 Pairings = dict[MacroscopicTerm, dict[Pairing, Fraction]]
@@ -62,7 +65,8 @@ class Recursion:
     ground : number of the function that takes the place of the constants in the kernel of A_0, or
     None. adjoint: number of the first of the adjoint kernel functions (one per equation), or None
     where they are the constants. steps  : levels per power of eps, above 1 where there are broken
-    powers (time-ordered averages of t/eps^k); n, m count levels.
+    powers (time-ordered averages of t/eps^k); n, m count levels. parameter_slopes, added: functions
+    and averages that `derive.parameter_slopes` puts in.
     """
 
     def __init__(
@@ -98,8 +102,8 @@ class Recursion:
         ]
         self.functions: list[Corrector] = []
         self._merged: dict[object, int] = {}
-        self._slopes: dict[tuple[int, sp.Symbol], int] = {}
-        self._added: dict[MacroscopicTerm, dict[Pairing, Fraction]] = {}
+        self.parameter_slopes: dict[tuple[int, sp.Symbol], int] = {}
+        self.added: dict[MacroscopicTerm, dict[Pairing, Fraction]] = {}
 
     @property
     def homogenized_order(self) -> int:
@@ -119,7 +123,7 @@ class Recursion:
 
     def right_hand_side(self, n: int) -> dict[MacroscopicSource, Flux]:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
-        result: dict[MacroscopicSource, Flux] = defaultdict(_empty_flux)
+        result: dict[MacroscopicSource, Flux] = defaultdict(empty_flux)
         slow = len(self.zero)
         for term, weight, product, source in self._products(n):
             field, alpha = source
@@ -130,14 +134,14 @@ class Recursion:
                 moved = self._differentiate(product, on_c, on_n)
                 if moved is not None:
                     result[field, add(alpha, on_u)][place][moved] += weight * count
-        cleaned = {key: _clean(flux) for key, flux in result.items()}
+        cleaned = {key: without_zeros(flux) for key, flux in result.items()}
         return {key: flux for key, flux in cleaned.items() if flux}
 
     def averaged(self, n: int) -> dict[MacroscopicTerm, Averages]:
         """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in
         divergence form where psi is constant.
         """
-        table: Pairings = defaultdict(_empty_averages)
+        table: Pairings = defaultdict(empty_averages)
         slow = len(self.zero)
         if self.adjoint is not None:
             for source, flux in self.right_hand_side(n).items():
@@ -148,10 +152,10 @@ class Recursion:
                     key = (term.equation, slow_part(term.left, slow), field, alpha)
                     table[key][Pairing(product, None, ())] += weight
         if n == self.last:
-            for key, averages in self._added.items():
+            for key, averages in self.added.items():
                 for pairing, count in averages.items():
                     table[key][pairing] += count
-        return _kept(table)
+        return without_zeros(table)
 
     def _weighted(self, table: Pairings, source: MacroscopicSource, flux: Flux) -> None:
         """Add <psi^p . sum D_y^left( c )> = sum (-1)^|left| <D_y^left psi^p_i c> to `table`."""
@@ -173,12 +177,12 @@ class Recursion:
         The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the
         product of two: Smyshlyaev, Cherednichenko 2000).
         """
-        table: Pairings = defaultdict(_empty_averages)
+        table: Pairings = defaultdict(empty_averages)
         for a in range(min(highest, n) + 1):
             for b in range(min(highest, n - a) + 1):
                 for term, number in self.interned.get(self.lowest + self.power(n - a - b), ()):
                     self._add_energy(table, term, number, a, b)
-        return _kept(table)
+        return without_zeros(table)
 
     def _add_energy(self, table: Pairings, term: Term, number: int, a: int, b: int) -> None:
         """Add <N^a . (term N^b)>, the outer fast derivatives on N^a."""
@@ -337,7 +341,7 @@ class Recursion:
         """The flux of the cell problem of D_x^index N: that of N differentiated, and what the
         derivatives of A_0 make of N.
         """
-        result = _empty_flux()
+        result = empty_flux()
         for place, combination in self.function(number).flux.items():
             for product, weight in combination.items():
                 for (on_c, on_n), count in leibniz(index, 2):
@@ -354,69 +358,7 @@ class Recursion:
                     derivative_of_n = (*on_n, *fast_part(term.right, slow))
                     product = Product(c, on_c, Function(number, term.field), derivative_of_n)
                     result[place][product] += count
-        return _clean(result)
-
-    def add_slope(self, f: Corrector, parameter: sp.Symbol) -> None:
-        """Add <psi rho d_parameter N> to the averaged operator, rho that of the first time
-        derivative.
-        """
-        assert self.adjoint is not None
-        slow = len(self.zero)
-        nothing = (0,) * len(self.fast)
-        number = self.parametric(f.number, parameter)
-        for term, c in self.interned.get(0, ()):
-            if term.field is None or term.right[slow - 1] != 1 or any(term.left):
-                continue
-            product = Product(c, self.zero, Function(number, term.field), (*self.zero, *nothing))
-            for (field, alpha), sign in f.sources:
-                for p in range(self.components):
-                    row = self._added.setdefault((p, self.zero, field, alpha), {})
-                    pairing = Pairing(product, Function(self.adjoint + p, term.equation), nothing)
-                    row[pairing] = row.get(pairing, Fraction(0)) + sign
-
-    def parametric(self, number: int, parameter: sp.Symbol) -> int:
-        """The number of the derivative of a corrector by a parameter of its cell problem, a
-        function without macroscopic sources.
-        """
-        if (number, parameter) not in self._slopes:
-            f = self.function(number)
-            flux = self._parametric_flux(f, parameter)
-            # The number is taken last: the flux may need derivatives of earlier functions.
-            own = self.kernels + len(self.functions)
-            self._slopes[number, parameter] = own
-            self.functions.append(Corrector(own, f.level, (), flux, True, f.varies))
-        return self._slopes[number, parameter]
-
-    def _parametric_flux(self, f: Corrector, parameter: sp.Symbol) -> Flux:
-        flux = _empty_flux()
-        for place, combination in f.flux.items():
-            for product, weight in combination.items():
-                for moved in self._parametric(product, parameter):
-                    flux[place][moved] += weight
-        slow = len(self.zero)
-        for term, c in self.interned[self.lowest]:
-            expression = self.coefficients.expressions[c]
-            if term.field is None or not expression.has(parameter):
-                continue
-            slope = self.coefficients.intern(sp.diff(expression, parameter))
-            derivative_of_n = (*self.zero, *fast_part(term.right, slow))
-            product = Product(slope, self.zero, Function(f.number, term.field), derivative_of_n)
-            flux[term.equation, fast_part(term.left, slow)][product] += 1
-        return _clean(flux)
-
-    @property
-    def slopes(self) -> Mapping[int, tuple[int, sp.Symbol]]:
-        """{number: (number of N, parameter)} of the derivatives of correctors by a parameter."""
-        return {number: key for key, number in self._slopes.items()}
-
-    def _parametric(self, product: Product, parameter: sp.Symbol) -> Iterator[Product]:
-        """The derivative of coefficient and function by a parameter."""
-        c = self.coefficients.expressions[product.coefficient]
-        if c.has(parameter):
-            yield product._replace(coefficient=self.coefficients.intern(sp.diff(c, parameter)))
-        if product.function is not None:
-            number = self.parametric(product.function.number, parameter)
-            yield product._replace(function=product.function._replace(number=number))
+        return without_zeros(result)
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left
@@ -446,27 +388,3 @@ class Recursion:
 def _reading_order(source: MacroscopicSource) -> tuple[bool, int, int, tuple[int, ...]]:
     field, alpha = source
     return field is None, field or 0, sum(alpha), tuple(-n for n in alpha)
-
-
-def _empty_averages() -> dict[Pairing, Fraction]:
-    return defaultdict(Fraction)
-
-
-def _empty_combination() -> dict[Product, Fraction]:
-    return defaultdict(Fraction)
-
-
-def _empty_flux() -> Flux:
-    return defaultdict(_empty_combination)
-
-
-def _clean(flux: Flux) -> Flux:
-    kept = {key: {p: w for p, w in c.items() if w} for key, c in flux.items()}
-    return {key: c for key, c in kept.items() if c}
-
-
-def _kept(
-    table: Mapping[MacroscopicTerm, Mapping[Pairing, Fraction]],
-) -> dict[MacroscopicTerm, Averages]:
-    found = {key: {pair: w for pair, w in c.items() if w} for key, c in table.items()}
-    return {key: c for key, c in found.items() if c}

@@ -18,6 +18,7 @@ from ..problem.errors import UnsupportedError
 from .capacity import divided, masses
 from .diagnose import Kernels
 from .effective_terms import Transformation
+from .parameter_slopes import add_slope
 from .prose import Formula, Prose
 from .recursion import Recursion
 from .time_averages import Powers
@@ -81,7 +82,7 @@ def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ..
             if recursion.power(f.level) < scale or (n > 1 and recursion.power(f.level) == scale):
                 _refuse(op, tau, recursion.power(f.level) - scale)
             if recursion.power(f.level) == scale:
-                recursion.add_slope(f, tau.symbol)
+                add_slope(recursion, f, tau.symbol)
                 added.append(f)
     symbol = Formula("tau", r"\tau")
     remark = Prose(

@@ -14,6 +14,7 @@ from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
 from .effective_terms import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
+from .parameter_slopes import slopes_by_number
 from .products import Combination, Flux, Function, MacroscopicSource
 from .recursion import Corrector, Recursion
 
@@ -70,8 +71,9 @@ class Writer:
         as such.
         """
         number = function.number
-        if number in self.recursion.slopes:
-            original, parameter = self.recursion.slopes[number]
+        slopes = slopes_by_number(self.recursion)
+        if number in slopes:
+            original, parameter = slopes[number]
             return sp.Derivative(self.component(function._replace(number=original)), parameter)
         name = self.names[number]
         if self.recursion.components > 1:

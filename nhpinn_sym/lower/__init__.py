@@ -2,7 +2,7 @@
 
 Open `forms` first: it holds the tables and their conventions. `cells` lowers the cell problems of a
 model, `equation` the boundary value problems (homogenized, fine, mean fields with `hierarchy`),
-`energy` symmetric ones as minimum problems. `phases` cuts cells whose coefficients jump
-(`level_functions` has the functions that vanish at the interfaces), `real_imaginary` splits complex
-problems, `walls` adds natural conditions.
+`boundary_value` their forms and conditions, `energy` symmetric ones as minimum problems.
+`phases` cuts cells whose coefficients jump (`level_functions` has the functions that vanish at the
+interfaces), `real_imaginary` splits complex problems, `walls` adds natural conditions.
 """

@@ -23,9 +23,10 @@ from ..operator.parse import parse
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
-from .equations import check_periods_fit, fine_cells, judged
+from .equations import judged
 from .exports import SolutionExtent
 from .fem.skfem import solve_equation
+from .periods import check_periods_fit, fine_cells
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 

@@ -12,7 +12,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.utilities.lambdify import implemented_function
 
-from ..derive.diagnose import check_coefficients
+from ..derive.coefficient_checks import check_coefficients
 from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
 from ..emit.unknown_functions import function_names, opaque_nodes, read

@@ -17,9 +17,7 @@ from ..lower.forms import LoweredEquation
 from ..operator.parse import parse_nonlinear
 from ..operator.table import Operator
 from ..problem.conditions import Periodic
-from ..problem.domain import Cell
 from ..problem.errors import (
-    BoundaryConditionError,
     ProblemError,
     SolveError,
     UnsupportedError,
@@ -29,10 +27,7 @@ from ..problem.errors import (
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import (
     instance,
-    number_from_text,
     parameter_numbers,
-    positive_integer,
-    positive_number,
 )
 from .backends import BACKENDS, check_options, equation_solver
 from .callable_coefficients import equation_functions
@@ -41,6 +36,14 @@ from .complex_parts import solve_in_parts
 from .ground_states import initial_share
 from .law.equations import solve_nonlinear_fine, solve_with_law
 from .law.law_solution import LawSolution
+from .periods import (
+    check_periods_fit,
+    choose_mesh,
+    number_expression,
+    positive_eps,
+    refines,
+    steps_of_fast_time,
+)
 from .progress import Progress, shown
 from .resources import memory_errors
 from .solution import Array, Solution
@@ -53,18 +56,8 @@ from .waves import (
     steps_of_wave,
 )
 
-_PER_PERIOD = {1: 64, 2: 16, 3: 6}
-_FEWEST_PER_PERIOD = 4
-_STEPS_PER_PERIOD = 24
-"""Time steps to a period of tau; the estimate has half of them."""
-_FEWEST_STEPS = 64
-_MOST_STEPS = 2**14
-"""Time steps that `solve_fine` takes by itself: each has five factorizations where the operator
-depends on time."""
 # Mean drifts below this are rounding.
 _STANDING = 1e-8
-MAX_CELLS = 300_000
-"""Largest number of mesh cells, times scalar unknowns, that `solve_fine` takes by itself."""
 
 
 def solve_homogenized(
@@ -207,12 +200,12 @@ def solve_fine(
     if oscillates:
         check_periods_fit(problem, eps)
     if BACKENDS[backend].elements:
-        steps = _steps_of_fast_time(operator, number)
+        steps = steps_of_fast_time(operator, number)
         if system is not None and not refines(options, None):
             steps = max(steps or 0, steps_of_wave(operator, number))
         if steps is not None:
             options.setdefault("steps", steps)
-        _choose_mesh(system or problem, number, per_period, options)
+        choose_mesh(system or problem, number, per_period, options)
     elif per_period is not None:
         raise ProblemError(
             f"per_period= has no effect on {backend}",
@@ -231,37 +224,6 @@ def solve_fine(
     return solution if system is None else displacement(solution, len(problem.unknowns))
 
 
-def _choose_mesh(
-    problem: MultiscaleProblem, eps: float, per_period: int | None, options: dict[str, Any]
-) -> None:
-    """Put the cells that resolve the period into the options, where these leave the mesh open."""
-    if refines(options, per_period):
-        return
-    option = "at_least" if per_period is None else "mesh"
-    options[option] = fine_cells(problem, eps, per_period)
-
-
-def _steps_of_fast_time(operator: Operator, eps: float) -> int | None:
-    """Time steps that resolve tau = t/eps^k; None where there is none. SolveError where that would
-    be more than the solver takes by itself.
-    """
-    problem = operator.problem
-    tau = next((axis for axis in operator.axes if axis.slow == problem.scales.dim), None)
-    if tau is None or problem.final_time is None:
-        return None
-    low, high = tau.interval
-    periods = float(problem.final_time) / (eps ** float(tau.power) * float(high - low))
-    steps = max(_FEWEST_STEPS, math.ceil(_STEPS_PER_PERIOD * periods))
-    if steps > _MOST_STEPS:
-        raise SolveError(
-            f"eps = {eps:g} has {periods:.0f} periods of tau = t/eps^{tau.power} until the final"
-            f" time, and would need {steps} time steps to resolve them",
-            term=f"final_time={problem.final_time}",
-            remedy="take a larger eps or an earlier final time, or force it with steps=",
-        )
-    return steps
-
-
 def _solve_nonlinear_fine(
     operator: Operator,
     eps: float,
@@ -275,7 +237,7 @@ def _solve_nonlinear_fine(
     problem = operator.problem
     if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
         check_periods_fit(problem, eps)
-    _choose_mesh(problem, eps, per_period, options)
+    choose_mesh(problem, eps, per_period, options)
     numbers = parameter_numbers(parameters, problem.parameters)
     found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, options)
     return judged(*found, options)
@@ -310,94 +272,6 @@ def _advice(options: Mapping[str, Any], meshed: bool) -> str:
     return "train it longer, epochs=, or accept a larger tolerance="
 
 
-def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
-    """Whether the options name the mesh, or what it is refined to; ProblemError where per_period
-    does too.
-    """
-    given = [name for name in ("mesh", "tolerance", "max_dofs") if options.get(name) is not None]
-    if given and per_period is not None:
-        raise ProblemError(
-            f"per_period= has no effect beside {given[0]}=",
-            term=f"per_period={per_period!r}",
-            remedy="leave one of them out",
-        )
-    return bool(given)
-
-
-def fine_cells(
-    problem: MultiscaleProblem, eps: float, per_period: int | None = None
-) -> tuple[int, ...]:
-    """Mesh cells per axis that resolve the period: even numbers, at least 32 in 1D and 2D."""
-    dim = problem.scales.dim
-    if problem.domain is None:
-        raise ProblemError(
-            "the problem has no domain",
-            term=problem,
-            remedy="give domain=Box(...) and boundary=[...]",
-        )
-    periods = shortest_periods(problem, eps)
-    if per_period is not None:
-        positive_integer(per_period, "per_period")
-    count = per_period or _PER_PERIOD[dim]
-    most = MAX_CELLS // len(problem.unknowns)
-    least = {1: 64, 2: 32, 3: 8}[dim]
-    while (
-        per_period is None
-        and math.prod(max(least, count * n) for n in periods) > most
-        and count > _FEWEST_PER_PERIOD
-    ):
-        count -= 1
-    if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * most:
-        raise SolveError(
-            f"eps = {eps:g} would need more than {4 * most} mesh cells",
-            term=f"{[round(n, 1) for n in periods]} periods",
-            remedy="take a larger eps, a smaller domain, or force it with per_period=",
-        )
-    if count < _PER_PERIOD[dim] and per_period is None:
-        warn_tolerance(
-            f"the fine solution has {count} mesh cells per period, fewer than the"
-            f" {_PER_PERIOD[dim]} it should have"
-        )
-    return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
-
-
-def shortest_periods(problem: MultiscaleProblem, eps: float) -> tuple[float, ...]:
-    """How many periods of the finest scale the domain holds along each axis."""
-    assert problem.domain is not None
-    found = []
-    cells = zip(
-        problem.domain.lengths, problem.cell.lengths, problem.fast_cell.lengths, strict=True
-    )
-    for length, period, fast in cells:
-        shortest = eps * float(period)
-        if problem.scales.levels > 1:
-            shortest = min(shortest, eps**2 * float(fast))
-        found.append(float(length) / shortest)
-    return tuple(found)
-
-
-def number_expression(eps: Any) -> sp.Expr:
-    """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError
-    for anything else.
-    """
-    if isinstance(eps, str):
-        return number_from_text(eps)
-    return sp.sympify(eps, strict=True)
-
-
-def positive_eps(eps: object) -> float:
-    """eps as a positive float; ProblemError otherwise."""
-    try:
-        number = number_expression(eps)
-    except Exception as cause:  # of any kind: SymPy asks the methods of a foreign object
-        raise ProblemError(
-            "eps is a positive number",
-            term=shortened(eps),
-            remedy="write eps=1/8 or sp.Rational(1, 8)",
-        ) from cause
-    return float(positive_number(number, ProblemError, "eps", "write eps=1/8 or sp.Rational(1, 8)"))
-
-
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:
     if "t" in cells.slow:
         raise UnsupportedError(
@@ -426,24 +300,6 @@ def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
                 " coordinates"
             ),
         )
-
-
-def check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
-    """Periodic conditions need a whole number of periods between the faces."""
-    if problem.domain is None:
-        return
-    cell: Cell = problem.cell
-    for axis in problem.periodic_axes:
-        periods = problem.domain.lengths[axis] / (
-            sp.nsimplify(number_expression(eps)) * cell.lengths[axis]
-        )
-        if abs(float(periods) - round(float(periods))) > 1e-9:
-            raise BoundaryConditionError(
-                f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and"
-                " Periodic() needs a whole number",
-                term=problem.domain,
-                remedy="choose eps so that the length is a multiple of eps times the period",
-            )
 
 
 def _no_externals(external: object, points: Array) -> Array:

@@ -21,8 +21,9 @@ from .backends import equation_solver
 from .cell_solution import CellSolution
 from .derivative_recovery import recover_derivatives
 from .effective_entries import require
-from .equations import number_expression, positive_eps, solve_homogenized
+from .equations import solve_homogenized
 from .exports import SolutionExtent
+from .periods import number_expression, positive_eps
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls

@@ -16,11 +16,11 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from .boundary_layers import with_layers
 from .cell_solution import CellFunction, CellSolution
-from .equations import positive_eps
 from .exports import COUNTS, SolutionExtent
 from .hierarchy import MeanField
 from .law.law_solution import LawSolution
 from .law.reconstruct import reconstruct_with_law
+from .periods import positive_eps
 from .progress import Progress
 from .solution import Array, Solution
 

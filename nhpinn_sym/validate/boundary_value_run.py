@@ -24,14 +24,9 @@ from ..problem.problem import MultiscaleProblem
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
-from ..solve.equations import (
-    number_expression,
-    positive_eps,
-    shortest_periods,
-    solve_fine,
-    solve_homogenized,
-)
+from ..solve.equations import solve_fine, solve_homogenized
 from ..solve.ground_states import without_growth
+from ..solve.periods import number_expression, positive_eps, shortest_periods
 from ..solve.reconstruct import leading_term
 from ..solve.solution import Solution
 from .comparison import Comparison, printed_errors, sampled_coefficients

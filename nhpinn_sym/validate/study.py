@@ -22,7 +22,7 @@ from .. import __version__
 from ..problem.errors import ProblemError, shortened
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, listed, positive_integer
-from ..solve.equations import number_expression, positive_eps
+from ..solve.periods import number_expression, positive_eps
 from ..solve.progress import Progress, silent
 from ..solve.workers import each_done
 from .plain import is_plain

@@ -13,7 +13,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import BoundaryConditionError, UnknownBackendError
-from nhpinn_sym.solve.equations import MAX_CELLS, fine_cells
+from nhpinn_sym.solve.periods import MAX_CELLS, fine_cells
 
 EPS = 1 / 8
 POINTS = np.linspace(0.0312, 0.9734, 41)[:, None]  # no mesh node among them

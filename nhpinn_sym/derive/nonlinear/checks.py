@@ -24,7 +24,7 @@ from ...operator.table import Operator, Term, unit
 from ...operator.zero_test import is_zero
 from ...problem.errors import CoefficientError, SolvabilityError, UnsupportedError
 from ...runtime.arrays import Array
-from ..diagnose import check_coefficients
+from ..coefficient_checks import check_coefficients
 from .state import StateProblem
 
 UNDECLARED = (sp.Integer(-1), sp.Integer(1))
