@@ -8,6 +8,7 @@ solved (Bakhvalov, Panasenko 1989; Smyshlyaev, Cherednichenko 2000).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def closing(
     model: HomogenizedModel,
-) -> tuple[Recursion, dict[int, dict[MacroscopicTerm, Averages]]]:
+) -> tuple[Recursion, dict[int, Mapping[MacroscopicTerm, Averages]]]:
     """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the
     homogenized equation.
 

@@ -137,7 +137,7 @@ class Recursion:
         cleaned = {key: without_zeros(flux) for key, flux in result.items()}
         return {key: flux for key, flux in cleaned.items() if flux}
 
-    def averaged(self, n: int) -> dict[MacroscopicTerm, Averages]:
+    def averaged(self, n: int) -> Mapping[MacroscopicTerm, Averages]:
         """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in
         divergence form where psi is constant.
         """
@@ -170,7 +170,7 @@ class Recursion:
                         sign * weight
                     )
 
-    def energy(self, n: int, highest: int) -> dict[MacroscopicTerm, Averages]:
+    def energy(self, n: int, highest: int) -> Mapping[MacroscopicTerm, Averages]:
         """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients
         that is its own transpose, n <= 2 highest + 1.
 
