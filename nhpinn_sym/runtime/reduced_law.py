@@ -96,7 +96,7 @@ class ReducedLaw:
         size = self.q * max(self.basis.count, (self.m * self.d) ** 2)
         count = max(1, _NUMBERS // size)
         parts = []
-        for start in range(0, macro.count, count):
+        for start in range(0, max(1, macro.count), count):
             chosen = slice(start, start + count)
             own = macro.part(chosen)
             first = np.zeros((own.count, self.basis.count)) if guess is None else guess[chosen]

@@ -19,13 +19,14 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import ufl
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from ..arrays import Array
+from ..arrays import Array, Integers
 from ..lattice import Lattice
 from .form_cache import guarded
 
@@ -145,35 +146,69 @@ def broken_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
         return fem.FunctionSpace(mesh, element)
 
 
-def quadrature_space(mesh: dmesh.Mesh, degree: int) -> tuple[fem.FunctionSpace, Array]:
-    """Functions known at the points of the quadrature of that degree, and these points (dofs, d),
-    those of ghost cells included.
-    """
-    topology = mesh.topology
+def reference_rule(mesh: dmesh.Mesh, degree: int) -> tuple[Array, Array]:
+    """Points and weights of the quadrature of that degree, on the reference cell."""
     name = mesh.ufl_cell().cellname  # a property since 2024, a method before
     cell_type = getattr(basix.CellType, name() if callable(name) else name)
-    reference, weights = basix.make_quadrature(cell_type, degree)
-    cells = np.arange(
-        topology.index_map(topology.dim).size_local + topology.index_map(topology.dim).num_ghosts,
-        dtype=np.int32,
-    )
+    points, weights = basix.make_quadrature(cell_type, degree)
+    return points, weights
+
+
+def quadrature_space(
+    mesh: dmesh.Mesh, degree: int, size: int | None = None
+) -> tuple[fem.FunctionSpace, Array]:
+    """Functions known at the points of the quadrature of that degree, with `size` components where
+    it is given, and these points (nodes, d), those of ghost cells included.
+    """
+    topology = mesh.topology
+    cells = topology.index_map(topology.dim)
+    count = cells.size_local + cells.num_ghosts
     with _quiet_compiler():
         if hasattr(fem, "functionspace"):
             wrappers = importlib.import_module("basix.ufl")
-            element = wrappers.quadrature_element(mesh.basix_cell(), degree=degree)
+            shape = {} if size is None else {"value_shape": (size,)}
+            element = wrappers.quadrature_element(mesh.basix_cell(), degree=degree, **shape)
             space = fem.functionspace(mesh, element)
         else:
-            element = ufl.FiniteElement(
-                "Quadrature", mesh.ufl_cell(), degree, quad_scheme="default"
-            )
+            given = ("Quadrature", mesh.ufl_cell(), degree)
+            if size is None:
+                element = ufl.FiniteElement(*given, quad_scheme="default")
+            else:
+                element = ufl.VectorElement(*given, dim=size, quad_scheme="default")
             space = fem.FunctionSpace(mesh, element)
-        place = fem.Expression(ufl.SpatialCoordinate(mesh), reference)
-    old = "mesh" not in inspect.signature(place.eval).parameters
-    found = place.eval(cells) if old else place.eval(mesh, cells)
-    points = np.empty((len(cells) * len(weights), mesh.geometry.dim))
-    dofs = [space.dofmap.cell_dofs(cell) for cell in cells]
-    points[np.concatenate(dofs)] = found.reshape(len(points), -1)
+    place = PointValues(mesh, ufl.SpatialCoordinate(mesh), degree, count)
+    points = np.empty((count * place.per_cell, mesh.geometry.dim))
+    points[quadrature_nodes(space, count)] = place()
     return space, points
+
+
+def quadrature_nodes(space: fem.FunctionSpace, cells: int) -> Integers:
+    """The nodes of the first so many cells, cell by cell, in the order of the rule's points."""
+    dofs = [space.dofmap.cell_dofs(cell) for cell in range(cells)]
+    return np.concatenate(dofs) if dofs else np.zeros(0, dtype=np.int64)
+
+
+class PointValues:
+    """The present values (points, size) of an expression at the quadrature points of the first so
+    many cells of this process: calling it gives them.
+    """
+
+    def __init__(
+        self, mesh: dmesh.Mesh, value: ufl.core.expr.Expr, degree: int, cells: int
+    ) -> None:
+        reference, weights = reference_rule(mesh, degree)
+        self.per_cell = len(weights)
+        self._cells = np.arange(cells, dtype=np.int32)
+        with _quiet_compiler():
+            self._compiled = fem.Expression(value, reference)
+        old = "mesh" not in inspect.signature(self._compiled.eval).parameters
+        self._given: tuple[Any, ...] = (self._cells,) if old else (mesh, self._cells)
+
+    def __call__(self) -> Array:
+        if not len(self._cells):
+            return np.zeros((0, 1))
+        found = self._compiled.eval(*self._given)
+        return np.asarray(found).reshape(len(self._cells) * self.per_cell, -1)
 
 
 def compile_form(form: ufl.Form) -> fem.Form:

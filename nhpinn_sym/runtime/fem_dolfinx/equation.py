@@ -91,9 +91,9 @@ class EquationProblem:
         facets: tuple[Any, ...] = ()
         if getattr(forms, "ORDER", 2) == 4:
             facets = (box.dS, ufl.FacetNormal(box.mesh), box.width())
-        self._arguments: tuple[Any, ...] = (*inside, box.ds, *facets)
-        self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
-        load = forms.load(*self._arguments)
+        self.arguments: tuple[Any, ...] = (*inside, box.ds, *facets)
+        self.stiffness = compile_form(forms.stiffness(u, *self.arguments))
+        load = forms.load(*self.arguments)
         self.load = compile_form(load) if load else None
         self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
         if forms.TIME:
@@ -122,6 +122,10 @@ class EquationProblem:
         `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
         there is no solution unless it vanishes, up to quadrature.
         """
+        return self.grid(self.stationary())
+
+    def stationary(self) -> Array:
+        """The owned dofs of that solution."""
         matrix = assemble_matrix(self.stiffness)
         lift = self._lift(self.dirichlet)
         reduced = self.box.reduced(matrix)
@@ -131,7 +135,12 @@ class EquationProblem:
             w = self._bordered(reduced, b, left, right)
         else:
             w = self._linear(reduced)(b)
-        return self._grid(self.box.values(self.box.function(w, lift)))
+        return self.box.values(self.box.function(w, lift))
+
+    def essential(self, t: float) -> Array:
+        """The Dirichlet values of time t at the owned dofs, 0 at those that are free."""
+        self.t.value = t
+        return self.box.values(self._lift(self.dirichlet))
 
     def _linear(self, matrix: PETSc.Mat) -> Linear:
         if self.automatic and matrix.getDiagonal().min()[1] <= 0:
@@ -217,14 +226,14 @@ class EquationProblem:
         """The vector of the operator applied to constants, one for each component."""
         constants = [self.box.constant(float(value)) for value in values]
         u = ufl.as_vector(constants) if self.components > 1 else constants[0]
-        form = self.forms.stiffness(u, *self._arguments)
-        v, *_ = self._arguments
+        form = self.forms.stiffness(u, *self.arguments)
+        v, *_ = self.arguments
         # derivatives of constants vanish only when the form is compiled: then this term keeps its
         # space
         kept = self.box.constant(0.0) * self._every(v) * self.box.dx
         return self.box.restricted(assemble_vector(compile_form(form + kept)))
 
-    def _grid(self, values: Array) -> MeshFunction:
+    def grid(self, values: Array) -> MeshFunction:
         """The function (or batch) with the owned dofs `values`; several components become the last
         axis of the batch.
         """
@@ -299,7 +308,7 @@ class EquationProblem:
         for linear in linears:
             linear.destroy()
         self.largest = np.max(self.box.comm.allgather(largest), axis=0)
-        return self._grid(np.array(levels))
+        return self.grid(np.array(levels))
 
     def _matrices(self, t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
         """Mass and stiffness at t."""

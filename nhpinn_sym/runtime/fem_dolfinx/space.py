@@ -89,7 +89,8 @@ class BoxSpace:
             self.held |= self.on([name], field)
         # where all components are held alike, the free dofs are blocks, one for each node
         whole = all((name, field) in fixed for name, _ in fixed for field in range(components))
-        self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
+        # the owned dofs that the columns of P stand for
+        self.P, self.masters = self._prolongation(list(periodic), components if whole else 1)
 
     @property
     def dofs(self) -> int:
@@ -175,19 +176,19 @@ class BoxSpace:
     def alternating(self, axis: int) -> PETSc.Vec:
         """1 and -1 in turn along an axis, at the free dofs."""
         result = self.P.createVecRight()
-        places = self._nodes[self._masters // self.components, axis]
+        places = self._nodes[self.masters // self.components, axis]
         result.array[:] = np.where(places % 2, -1.0, 1.0)
         return result
 
     def motions(self) -> Array:
         """The free dofs (n, k), of this rank, of constants and rotations."""
         whole = motions(coordinates(self.space), self.lattice.bounds, self.components)
-        return independent(whole[self._masters], self.comm.allgather)
+        return independent(whole[self.masters], self.comm.allgather)
 
     def restriction(self, function: fem.Function) -> PETSc.Vec:
         """The free dofs of a function."""
         result = self.P.createVecRight()
-        result.array[:] = self.values(function)[self._masters]
+        result.array[:] = self.values(function)[self.masters]
         return result
 
     def function(self, w: PETSc.Vec, lift: fem.Function | None = None) -> fem.Function:

@@ -81,7 +81,7 @@ class CellSolver(ElementCellSolver):
             parameters,
             slow_box,
             tolerance,
-            _first(comm, progress),
+            first_rank(comm, progress),
             fields,
             degree=degree,
             n=n,
@@ -203,7 +203,7 @@ def solve_equation(
             equation,
             parameters,
             degree,
-            _first(comm, progress),
+            first_rank(comm, progress),
             label,
             mesh=mesh,
             at_least=at_least,
@@ -288,7 +288,7 @@ def _end_all_ranks() -> None:
     sys.excepthook = hook
 
 
-def _first(comm: MPI.Comm, progress: Progress) -> Progress:
+def first_rank(comm: MPI.Comm, progress: Progress) -> Progress:
     """Only the first rank shows its progress."""
     if comm.rank == 0:
         return progress

@@ -1,19 +1,23 @@
-"""Nonlinear boundary value problems on scikit-fem: meshes, warm starts, estimates."""
+"""Nonlinear boundary value problems by finite elements: meshes, warm starts, estimates."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...emit import skfem_forms as target
+from ...emit import skfem_forms, ufl_forms
 from ...emit.source import run
 from ...lower.forms import LoweredEquation
-from ...problem.errors import SolveError
+from ...problem.errors import BackendMissingError, NhpinnError, SolveError, warn_tolerance
+from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
+from ..backends import BACKENDS
 from ..progress import Progress
 from ..resources import memory_errors
 from ..solution import Array
@@ -22,8 +26,110 @@ from .grid_functions import GridSolution, element_name, keeps_levels
 from .levels import solve_levels
 from .options import check_options
 
+# Residual, relative to its parts, up to which a stalled iteration is rounding.
+_CONVERGED = 1e-9
 Law = Callable[[Array, float, Array, Array], Mapping[str, Array]]
-BACKEND = "skfem"
+
+
+@dataclass(frozen=True)
+class Elements:
+    """What a finite element backend does for nonlinear problems.
+
+    problem  : (mesh, degree) -> `BoundaryProblem` of a reference problem and numbers
+    cells    : (lattice, degree, components) -> `Assembly` of periodic functions
+    errors   : turns what its linear solvers raise into errors of the package
+    gathered : the values of all processes for those of one, in the same order on each
+    agree    : ProblemError where processes are given different things
+    """
+
+    name: str
+    problem: Callable[[Mesh, int], Any]
+    cells: Callable[[Lattice, int, int], Any]
+    progress: Progress
+    errors: Callable[[], AbstractContextManager[None]] = nullcontext
+    gathered: Callable[[Array], list[Array]] = lambda own: [own]
+    agree: Callable[..., None] = lambda *given: None
+    ranks: int = 1
+
+
+def elements_of(
+    backend: str,
+    reference: LoweredEquation | None,
+    parameters: Mapping[str, Any],
+    progress: Progress,
+    *,
+    solver: str = "auto",
+    comm: Any = None,
+) -> Elements:
+    """Those of "skfem" or "dolfinx"; `reference` is the linear problem that carries domain and
+    data, None where cells alone are asked for. solver, comm : of dolfinx. BackendMissingError.
+    """
+    if backend == "skfem":
+        return _on_skfem(reference, parameters, progress)
+    return _on_dolfinx(reference, parameters, progress, solver, comm)
+
+
+def _on_skfem(
+    reference: LoweredEquation | None, parameters: Mapping[str, Any], progress: Progress
+) -> Elements:
+    runtime = _runtime("skfem")
+    forms = None
+    if reference is not None:
+        text = skfem_forms.equation(reference, "equation")["equation_forms.py"]
+        forms = run("equation_forms", text)
+
+    def problem(mesh: Mesh, degree: int) -> Any:
+        assert reference is not None
+        require_memory(mesh.cells, degree, reference.components, by_elements=True, dim=mesh.dim)
+        return runtime.ElementProblem(forms, mesh, degree, reference.periodic, parameters)
+
+    return Elements("skfem", problem, runtime.cell_assembly, progress)
+
+
+def _on_dolfinx(
+    reference: LoweredEquation | None,
+    parameters: Mapping[str, Any],
+    progress: Progress,
+    solver: str,
+    comm: Any,
+) -> Elements:
+    runtime = _runtime("dolfinx")
+    backend = importlib.import_module("nhpinn_sym.solve.fem.dolfinx")
+    check_options(2, solver=solver)
+    comm = backend.MPI.COMM_WORLD if comm is None else comm
+    forms = None
+    if reference is not None:
+        text = ufl_forms.equation(reference, "equation")["equation_forms.py"]
+        backend.require_agreement(comm, text, backend.numbers_of(parameters), solver)
+        forms = run("equation_forms", text)
+
+    def problem(mesh: Mesh, degree: int) -> Any:
+        assert reference is not None
+        require_memory(mesh.cells, degree, reference.components, dim=mesh.dim)
+        return runtime.RankProblem(forms, mesh, degree, parameters, solver, comm)
+
+    return Elements(
+        "dolfinx",
+        problem,
+        partial(runtime.cell_assembly, comm=comm),
+        backend.first_rank(comm, progress),
+        backend.solve_errors,
+        comm.allgather,
+        partial(backend.require_agreement, comm),
+        comm.size,
+    )
+
+
+def _runtime(backend: str) -> Any:
+    """The driver of a backend."""
+    try:
+        return importlib.import_module(f"nhpinn_sym.runtime.fem_{backend}.assembly")
+    except ImportError as cause:
+        raise BackendMissingError(
+            f"the {backend} backend needs {cause.name}",
+            term=cause,
+            remedy=BACKENDS[backend].how_to_get,
+        ) from cause
 
 
 def solve_nonlinear(
@@ -31,7 +137,7 @@ def solve_nonlinear(
     parameters: Mapping[str, Any],
     law: Law,
     symmetric: bool,
-    progress: Progress,
+    elements: Elements,
     *,
     grown: Callable[[], bool] = lambda: False,
     rounds: int = 1,
@@ -50,34 +156,26 @@ def solve_nonlinear(
                 `rounds` times at most. SolveError where Newton's method does not converge.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
-    elements = element_name(degree, reference.domain)
-    linear = importlib.import_module("nhpinn_sym.runtime.fem_skfem.space")
-    driver = importlib.import_module("nhpinn_sym.runtime.fem_skfem.nonlinear")
-    forms = run("equation_forms", target.equation(reference, "equation")["equation_forms.py"])
-    label = f"{reference.title.lower()} ({BACKEND})"
+    name = element_name(degree, reference.domain)
+    driver = importlib.import_module("nhpinn_sym.runtime.nonlinear_equation")
+    label = f"{reference.title.lower()} ({elements.name})"
     known: list[GridSolution] = []
 
     def start(points: Array) -> Array:
         return np.asarray(known[-1](points)).reshape(len(points), -1)
 
     def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
-        require_memory(mesh.cells, degree, reference.components, by_elements=True, dim=mesh.dim)
-        space = linear.space_on(mesh, degree, reference.periodic, forms)
+        problem = elements.problem(mesh, degree)
         keep = keeps_levels(reference.components * mesh.count(degree), times)
         for _ in range(rounds):
             first = start if known and known[-1].times is None else None
-            try:
-                result = driver.solve_nonlinear(
-                    forms, space, parameters, law, symmetric, first, times, keep, report
-                )
-            except RuntimeError as cause:
-                raise SolveError(
-                    f"{label}: {cause}",
-                    remedy="try a finer mesh, smaller data, or a law that is less degenerate",
-                ) from cause
-            name = f"{elements}, {result.method}"
-            info = {"defect": result.defect}
-            solution = GridSolution(BACKEND, name, info, result.grid, result.times, result.largest)
+            with _failures(label), elements.errors():
+                result = driver.solve_nonlinear(problem, law, symmetric, first, times, keep, report)
+            method = f"{name}, {result.method}"
+            info = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
+            solution = GridSolution(
+                elements.name, method, info, result.grid, result.times, result.largest
+            )
             known[:] = [solution]
             if not grown():
                 break
@@ -89,13 +187,36 @@ def solve_nonlinear(
             reference,
             parameters,
             degree,
-            progress,
+            elements.progress,
             label,
             mesh=mesh,
             at_least=at_least,
             steps=steps,
             tolerance=tolerance,
             max_dofs=max_dofs,
-            by_elements=True,
+            by_elements=elements.name == "skfem",
         )
+    _warn_of(label, found.info["newton"])
     return replace(found, info=dict(found.info))
+
+
+def _warn_of(label: str, rest: float) -> None:
+    if rest > _CONVERGED:
+        warn_tolerance(
+            f"{label}: Newton's method ended with a residual of {rest:.1e} of its parts, which no"
+            " step lowers: the law is not smooth, or degenerate, at a state of the solution"
+        )
+
+
+@contextmanager
+def _failures(label: str) -> Iterator[None]:
+    """Turns what Newton's method raises into SolveError."""
+    try:
+        yield
+    except NhpinnError:
+        raise
+    except RuntimeError as cause:
+        raise SolveError(
+            f"{label}: {cause}",
+            remedy="try a finer mesh, smaller data, or a law that is less degenerate",
+        ) from cause

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ...problem.errors import BackendMissingError, SolveError
+from ...problem.errors import SolveError
+from ...runtime.element_states import ElementStates
 from ...runtime.fourier.states import LawValues, MacroState, States
 from ...runtime.lattice import Lattice
 from ...runtime.levels import by_name, estimate_entries, relative_estimate
-from ..backends import BACKENDS
 from ..fem.layout import Layout
+from ..fem.nonlinear import Elements
 from ..interpolation import Array
 
 DEGREE = 2
@@ -40,10 +40,12 @@ class ElementLaw:
     forms: Any
     layout: Layout
     tolerance: float
-    _spaces: dict[Lattice, Any] = field(default_factory=dict)
+    elements: Elements
+    _spaces: dict[Lattice, ElementStates] = field(default_factory=dict)
 
     def __call__(self, macro: MacroState) -> ElementLevel:
         """SolveError where a linear system of Newton's method is not solved."""
+        self.elements.agree(macro.values.tolist(), macro.slopes.tolist(), str(macro.others))
         rate = 2.0 if self.layout.erratic else 2.0 ** (2 * DEGREE)
         history: list[list[dict[Any, Array]]] = [[] for _ in range(macro.count)]
         sizes: list[int] = []
@@ -64,9 +66,11 @@ class ElementLaw:
 
     def _solved(self, lattice: Lattice, macro: MacroState) -> tuple[LawValues, States]:
         if lattice not in self._spaces:
-            self._spaces[lattice] = _driver().ElementStates(self.forms, lattice, DEGREE)
+            assembly = self.elements.cells(lattice, DEGREE, int(self.forms.COMPONENTS))
+            self._spaces[lattice] = ElementStates(self.forms, assembly)
         try:
-            values, residual, steps = self._spaces[lattice].law(macro)
+            with self.elements.errors():
+                values, residual, steps = self._spaces[lattice].law(macro)
         except RuntimeError as cause:
             raise SolveError(
                 f"a state problem on {lattice} cells: {cause}",
@@ -74,15 +78,6 @@ class ElementLaw:
                 remedy="regularise a law that is degenerate",
             ) from cause
         return values, States(np.zeros(0), residual, steps, 0.0)
-
-
-def _driver() -> Any:
-    try:
-        return importlib.import_module("nhpinn_sym.runtime.fem_skfem.states")
-    except ModuleNotFoundError as cause:
-        raise BackendMissingError(
-            f"the skfem backend needs {cause.name}", remedy=BACKENDS["skfem"].how_to_get
-        ) from cause
 
 
 def _entries(values: LawValues, k: int) -> dict[Any, Array]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from ...derive.nonlinear.model import NonlinearModel
@@ -17,17 +16,19 @@ from ...lower.forms import LoweredEquation
 from ...lower.nonlinear import lower_nonlinear_fine
 from ...lower.nonlinear_reference import reference_fine, reference_homogenized
 from ...operator.table import Operator
-from ...problem.errors import ProblemError, UnsupportedError, shortened
+from ...problem.errors import ProblemError, UnsupportedError, shortened, warn_tolerance
 from ...problem.user_input import instance, parameter_numbers
 from ...runtime.nonlinear_arrays import equation_arrays
 from ..backends import equation_solver
-from ..fem.nonlinear import solve_nonlinear
+from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
 from .law_solution import LawSolution
 from .macro_law import ROUNDS, MacroLaw
 
-OPTIONS = ("mesh", "at_least", "tolerance", "degree", "steps", "max_dofs")
+_OPTIONS = ("mesh", "at_least", "tolerance", "degree", "steps", "max_dofs")
+# What only one backend takes beside them.
+_OWN = {"skfem": (), "dolfinx": ("solver", "comm")}
 
 
 def solve_with_law(
@@ -52,7 +53,7 @@ def solve_with_law(
             remedy="write law = solve_law(model)",
         )
     law.require_modes("a homogenized equation")
-    _check(backend, options)
+    given, own = _split(backend, options)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():
         if numbers[name] != value:
@@ -62,20 +63,26 @@ def solve_with_law(
                 remedy="solve_law with the same parameters=",
             )
     reference = reference_homogenized(model.state)
-    macro = MacroLaw(law)
+    elements = elements_of(backend, reference, numbers, shown(progress), **own)
+    macro = MacroLaw(law, elements.gathered)
     solution = solve_nonlinear(
         reference,
         numbers,
         macro,
         _symmetric(model),
-        shown(progress),
+        elements,
         grown=macro.grown,
         rounds=ROUNDS,
-        **options,
+        **given,
     )
     info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
-    if np.isfinite(macro.error):
-        info["estimate"] = max(info["estimate"], macro.error)
+    info["estimate"] = max(info["estimate"], macro.error)
+    if not macro.error <= law.tolerance:
+        warn_tolerance(
+            f"the law at the points of the homogenized equation has a relative error of"
+            f" {macro.error:.1e}, reduced to {macro.modes} functions on {macro.n} points per axis;"
+            f" its tolerance is {law.tolerance:.1e}"
+        )
     return replace(solution, info=info), reference
 
 
@@ -90,7 +97,7 @@ def solve_nonlinear_fine(
     """The multiscale equation itself, by the emitted text of its integrands; and the linear problem
     beside it.
     """
-    _check(backend, options)
+    given, own = _split(backend, options)
     state = state_problem(operator)
     reference = reference_fine(state)
     title = "Multiscale equation"
@@ -102,7 +109,8 @@ def solve_nonlinear_fine(
         return equation_arrays(forms, values, slopes, data)
 
     symmetric = state.potential and not state.depends_on_values
-    solution = solve_nonlinear(reference, numbers, law, symmetric, shown(progress), **options)
+    elements = elements_of(backend, reference, numbers, shown(progress), **own)
+    solution = solve_nonlinear(reference, numbers, law, symmetric, elements, **given)
     return solution, reference
 
 
@@ -111,21 +119,23 @@ def _symmetric(model: NonlinearModel) -> bool:
     return model.potential and not model.state.depends_on_values
 
 
-def _check(backend: str, options: Mapping[str, Any]) -> None:
-    """UnsupportedError for another backend than scikit-fem; ProblemError for an option that it does
-    not have.
+def _split(backend: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of any finite element backend, and those of this one. UnsupportedError for a
+    backend without nonlinear problems; ProblemError for an option that it does not have.
     """
     equation_solver(backend)
-    if backend != "skfem":
+    if backend not in _OWN:
         raise UnsupportedError(
             f"nonlinear boundary value problems on the backend {backend}",
             term=backend,
-            remedy='use backend="skfem"',
+            remedy=f"use one of {', '.join(_OWN)}",
         )
     for name in options:
-        if name not in OPTIONS:
+        if name not in (*_OPTIONS, *_OWN[backend]):
             raise ProblemError(
                 f"the backend {backend} has no option {name!r} for nonlinear problems",
                 term=f"{name}={shortened(options[name])}",
-                remedy=f"its options are {', '.join(OPTIONS)}",
+                remedy=f"its options are {', '.join((*_OPTIONS, *_OWN[backend]))}",
             )
+    own = {name: value for name, value in options.items() if name in _OWN[backend]}
+    return {name: value for name, value in options.items() if name not in own}, own

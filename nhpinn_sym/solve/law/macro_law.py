@@ -4,11 +4,14 @@ where it is not known to the tolerance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ...problem.errors import SolveError
+from ...runtime.arrays import Integers
 from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import FIRST, solve_states
 from ...runtime.fourier.refinement import grid_sizes
@@ -20,6 +23,8 @@ from .law_solution import LawSolution
 _TRAINING = 8
 """States that are solved for the first basis, and added at most whenever it has to grow."""
 _TESTED = 6
+_REMEMBERED = 512
+"""States of each time but the last of which those that are tested are chosen."""
 _MOST_MODES = 60
 _MARGIN = 0.1
 """Share of the tolerance that the grid of the modes may cost."""
@@ -31,16 +36,20 @@ class MacroLaw:
 
     error : of the reduced law at the states that it was tested at last, relative to the largest
     flux (and reaction, storage, tangent) among them.
+    gathered : arrays of all processes for one of this process: all of them take the same basis.
     """
 
-    def __init__(self, law: LawSolution) -> None:
+    def __init__(
+        self, law: LawSolution, gathered: Callable[[Array], list[Array]] = lambda own: [own]
+    ) -> None:
         self.law = law
+        self._gathered = gathered
         self.training: MacroState | None = None
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
         self.n: int | None = None
         self._guesses: dict[int, Array] = {}
-        self._last: MacroState | None = None
+        self._seen: dict[float, MacroState] = {}
 
     @property
     def modes(self) -> int:
@@ -48,9 +57,11 @@ class MacroLaw:
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
         macro = self._macro(points, t, values, slopes)
-        self._last = macro
+        if t not in self._seen:
+            self._seen = {at: m.part(_share(m.count)) for at, m in self._seen.items()}
+        self._seen[t] = macro
         if self.reduced is None:
-            self._extend(macro)
+            self._extend(self._of_all(macro))
         assert self.reduced is not None
         guess = self._guesses.get(macro.count)
         if guess is not None and guess.shape[1] != self.modes:
@@ -78,13 +89,16 @@ class MacroLaw:
         return macro, self._guesses[macro.count]
 
     def grown(self) -> bool:
-        """Whether the law at the states that it was asked for last was not known to the tolerance,
-        and has been made better there.
+        """Whether the law at the states that it was asked for last, at each time, was not known to
+        the tolerance, and has been made better there.
         """
-        if self._last is None or self.reduced is None:
+        if not self._seen or self.reduced is None:
             return False
-        tested = _spread_out(self._last, _TESTED, self.training)
-        if tested is None:
+        seen = reduce(MacroState.joined, self._seen.values())
+        self._seen = {}
+        tested = _spread_out(self._of_all(seen), _TESTED, self.training)
+        if tested is None:  # the basis is made of all of them
+            self.error = 0.0 if np.isinf(self.error) else self.error
             return False
         known = 0.0 if self.law.nets is None else float(self.law.nets(tested).estimate.max())
         _, exact, _ = self._solved(tested)
@@ -104,6 +118,18 @@ class MacroLaw:
             else:
                 others[name] = points[int(name[1:]) - 1]
         return MacroState(values, slopes, others)
+
+    def _of_all(self, macro: MacroState) -> MacroState:
+        """The states of all processes."""
+
+        def joined(array: Array) -> Array:
+            return np.concatenate(self._gathered(array), axis=-1)
+
+        others = {
+            name: joined(np.asarray(value)) if np.ndim(value) else value
+            for name, value in macro.others.items()
+        }
+        return MacroState(joined(macro.values), joined(macro.slopes), others)
 
     def _extend(self, macro: MacroState) -> None:
         """A basis of the states it had and of some of these."""
@@ -186,6 +212,11 @@ def _spread_out(macro: MacroState, count: int, held: MacroState | None) -> Macro
         chosen.append(k)
         distance = np.minimum(distance, np.linalg.norm(scaled - scaled[k], axis=1))
     return macro.part(np.array(chosen)) if chosen else None
+
+
+def _share(count: int) -> Integers:
+    """Some of so many states, spread over all of them."""
+    return np.unique(np.linspace(0, count - 1, min(count, _REMEMBERED)).astype(np.int64))
 
 
 def _ranges(macro: MacroState) -> Array:

@@ -14,7 +14,7 @@ from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.nonlinear import lower_state
-from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
+from ...problem.errors import ProblemError, SolveError, UnknownBackendError
 from ...problem.user_input import instance, parameter_numbers, positive_number
 from ...resolution import Resolution, resolve
 from ...runtime.fourier.law_levels import FIRST, LawLevel, law_at
@@ -25,6 +25,7 @@ from ..arguments import as_numbers
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
 from ..fem.layout import Layout
+from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
 from .element_levels import DEGREE, ElementLaw, ElementLevel
 from .law_solution import LawSolution, check_level
@@ -53,11 +54,11 @@ def solve_law(
     method on Fourier grids, or finite element meshes, that grow until flux, tangent, reaction and
     storage stay.
 
-    backend    : "fourier", or "skfem" where data jump across planes: meshes have lines there. It
-                 gives flux, tangent, reaction and storage alone. "pinn" for smooth data: one hidden
-                 layer of features of y, whose last layer minimizes the energy (or meets the weak
-                 equation) at every state that is asked for. Others raise UnsupportedError.
-    tolerance  : relative, default 1e-8 (skfem, pinn: 1e-6). A state that is known less well is a
+    backend    : "fourier", or "skfem" and "dolfinx" where data jump across planes: meshes have
+                 lines there. They give flux, tangent, reaction and storage alone. "pinn" for smooth
+                 data: one hidden layer of features of y, whose last layer minimizes the energy (or
+                 meets the weak equation) at every state that is asked for.
+    tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
     n          : points per axis of the finest grid; the estimate then comes from coarser ones.
@@ -96,8 +97,9 @@ def solve_law(
     if backend != "fourier":
         wanted = LEARNED if tolerance is None else wanted
         _refuse_points(n)
-    if backend == "skfem":
-        elements = ElementLaw(forms, Layout.of(found), wanted)
+    if BACKENDS[backend].elements:
+        solvers = elements_of(backend, None, numbers, shown(progress))
+        elements = ElementLaw(forms, Layout.of(found), wanted, solvers)
     elif backend == "pinn":
         require_smooth(forms, model.state)
         nets = NetLaw(forms, _tried(model, forms, own), wanted, points_needed(found))
@@ -152,15 +154,6 @@ def _check_backend(backend: object) -> None:
             "no backend has this name",
             term=backend,
             remedy=f"use one of {', '.join(BACKENDS)}",
-        )
-    if backend not in ("fourier", "skfem", "pinn"):
-        raise UnsupportedError(
-            f"nonlinear state problems on the backend {backend}",
-            term=backend,
-            remedy=(
-                'solve_law(model, "fourier"), or "skfem" where data jump across planes;'
-                " law.state(..., backend=...) solves the linearized cells on it"
-            ),
         )
 
 

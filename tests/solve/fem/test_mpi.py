@@ -31,6 +31,7 @@ import json
 import numpy as np
 import sympy as sp
 from mpi4py import MPI
+import nhpinn_sym as nh
 from nhpinn_sym.emit import ufl_forms as target
 from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells
 from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
@@ -85,6 +86,18 @@ results["graded cells"] = [*on_lines.effective.values(), *on_lines.functions.eva
 text = target.equation(manufactured(u, unit, kinds, c=sp.S.One), "equation")["equation_forms.py"]
 curve = EquationProblem(run("equation_forms", text), {}, None, graded).solve()
 results["graded equation"] = [*curve.evaluate(points, (0, 0)), *curve.evaluate(points, (1, 0))]
+s = nh.Scales(1)
+v = s.unknown("v")
+g = s.grad(v)
+flux = sp.exp(sp.sin(2 * sp.pi * s.y[0])) * (1 + g[0] ** 2) * g
+bar = nh.MultiscaleProblem(sp.Eq(-s.div(flux), 10), scales=s, unknown=v, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0, on="left"), nh.Robin(1, 2, on="right")])
+model = nh.homogenize(bar)
+along = points[:, :1]
+law = nh.solve_law(model, "dolfinx", tolerance=1e-4)
+results["nonlinear state"] = [*law.flux(grad=[[0.5], [2.0]]).ravel(), *law.tangent(grad=2.0).ravel()]
+spread = nh.solve_homogenized(model, nh.solve_law(model), "dolfinx", mesh=12)
+results["nonlinear limit"] = list(spread(along))
+results["nonlinear fine"] = list(nh.solve_fine(bar, sp.Rational(1, 2), "dolfinx", mesh=32)(along))
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
     for other in everyone:
@@ -141,6 +154,9 @@ def results(tmp_path_factory):
         "exchange",
         "graded cells",
         "graded equation",
+        "nonlinear state",
+        "nonlinear limit",
+        "nonlinear fine",
     ],
 )
 def test_two_ranks_give_the_serial_numbers(results, name):

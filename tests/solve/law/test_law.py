@@ -290,8 +290,6 @@ def test_what_is_asked_wrongly_is_refused() -> None:
         law.bounds(grad=np.ones((2, 2)))
     with pytest.raises(nh.ProblemError, match="no effective coefficient"):
         law.effective("D")
-    with pytest.raises(nh.UnsupportedError, match="dolfinx"):
-        nh.solve_law(law.model, "dolfinx")
     u = ONE.unknown("u")
     linear = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-ONE.laplacian(u), 1), scales=ONE, unknown=u))
     with pytest.raises(nh.ProblemError, match="linear"):

@@ -1,0 +1,92 @@
+"""What nonlinear problems need of a finite element space: values at quadrature points, and vectors
+and matrices made from there.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+
+Solve = Callable[[Array], Array]
+
+
+class Assembly(ABC):
+    """A space of `m` components in `d` dimensions, by its quadrature points.
+
+    Unknowns are those of this process, node by node; free ones are what essential data, periodic
+    faces and pins leave of them. Arrays are of this process as well, the sums below of all.
+
+    points (d, n), weights (n,) : of the quadrature
+    """
+
+    m: int
+    d: int
+    points: Array
+    weights: Array
+
+    @abstractmethod
+    def fields(self, u: Array) -> tuple[Array, Array]:
+        """Values (m, n) and slopes (m, d, n) of a function at the quadrature points."""
+
+    @abstractmethod
+    def load(self, flux: Array | None, reaction: Array) -> tuple[Array, float]:
+        """int flux . grad v + reaction v for arrays (m, d, n) and (m, n), of all unknowns; and the
+        sum of the sizes of its parts, of all processes.
+        """
+
+    @abstractmethod
+    def matrix(self, arrays: Mapping[str, Array], flux: str | None, reaction: str) -> Any:
+        """The matrix of the derivatives of a flux and of a reaction by values and slopes, which
+        `arrays` hold under their names, such as flux_p (m, d, m, d, n) and reaction_u (m, m, n).
+        Matrices may be added, and multiplied by numbers.
+        """
+
+    @abstractmethod
+    def solver(self, matrix: Any, definite: bool, many: bool = False) -> tuple[Solve, str]:
+        """The inverse of the free part of a matrix, and the name of the method; `many`: for many
+        right-hand sides. RuntimeError, then or when it is called, where it fails.
+        """
+
+    @abstractmethod
+    def restricted(self, vector: Array) -> Array:
+        """The free part of a vector of all unknowns."""
+
+    @abstractmethod
+    def extended(self, free: Array) -> Array:
+        """The function with these free unknowns, and essential values 0."""
+
+    @property
+    @abstractmethod
+    def integrals(self) -> Array:
+        """The integrals of the basis functions of one component, at the nodes of this process."""
+
+    @property
+    def size(self) -> int:
+        """The number of unknowns."""
+        return self.m * self.integrals.size
+
+    def sums(self, array: Any) -> Any:
+        """The sum over all processes."""
+        return array
+
+    def largest(self, value: float) -> float:
+        """The largest number of all processes."""
+        return value
+
+    def total(self, values: Array) -> float:
+        return float(self.sums(float(np.sum(values))))
+
+    def mean(self, array: Array) -> Array:
+        """The means (...) of arrays (..., n) over the domain."""
+        return np.asarray(self.sums(array @ self.weights)) / self.total(self.weights)
+
+    def centred(self, u: Array) -> Array:
+        """The function without the mean of each component."""
+        by_node = u.reshape(-1, self.m)
+        means = self.sums(self.integrals @ by_node) / self.total(self.integrals)
+        return np.asarray((by_node - means).ravel())

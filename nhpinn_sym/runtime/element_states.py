@@ -1,0 +1,155 @@
+"""State problems of nonlinear cells in finite element functions of any backend, and the law that
+they give with its derivatives: for data that jump across planes, which the lines of the mesh meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .assembly import Assembly
+from .fourier.states import LawValues, MacroState
+from .newton import Linearized, NewtonError, newton
+from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
+
+# Of the slopes, by which a state that is not found at once is approached.
+_SHARES = (0.02, 0.1, 0.3, 0.6, 1.0)
+
+
+class ElementStates:
+    """The state problem of an emitted text (`forms`) in the functions of an assembly, periodic and
+    with zero mean.
+    """
+
+    def __init__(self, forms: Any, assembly: Assembly) -> None:
+        self.forms = forms
+        self.assembly = assembly
+        self.m = assembly.m
+        self.d = assembly.d
+
+    def law(self, macro: MacroState) -> tuple[LawValues, Array, int]:
+        """The law at n states, the relative residual of each (infinite for one that is not found),
+        and the largest number of steps.
+        """
+        parts = []
+        residuals = []
+        steps = 0
+        for k in range(macro.count):
+            own = macro.part(slice(k, k + 1))
+            u, residual, used = self._approached(own)
+            parts.append(self._values(own, self.assembly.centred(u)))
+            residuals.append(residual)
+            steps = max(steps, used)
+        names = parts[0]
+        values = {name: np.stack([part[name] for part in parts], axis=-1) for name in names}
+        return LawValues(values), np.array(residuals), steps
+
+    def _approached(self, macro: MacroState) -> tuple[Array, float, int]:
+        """The corrector, its residual relative to its parts, and the number of Newton steps; by
+        continuation in the slopes where it is not found at once.
+        """
+        start = np.zeros(self.assembly.size)
+        try:
+            return self._solve(macro, start)
+        except NewtonError:
+            u = start
+        try:
+            for share in _SHARES:
+                u, rest, steps = self._solve(macro.with_slopes(share * macro.slopes), u)
+        except NewtonError:
+            return start, np.inf, 0
+        return u, rest, steps
+
+    def _solve(self, macro: MacroState, u: Array) -> tuple[Array, float, int]:
+        assembly = self.assembly
+
+        def linearized(u: Array) -> Linearized:
+            data = self._data(macro, u)
+            tables = self.forms.values(data)
+            flux = self._array(tables, "flux", "md")
+            vector, size = assembly.load(flux, self._array(tables, "source", "m"))
+
+            def derivative() -> Any:
+                return self._matrix(self.forms.slopes(data))
+
+            return Linearized(assembly.restricted(vector), size, derivative)
+
+        found = newton(assembly, linearized, u, symmetric=bool(self.forms.SYMMETRIC))
+        return found.u, found.rest, found.steps
+
+    def _data(self, macro: MacroState, u: Array) -> dict[str, Any]:
+        values, slopes = self.assembly.fields(u)
+        total = macro.slopes[:, :, :1] + slopes
+        others = {k: np.ravel(v)[0] if np.ndim(v) else v for k, v in macro.others.items()}
+        return {
+            **dict(zip(self.forms.COORDINATES, self.assembly.points)),
+            **others,
+            **named(VALUE, macro.values[:, 0], 1),
+            **named(MACRO, macro.slopes[:, :, 0], 2),
+            **named(CORRECTOR, values, 1),
+            **named(SLOPE, off_zero(total), 2),
+        }
+
+    def _array(self, tables: Any, name: str, axes: str) -> Array:
+        shape = [self.m if axis == "m" else self.d for axis in axes]
+        return dense(tables, name, shape, self.assembly.weights.shape)
+
+    def _matrix(self, slopes: Any) -> Any:
+        count = self.assembly.weights.size
+        arrays = {
+            "flux_p": self._array(slopes, "flux_p", "mdmd"),
+            "flux_u": self._array(slopes, "flux_N", "mdm"),
+            "source_p": np.zeros((self.m, self.m, self.d, count)),
+            "source_u": np.zeros((self.m, self.m, count)),
+        }
+        return self.assembly.matrix(arrays, "flux", "source")
+
+    def _values(self, macro: MacroState, u: Array) -> dict[str, Array]:
+        """The arrays of the law at one state."""
+        mean = self.assembly.mean
+        data = self._data(macro, u)
+        values = self.forms.values(data)
+        slopes = self.forms.slopes(data)
+        fields = [self.assembly.fields(column) for column in self._columns(slopes)]
+        arrays: dict[str, Array] = {}
+        for name, axes in (("flux", "md"), ("reaction", "m"), ("storage", "m"), ("load", "m")):
+            arrays[name] = mean(self._array(values, name, axes))
+            total = mean(self._explicit(slopes, name, axes))
+            by_slopes = self._array(slopes, f"{name}_p", f"{axes}md")
+            by_values = self._array(slopes, f"{name}_N", f"{axes}m")
+            for c, (n, grad) in enumerate(fields):
+                implied = np.einsum("...jkq,jkq->...q", by_slopes, grad)
+                implied = implied + np.einsum("...jq,jq->...q", by_values, n)
+                total[..., c] += mean(implied)
+            head = total.shape[:-1]
+            arrays[f"{name}_u"] = total[..., : self.m]
+            arrays[f"{name}_p"] = total[..., self.m :].reshape(*head, self.m, self.d)
+        return arrays
+
+    def _explicit(self, slopes: Any, name: str, axes: str) -> Array:
+        """Derivatives (*axes, m + m d, n) by values and slopes of u0, at fixed correctors."""
+        by_values = self._array(slopes, f"{name}_u", f"{axes}m")
+        by_slopes = self._array(slopes, f"{name}_p", f"{axes}md")
+        by_slopes = by_slopes + self._array(slopes, f"{name}_xi", f"{axes}md")
+        head = by_values.shape[: len(axes)]
+        flat = by_slopes.reshape(*head, self.m * self.d, -1)
+        return np.concatenate([by_values, flat], axis=len(axes))
+
+    def _columns(self, slopes: Mapping[str, Any]) -> list[Array]:
+        """The derivatives of the corrector by the values and slopes of u0."""
+        assembly = self.assembly
+        flux = self._explicit(slopes, "flux", "md")
+        source = self._explicit(slopes, "source", "m")
+        solve, _ = assembly.solver(self._matrix(slopes), bool(self.forms.SYMMETRIC), many=True)
+        found = []
+        for c in range(self.m + self.m * self.d):
+            vector, _ = assembly.load(flux[:, :, c], source[:, c])
+            right = assembly.restricted(vector)
+            column = np.zeros(assembly.size)
+            if assembly.total(np.abs(right)):
+                column = assembly.extended(-solve(right))
+            found.append(assembly.centred(column))
+        return found

@@ -1,0 +1,116 @@
+"""Newton's method for discrete problems, damped on the slope of an energy or on the residual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .assembly import Assembly
+
+MOST_STEPS = 50
+# Newton step, relative to the solution, after which the next would be rounding.
+_SETTLED = 1e-10
+# Residual, relative to the sizes of its parts, that is rounding.
+_ROUNDED = 1e-13
+# One with which the iteration ends where no step helps any more.
+STALLED = 1e-7
+# Size of a residual's parts that stands for none.
+_NOTHING = 1e-40
+_SMALLEST = 2.0**-30
+_DECREASE = 1e-4
+# Share of the slope of the energy that may be left at the end of a step.
+_CURVATURE = 0.5
+
+
+@dataclass(frozen=True)
+class Linearized:
+    """The free part of the residual at an iterate, the size of its parts, and its derivative."""
+
+    residual: Array
+    size: float
+    derivative: Callable[[], Any]
+
+
+Problem = Callable[[Array], Linearized]
+
+
+@dataclass(frozen=True)
+class Found:
+    """`rest` is the sum of the residual, relative to the size of its parts; `stalled`: no step
+    lowers it any more.
+    """
+
+    u: Array
+    rest: float
+    steps: int
+    method: str
+    stalled: bool = False
+
+
+class NewtonError(RuntimeError):
+    """Newton's method did not converge."""
+
+
+def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -> Found:
+    """The zero of a problem, from u. NewtonError, on all processes, where it is not found.
+
+    symmetric : whether the residual is the derivative of a convex energy
+    """
+    method = ""
+    here = problem(u)
+    for step in range(MOST_STEPS):
+        rest = _relative(assembly, here)
+        if not np.isfinite(rest):
+            raise NewtonError("the law has no numbers at an iterate of Newton's method")
+        if rest <= _ROUNDED:
+            return Found(u, rest, step, method)
+        solve, method = assembly.solver(here.derivative(), symmetric)
+        change = -solve(here.residual)
+        length, there = _damped(assembly, problem, u, change, here, symmetric)
+        if there is None:
+            if rest <= STALLED:
+                return Found(u, rest, step, method, stalled=True)
+            raise NewtonError(
+                f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
+            )
+        u = u + assembly.extended(length * change)
+        here = there
+        moved = assembly.largest(float(np.abs(change).max(initial=0.0)))
+        size = assembly.largest(float(np.abs(u).max(initial=0.0)))
+        if length == 1.0 and moved <= _SETTLED * size:
+            return Found(u, _relative(assembly, here), step + 1, method)
+    raise NewtonError(f"Newton's method has not converged in {MOST_STEPS} steps")
+
+
+def _relative(assembly: Assembly, here: Linearized) -> float:
+    whole = assembly.total(np.abs(here.residual))
+    return whole / max(here.size, _NOTHING)
+
+
+def _damped(
+    assembly: Assembly,
+    problem: Problem,
+    u: Array,
+    change: Array,
+    here: Linearized,
+    symmetric: bool,
+) -> tuple[float, Linearized | None]:
+    """The longest step, of halves, that lowers the residual or the slope of the energy."""
+    before = assembly.total(here.residual**2)
+    slope = abs(assembly.total(here.residual * change))
+    length = 1.0
+    while length > _SMALLEST:
+        with np.errstate(all="ignore"):
+            found = problem(u + assembly.extended(length * change))
+            size = assembly.total(found.residual**2)
+            left = abs(assembly.total(found.residual * change))
+        if np.isfinite(size):
+            lower = size <= (1 - _DECREASE * length) ** 2 * before
+            if lower or (symmetric and left <= _CURVATURE * slope):
+                return length, found
+        length /= 2
+    return 0.0, None

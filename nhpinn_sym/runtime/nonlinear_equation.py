@@ -1,0 +1,195 @@
+"""Nonlinear boundary (and initial) value problems, d_t storage - div( flux ) + reaction = 0, by
+Newton's method on the finite elements of any backend.
+
+Boundary and initial data are those of an emitted linear problem, whose solution is where the
+iteration starts; flux, reaction and storage come from a function of values and slopes at quadrature
+points, with their derivatives.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arrays import Array
+from .assembly import Assembly
+from .mesh import MeshFunction
+from .newton import Linearized, newton
+from .time_stepping import sdirk4_of_storage
+
+Law = Callable[[Array, float, Array, Array], Mapping[str, Array]]
+"""(points (d, n), time, values (m, n), slopes (m, d, n)) -> arrays (*axes, n) by name: flux,
+reaction, storage, and their derivatives by values and slopes, such as flux_p.
+"""
+
+
+class NonlinearResult(NamedTuple):
+    """As `EquationResult`: the grid's batch runs along `times`, `largest` is by component.
+
+    rest : the largest residual, relative to its parts, at which Newton's method found no step that
+           lowers it; 0 where it always converged
+    """
+
+    grid: MeshFunction
+    times: Array | None
+    method: str
+    largest: Array | None
+    rest: float
+
+
+class BoundaryProblem(ABC):
+    """The domain, the boundary and initial data of a problem in one space: those of a linear one.
+
+    robin : the matrix of the natural conditions, None without any
+    """
+
+    assembly: Assembly
+    robin: Any = None
+
+    @abstractmethod
+    def start(self) -> Array:
+        """All unknowns of the solution of the linear problem."""
+
+    @abstractmethod
+    def initial(self) -> Array:
+        """All unknowns of the initial values."""
+
+    @abstractmethod
+    def sampled(self, function: Callable[[Array], Array]) -> Array:
+        """All unknowns of a function of points, (n, d) -> (n, m)."""
+
+    @abstractmethod
+    def with_essential(self, u: Array, t: float) -> Array:
+        """The function with the essential data of time t put in."""
+
+    @abstractmethod
+    def natural_load(self, t: float) -> Array:
+        """The vector of the natural conditions, of all unknowns."""
+
+    @abstractmethod
+    def robin_times(self, u: Array) -> Array:
+        """`robin` applied to a function; 0 without any."""
+
+    @abstractmethod
+    def grid(self, values: Array) -> MeshFunction:
+        """The function (or batch) with the unknowns (..., n)."""
+
+
+def solve_nonlinear(
+    problem: BoundaryProblem,
+    law: Law,
+    symmetric: bool,
+    start: Callable[[Array], Array] | None,
+    times: Array | None,
+    keep: bool,
+    report: Callable[[float], None],
+) -> NonlinearResult:
+    """The solution; NewtonError where Newton's method does not converge.
+
+    symmetric : whether the derivative of the stationary problem is
+    start : a guess (n, m) at points (n, d), in the place of the linear problem's solution
+    times, keep, report : as for `solve_equation`
+    """
+    system = _System(problem, law, symmetric)
+    if times is None:
+        values = system.stationary(start)
+        return NonlinearResult(problem.grid(values), None, system.method, None, system.rest)
+    levels, largest = system.evolution(times, keep, report)
+    kept = times if keep else times[-1:]
+    method = f"{system.method}, sdirk4"
+    return NonlinearResult(problem.grid(levels), kept, method, largest, system.rest)
+
+
+class _System:
+    """Residual and derivative of the discrete problem."""
+
+    def __init__(self, problem: BoundaryProblem, law: Law, symmetric: bool) -> None:
+        self.problem = problem
+        self.assembly = problem.assembly
+        self.law = law
+        self.symmetric = symmetric
+        self.method = "Newton"
+        self.rest = 0.0
+
+    def arrays(self, u: Array, t: float) -> Mapping[str, Array]:
+        """The law at the quadrature points."""
+        return self.law(self.assembly.points, t, *self.assembly.fields(u))
+
+    def residual(self, u: Array, t: float, arrays: Mapping[str, Array]) -> tuple[Array, float]:
+        """int flux . grad v + reaction v, with the natural conditions; and its size."""
+        vector, size = self.assembly.load(arrays["flux"], arrays["reaction"])
+        vector = vector - self.problem.natural_load(t)
+        return self.assembly.restricted(vector + self.problem.robin_times(u)), size
+
+    def jacobian(self, arrays: Mapping[str, Array]) -> Any:
+        """The derivative of the residual."""
+        total = self.assembly.matrix(arrays, "flux", "reaction")
+        return total if self.problem.robin is None else total + self.problem.robin
+
+    def stored(self, arrays: Mapping[str, Array]) -> Array:
+        """int storage v."""
+        return self.assembly.restricted(self.assembly.load(None, arrays["storage"])[0])
+
+    def stationary(self, start: Callable[[Array], Array] | None) -> Array:
+        if start is None:
+            u = self.problem.start()
+        else:
+            u = self.problem.sampled(start)
+
+        def linearized(u: Array) -> Linearized:
+            arrays = self.arrays(u, 0.0)
+            residual, size = self.residual(u, 0.0, arrays)
+            return Linearized(residual, size, lambda: self.jacobian(arrays))
+
+        return self._newton(self.problem.with_essential(u, 0.0), linearized)
+
+    def _newton(self, u: Array, linearized: Callable[[Array], Linearized]) -> Array:
+        found = newton(self.assembly, linearized, u, symmetric=self.symmetric)
+        if found.method:
+            self.method = f"Newton, {found.method}"
+        if found.stalled:
+            self.rest = max(self.rest, found.rest)
+        return found.u
+
+    def evolution(
+        self, times: Array, keep: bool, report: Callable[[float], None]
+    ) -> tuple[Array, Array]:
+        assembly = self.assembly
+        u = self.problem.with_essential(self.problem.initial(), 0.0)
+        current = [u]
+        levels: list[Array] = []
+        largest = np.zeros(assembly.m)
+
+        def stage(t: float, known: Array, weight: float) -> Array:
+            def linearized(u: Array) -> Linearized:
+                arrays = self.arrays(u, t)
+                residual, size = self.residual(u, t, arrays)
+                stored = self.stored(arrays)
+                whole = weight * size + assembly.total(np.abs(stored))
+
+                def derivative() -> Any:
+                    mass = assembly.matrix(arrays, None, "storage")
+                    return mass + weight * self.jacobian(arrays)
+
+                return Linearized(stored + weight * residual - known, whole, derivative)
+
+            guess = self.problem.with_essential(current[0], t)
+            current[0] = self._newton(guess, linearized)
+            return self.residual(current[0], t, self.arrays(current[0], t))[0]
+
+        def on_step(step: int, t: float) -> None:
+            level = current[0]
+            if not keep:
+                levels.clear()
+            levels.append(level.copy())
+            for j, size in enumerate(np.abs(level.reshape(-1, assembly.m)).max(axis=0, initial=0)):
+                largest[j] = max(largest[j], assembly.largest(float(size)))
+            report(step / (len(times) - 1))
+
+        on_step(0, 0.0)
+        first = self.stored(self.arrays(u, 0.0))
+        sdirk4_of_storage(stage, first, times, on_step)
+        return np.array(levels), largest
