@@ -143,8 +143,7 @@ def _validate(arguments: argparse.Namespace) -> int:
     if report.info["resumed"]:
         _remark(arguments, f"taken from an earlier run: {', '.join(report.info['resumed'])}")
     if report.out:
-        what = "report.html, results.json, report.txt, derivation, emitted sources and plots"
-        _remark(arguments, f"{what}: {report.out}")
+        _remark(arguments, f"the page of it: {os.path.join(report.out, 'report.html')}")
     return 0 if report.verdict is Verdict.AGREEMENT else 3
 
 

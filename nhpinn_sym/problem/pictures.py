@@ -257,7 +257,8 @@ def rates(
     axes.set_xticks(ticks, [_fraction(value) for value in ticks])
     axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=9)
+    if len(axes.lines) > 1:
+        axes.legend(fontsize=9)
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(name)
     axes.set_ylabel("relative error")

@@ -140,7 +140,7 @@ def compare_cells(
         solutions,
         {n: str(e) for n, e in errors.items() if not isinstance(e, SolveError)},
         {n: str(e) for n, e in errors.items() if isinstance(e, SolveError)},
-        _table(known, judges, model),
+        _table(known, judges, model, _functions_of_x(solutions)),
         function_differences(model, lowered, solutions, reference),
         reference,
         {name: judges.check(table["A"]) for name, table in known.items()},
@@ -179,10 +179,25 @@ def third_backend(
     return other_elements(fem) or "fourier"
 
 
+def _functions_of_x(solutions: Mapping[str, CellSolution]) -> set[str]:
+    """The names of the coefficients that depend on x."""
+    return {
+        name
+        for cells in solutions.values()
+        for name, value in cells.effective.items()
+        if callable(value)
+    }
+
+
 def _table(
-    known: Mapping[str, Mapping[str, Array]], judges: Judges, model: HomogenizedModel
+    known: Mapping[str, Mapping[str, Array]],
+    judges: Judges,
+    model: HomogenizedModel,
+    of_x: set[str],
 ) -> dict[str, dict[str, Any]]:
-    """The entries by name and backend, those of A with bounds and closed form."""
+    """The entries by name and backend, those of A with bounds and closed form; `of_x`: the names of
+    functions of x.
+    """
     names = dict.fromkeys(name for table in known.values() for name in table)
     found: dict[str, dict[str, Any]] = {
         name: {backend: table[name] for backend, table in known.items() if name in table}
@@ -193,6 +208,6 @@ def _table(
     isotropic = judges.hashin_shtrikman()
     if isotropic is not None:
         found["A"]["Hashin-Shtrikman"] = isotropic
-    if judges.varying:
-        found["A"]["x"] = places(model.problem)
+    for name in of_x & found.keys():
+        found[name]["x"] = places(model.problem)
     return found

@@ -15,6 +15,8 @@ _MOST_ROWS = 12
 """Entries that are shown of one coefficient."""
 _ZERO = 1e-12
 """What counts as zero beside the largest entry."""
+_SOURCES = ("f", "g")
+"""Effective sources; most of them are the user's own."""
 NOT_COEFFICIENTS = (
     "functions",
     "functions against",
@@ -54,26 +56,46 @@ def cells_table(title: str, cells: Mapping[str, Any]) -> Table:
 def _rows(
     name: str, entries: Mapping[str, Any], backends: list[str], more: list[str]
 ) -> Iterator[list[str]]:
-    """The entries that are not zero, at the last place of a function of x."""
+    """The entries that are not zero, of a function of x at its places; none of a source that no
+    cell function has a part in.
+    """
     known = [np.asarray(entries[b]) for b in backends if b in entries]
     size = max(float(np.abs(v).max(initial=0.0)) for v in known)
+    if name in _SOURCES and all(
+        np.abs(v - known[0]).max(initial=0.0) <= _ZERO * size for v in known
+    ):
+        return
     shown = 0
     for index in np.ndindex(known[0].shape):
         if shown < _MOST_ROWS and any(abs(v[index]) > _ZERO * size for v in known):
             shown += 1
             cells = [_number(entries[b][index]) if b in entries else "" for b in backends]
-            label = f"{name}{[i + 1 for i in index] if index else ''}"
-            yield [label, *cells, *(_judge(entries.get(key), key, index) for key in more)]
+            label = _label(name, index, entries.get("x"))
+            tensor = index if entries.get("x") is None else index[1:]
+            judged = (_judge(entries.get(key), key, index, tensor) for key in more)
+            yield [label, *cells, *judged]
 
 
-def _judge(value: Any, key: str, index: tuple[int, ...]) -> str:
-    """The bounds of an entry of the diagonal, or its closed form."""
+def _label(name: str, index: tuple[int, ...], places: Any) -> str:
+    """A[1, 1], or A[1, 1] at (0.25, 0.25)."""
+    at = ""
+    if places is not None:
+        coordinates = ", ".join(f"{v:.4g}" for v in places[index[0]])
+        at = f" at ({coordinates})" if len(places[index[0]]) > 1 else f" at {coordinates}"
+        index = index[1:]
+    return f"{name}{[i + 1 for i in index] if index else ''}{at}"
+
+
+def _judge(value: Any, key: str, index: tuple[int, ...], tensor: tuple[int, ...]) -> str:
+    """The bounds of an entry of the diagonal, or its closed form; `tensor`: the index without that
+    of a place.
+    """
     if value is None:
         return ""
     if key != "bounds":
         return _number(value[index])
-    half = len(index) // 2
-    diagonal = len(index) % 2 == 0 and index[:half] == index[half:]
+    half = len(tensor) // 2
+    diagonal = len(tensor) % 2 == 0 and tensor[:half] == tensor[half:]
     return f"{value[0][index]:.6g} .. {value[1][index]:.6g}" if diagonal else ""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ import sympy as sp
 from .. import __version__
 from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.numeric import lambdified
+from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..problem.scales import Fast
 from ..problem.user_input import parameter_numbers
@@ -29,8 +30,8 @@ from ..runtime.quadrature import Quadrature
 from ..solve.backends import other_elements
 from ..solve.equations import solve_fine
 from ..solve.solution import Solution
-from .page import Content, page
-from .quadrature import resolving
+from .page import Content, keep_pictures, page
+from .quadrature import plot_points, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
@@ -70,7 +71,7 @@ def validate_plain(
     assert problem.domain is not None
     quadrature = resolving(problem.domain, (1.0,) * problem.domain.dim)
     run = _Plain(problem, settings, quadrature)
-    known = None if exact is None else run.exact(exact)
+    known = None if exact is None else run.exact(exact, quadrature.points)
     store = Store(
         out, repr((versions(settings.fem), problem_key(problem), settings.key(), str(exact)))
     )
@@ -78,7 +79,9 @@ def validate_plain(
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", to_json(report.as_dict()))
     if store.folder is not None:
-        store.write("report.html", page(Content(report, problem, settings)))
+        pictures = keep_pictures(store, run.pictures(exact, report), settings.progress)
+        content = Content(report, problem, settings, pictures=pictures)
+        store.write("report.html", page(content))
     return report
 
 
@@ -89,11 +92,14 @@ class _Plain:
         self, problem: MultiscaleProblem, settings: Settings, quadrature: Quadrature
     ) -> None:
         self.problem, self.settings, self.quadrature = problem, settings, quadrature
+        assert problem.domain is not None
         self.methods: dict[str, str] = {}
         self.estimates: dict[str, float] = {}
+        self.drawn: dict[str, Array] = {}
+        self.plot_points, self.plot_shape = plot_points(problem.domain)
 
-    def exact(self, given: object) -> Array:
-        """Values of the exact solution at the points, at the final time."""
+    def exact(self, given: object, points: Array) -> Array:
+        """Values of the exact solution at points, at the final time."""
         problem = self.problem
         numbers = parameter_numbers(self.settings.parameters, problem.parameters)
         values = {v: numbers[str(v)] for v in problem.parameters}
@@ -104,10 +110,7 @@ class _Plain:
             entries = list(given) if isinstance(given, (sp.MatrixBase, list, tuple)) else [given]
             exprs = [sp.sympify(e, strict=True).xreplace(values) for e in entries]
             call = lambdified(list(problem.scales.x), exprs, ["scipy", "numpy"])
-            columns = [
-                np.broadcast_to(np.asarray(v), (len(self.quadrature.points),))
-                for v in call(*self.quadrature.points.T)
-            ]
+            columns = [np.broadcast_to(np.asarray(v), (len(points),)) for v in call(*points.T)]
             found = np.stack([c.astype(np.result_type(c, float)) for c in columns], axis=-1)
         except Exception as cause:  # of any kind: it is the user's expression
             raise ProblemError(
@@ -183,6 +186,18 @@ class _Plain:
             findings=findings,
         )
 
+    def pictures(self, exact: object, report: Report) -> Iterator[Drawing]:
+        """Of the solutions that were compared, the reference first."""
+        from .plots import draw_plain
+
+        held = {"FEM": self.drawn[self.settings.fem]}
+        if exact is not None:
+            held = {"exact": self.exact(exact, self.plot_points), **held}
+        if "pinn" in self.drawn:
+            held["PINN"] = self.drawn["pinn"]
+        by_mesh = report.info["convergence"]["fem"]
+        return draw_plain(self.problem, held, by_mesh, self.plot_points, self.plot_shape)
+
     def _third(
         self,
         errors: Mapping[str, float],
@@ -221,11 +236,13 @@ class _Plain:
             )
             return {
                 "values": solution(self.quadrature.points),
+                "plot": solution(self.plot_points),
                 "estimate": np.array(float(solution.info["estimate"])),
                 "method": np.array(f"{solution.backend}: {solution.method}"),
             }
 
-        found = store.arrays(part, compute)
+        found = store.arrays(part, compute, lambda known: "plot" in known)
+        self.drawn[part] = np.asarray(found["plot"])
         self.methods[part] = str(found["method"])
         self.estimates[part] = float(found["estimate"])
         return np.asarray(found["values"])

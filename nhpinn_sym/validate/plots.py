@@ -25,6 +25,9 @@ _FEM = "$u_0$ (FEM)"
 _PINN = "$u_0$ (PINN)"
 _PANEL = (4.2, 3.8)
 _LINE = (7.0, 4.2)
+# Inches of a panel for labels and scale; its height at least.
+_BESIDE = (1.6, 0.95)
+_FLATTEST = 2.0
 
 
 def draw(
@@ -37,22 +40,58 @@ def draw(
     shape: tuple[int, ...],
 ) -> Iterator[Drawing]:
     """Each picture of a boundary value problem; `points` are a grid of the shape `shape`."""
-    scene = _Scene(model.problem, eps, points, shape)
-    yield scene.coefficient(model, parameters)
+    scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
+    yield scene.coefficient(model, eps, parameters)
     yield from draw_cell_pictures(model, parameters, cells)
     known = {
         FINE: parts["u_eps"]["plot"],
         _FEM: parts["v"]["plot"],
         _PINN: parts["p"]["plot"],
     }
-    yield scene.solutions(known)
+    yield scene.solutions(
+        known,
+        f"The fine solution beside the homogenized ones, eps = {eps:.4g}",
+    )
     if len(scene.lines) > 1:
-        yield scene.middle(known)
+        yield scene.middle(known, r"$u_\varepsilon$")
     differences = {
         r"$u_\varepsilon - u_0$ (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
         "$u_0$ (PINN) - $u_0$ (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
     }
     yield scene.differences(differences)
+
+
+def draw_plain(
+    problem: MultiscaleProblem,
+    known: Mapping[str, Array],
+    by_mesh: Mapping[int, float],
+    points: Array,
+    shape: tuple[int, ...],
+) -> Iterator[Drawing]:
+    """Each picture of a problem without fast variables: `known` are the values at the points of
+    what is compared, by its name, the reference first; `by_mesh` the errors of FEM by the number of
+    mesh cells along an axis.
+    """
+    scene = _Scene(problem, points, shape)
+    several = len(problem.unknowns) > 1
+    unknown = "$u$" if several else symbol(str(problem.unknowns[0].func))
+    named = {f"{unknown} ({name})": values for name, values in known.items()}
+    reference = next(iter(named))
+    yield scene.solutions(named, "What is compared")
+    if len(scene.lines) > 1:
+        yield scene.middle(named, reference)
+    others = list(named)[1:]
+    if others:
+        yield scene.differences(
+            {f"{reference} - {name}": named[reference] - named[name] for name in others}
+        )
+    if by_mesh and min(by_mesh.values()) > 0:
+        sheet = Sheet(1, 1, (5.2, 4.0))
+        sizes = [1 / n for n in by_mesh]
+        held = {"FEM": (sizes, list(by_mesh.values()))}
+        title, name = "error of FEM on three meshes", "size of a mesh cell, of the domain's"
+        rates(sheet.at(0, 0), held, None, title, name)
+        yield sheet.drawing("convergence", "The error of FEM against the size of mesh cells.")
 
 
 def draw_cell_pictures(
@@ -103,12 +142,18 @@ def draw_rates(
 
 
 class _Scene:
-    """The grid on which one problem is drawn; in three dimensions its middle plane."""
+    """The grid on which one problem is drawn; in three dimensions its middle plane. `where`: what
+    titles of curves tell of it.
+    """
 
     def __init__(
-        self, problem: MultiscaleProblem, eps: float, points: Array, shape: tuple[int, ...]
+        self,
+        problem: MultiscaleProblem,
+        points: Array,
+        shape: tuple[int, ...],
+        where: str = "",
     ) -> None:
-        self.problem, self.eps, self.points = problem, eps, points
+        self.problem, self.points, self.where = problem, points, where
         self.shape = shape[:2]
         self.lines = [np.unique(points[:, k]) for k in range(len(self.shape))]
         self.names = ["$x_1$", "$x_2$"] if len(shape) > 1 else ["$x$"]
@@ -119,7 +164,7 @@ class _Scene:
         return "" if final is None else f", $t = {float(final):g}$"
 
     def coefficient(
-        self, model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None
+        self, model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float] | None
     ) -> Drawing:
         """At x/eps and t = 0, in the whole domain."""
         operator = model.operator
@@ -127,38 +172,43 @@ class _Scene:
         for axis in operator.axes:
             slow = columns.get(operator.coordinates[axis.slow], np.zeros(len(self.points)))
             start, end = map(float, axis.interval)
-            scaled = slow / self.eps ** float(axis.power)
+            scaled = slow / eps ** float(axis.power)
             columns[axis.symbol] = folded(scaled[:, None], [(start, end)])[:, 0]
         values = coefficient_values(operator, columns, parameters)
-        title = rf"coefficient at $x/\varepsilon$, $\varepsilon = {self.eps:.4g}$"
+        title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
-        return sheet.drawing("coefficient", f"The coefficient in the domain, eps = {self.eps:.4g}.")
+        return sheet.drawing("coefficient", f"The coefficient in the domain, eps = {eps:.4g}.")
 
     def _sheet(self, held: Mapping[str, Array]) -> Sheet:
         if len(self.lines) == 1:
             sheet = Sheet(1, 1, _LINE)
             curves(sheet.at(0, 0), self.lines[0], held, next(iter(held)), self.names[0])
             return sheet
-        sheet = Sheet(1, len(held), (5.2, 4.4))
+        sheet = Sheet(1, len(held), self._panel(5.2, 4.4))
         for k, (label, values) in enumerate(held.items()):
             axes = sheet.at(0, k)
             sheet.bar(self._field(axes, values, label), axes)
         return sheet
 
+    def _panel(self, width: float, height: float) -> tuple[float, float]:
+        """The size of a panel, as flat as the domain."""
+        x, y = self.lines[:2]
+        ratio = float((y[-1] - y[0]) / (x[-1] - x[0]))
+        return width, max(_FLATTEST, min(height, _BESIDE[1] + ratio * (width - _BESIDE[0])))
+
     def _field(self, axes: Any, values: Array, title: str, **options: Any) -> Any:
         return field(axes, self.lines, values.reshape(self.shape), title, self.names, **options)
 
-    def solutions(self, known: Mapping[str, Array]) -> Drawing:
+    def solutions(self, known: Mapping[str, Array], caption: str) -> Drawing:
         """A row for every component, on one scale."""
         rows = self._rows(known)
-        caption = f"The fine solution beside the homogenized ones, eps = {self.eps:.4g}"
         if len(self.lines) == 1:
             sheet = Sheet(len(rows), 1, _LINE)
             for j, (label, own) in enumerate(rows.items()):
-                title = rf"{label}$\varepsilon = {self.eps:.4g}${self.time}"
+                title = f"{label}{self.where}{self.time}".removeprefix(", ")
                 curves(sheet.at(j, 0), self.lines[0], own, title, self.names[0])
             return sheet.drawing("solutions", f"{caption}.")
-        sheet = Sheet(len(rows), len(known), _PANEL)
+        sheet = Sheet(len(rows), len(known), self._panel(*_PANEL))
         for j, (label, own) in enumerate(rows.items()):
             limits = (min(v.min() for v in own.values()), max(v.max() for v in own.values()))
             row = [sheet.at(j, k) for k in range(len(own))]
@@ -168,8 +218,10 @@ class _Scene:
             sheet.bar(image, row)
         return sheet.drawing("solutions", f"{caption}, on one scale for each unknown.")
 
-    def middle(self, known: Mapping[str, Array]) -> Drawing:
-        """On the line through the middle along the first axis, and what they differ by there."""
+    def middle(self, known: Mapping[str, Array], reference: str) -> Drawing:
+        """On the line through the middle along the first axis, and by what the first one, named
+        `reference`, differs from the others there.
+        """
         rows = self._rows(known)
         sheet = Sheet(len(rows), 2, _LINE)
         centre = self.shape[1] // 2
@@ -178,14 +230,14 @@ class _Scene:
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
             curves(sheet.at(j, 0), self.lines[0], line, f"{label}{at}", self.names[0])
             fine = line.pop(next(iter(line)))
-            apart = {rf"$u_\varepsilon$ - {name}": fine - v for name, v in line.items()}
+            apart = {f"{reference} - {name}": fine - v for name, v in line.items()}
             curves(sheet.at(j, 1), self.lines[0], apart, f"{label}differences", self.names[0])
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 
     def differences(self, known: Mapping[str, Array]) -> Drawing:
         """A row for every component, each panel on its own scale, zero in its middle."""
         rows = self._rows(known)
-        size = (5.2, 4.2) if len(self.lines) > 1 else _LINE
+        size = self._panel(5.2, 4.2) if len(self.lines) > 1 else _LINE
         sheet = Sheet(len(rows), len(known), size)
         for j, (label, own) in enumerate(rows.items()):
             for k, (name, values) in enumerate(own.items()):

@@ -10,7 +10,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.pictures import Drawing
-from nhpinn_sym.validate.plots import draw, draw_rates
+from nhpinn_sym.validate.plots import draw, draw_plain, draw_rates
 from nhpinn_sym.validate.quadrature import plot_points
 
 COUNTS = {1: (41,), 2: (21, 21), 3: (11, 11, 1)}
@@ -119,3 +119,20 @@ def test_rates_of_homogenization_and_expansion() -> None:
     x, y = drawn[0].figure.axes[0].lines[0].get_data()
     assert list(x) == [0.125, 0.25] and list(y) == [0.02, 0.04]
     assert not list(draw_rates("1/8", {}, {}, {"rate": None, "refused": "it jumps"}))
+
+
+@pytest.mark.parametrize(("dim", "names"), [(1, ["solutions", "error"]), (2, None)])
+def test_a_problem_without_fast_variables_is_drawn(dim: int, names: list[str] | None) -> None:
+    """The reference first, differences from it, and the errors of FEM by mesh."""
+    of = problem(dim)
+    points, shape = plot_points(of.domain, COUNTS[dim])
+    values = np.prod(np.sin(np.pi * points / 2), axis=1)
+    known = {"exact": values, "FEM": 1.5 * values, "PINN": 1.25 * values}
+    drawn = {d.name: d for d in draw_plain(of, known, {8: 0.1, 16: 0.01}, points, shape)}
+    assert list(drawn) == [*(names or ["solutions", "line", "error"]), "convergence"]
+    titles = [axes.get_title() for axes in drawn["error"].figure.axes if axes.get_title()]
+    assert titles == ["$u$ (exact) - $u$ (FEM)", "$u$ (exact) - $u$ (PINN)"]
+    if dim > 1:
+        assert [image.get_clim()[1] for image in images(drawn["error"])] == [0.5, 0.25]
+    x, y = drawn["convergence"].figure.axes[0].lines[0].get_data()
+    assert list(x) == [1 / 8, 1 / 16] and list(y) == [0.1, 0.01]
