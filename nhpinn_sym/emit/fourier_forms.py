@@ -166,9 +166,7 @@ def pointwise_function(
     name: everything unpacked, common subexpressions first, a list of the expressions returned.
     """
     used = {s for expr in exprs for s in expr.free_symbols}
-    taken = {s.name for s in used}
-    fresh = (s for s in sp.numbered_symbols("s") if s.name not in taken)
-    shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
+    shared, reduced = printer.reduced(exprs, real=False)
     code = printer.expression
     lines = []
     for argument, symbols in axes.items():
@@ -176,8 +174,7 @@ def pointwise_function(
         lines += [f"{code(v)} = {place}" for v, place in places.items()]
         used -= set(places)
     lines += [f"{code(v)} = _data[{str(v)!r}]" for v in sorted(used, key=str)]
-    lines += [f"{v} = {code(expr)}" for v, expr in shared]
-    lines += ["return [", *(f"    {code(expr)}," for expr in reduced), "]"]
+    lines += [*shared, "return [", *(f"    {expr}," for expr in reduced), "]"]
     head = f"def {name}({', '.join(axes)}, _data):"
     return "\n".join([head, prose(docstring(summary), "    "), *block(lines, 4), ""])
 

@@ -9,6 +9,7 @@ takes the place of the jump.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import sympy as sp
@@ -73,40 +74,42 @@ def penalty_notes(lowered: LoweredEquation) -> list[str]:
 
 
 def _between(lowered: LoweredEquation) -> list[FacetProduct]:
-    m = lowered.components
-    found = []
-    for t in lowered.bilinear:
-        u = part("u", t.field, m)
-        v = part("v", t.equation, m)
-        c = t.coefficient
-        if sum(t.left) == 2:
-            moment = f"ufl.avg({{c}}*{_times(_normal(t.left), dx(u, t.right))})"
-            found.append(FacetProduct("- ", c, f"{moment}*{_jump(v)}"))
-        if sum(t.left) == 2 and sum(t.right) == 2:
-            moment = f"ufl.avg({{c}}*{_times(_normal(t.right), dx(v, t.left))})"
-            found.append(FacetProduct("- ", c, f"{moment}*{_jump(u)}"))
-            if _across(t.left, t.right):
-                weight = f"{PENALTY}*ufl.avg({{c}}*{_normal(t.left)}*{_normal(t.right)}/h)"
-                found.append(FacetProduct("", c, f"{weight}*{_jump(u)}*{_jump(v)}"))
-    return found
+    """What the facets between cells add: means of both sides, jumps of slopes."""
+    return _consistent(lowered, _average, _jump, range(lowered.components))
 
 
 def _on_clamped(lowered: LoweredEquation, e: Essential) -> list[FacetProduct]:
+    """What a clamped part adds: there is one side, and its slope is what has to vanish."""
+    return _consistent(lowered, str, _slope, (e.field,))
+
+
+def _consistent(
+    lowered: LoweredEquation,
+    averaged: Callable[[str], str],
+    slope: Callable[[str], str],
+    fields: Collection[int],
+) -> list[FacetProduct]:
+    """The moment that integration by parts leaves on facets times the slope of v, the same of u and
+    v exchanged, and the penalty.
+
+    averaged : the text of a product on a facet; slope: that of what is not continuous there;
+    fields   : the components that it is about
+    """
     m = lowered.components
     found = []
     for t in lowered.bilinear:
         u = part("u", t.field, m)
         v = part("v", t.equation, m)
         c = t.coefficient
-        if sum(t.left) == 2 and t.equation == e.field:
-            moment = f"{{c}}*{_times(_normal(t.left), dx(u, t.right))}"
-            found.append(FacetProduct("- ", c, f"{moment}*{_slope(v)}"))
-        if sum(t.left) == 2 and sum(t.right) == 2 and t.field == e.field:
-            moment = f"{{c}}*{_times(_normal(t.right), dx(v, t.left))}"
-            found.append(FacetProduct("- ", c, f"{moment}*{_slope(u)}"))
+        if sum(t.left) == 2 and t.equation in fields:
+            moment = averaged(f"{{c}}*{_normal(t.left)}*{dx(u, t.right)}")
+            found.append(FacetProduct("- ", c, f"{moment}*{slope(v)}"))
+        if sum(t.left) == 2 and sum(t.right) == 2 and t.field in fields:
+            moment = averaged(f"{{c}}*{_normal(t.right)}*{dx(v, t.left)}")
+            found.append(FacetProduct("- ", c, f"{moment}*{slope(u)}"))
             if _across(t.left, t.right):
-                weight = f"{PENALTY}*{{c}}*{_normal(t.left)}*{_normal(t.right)}/h"
-                found.append(FacetProduct("", c, f"{weight}*{_slope(u)}*{_slope(v)}"))
+                weight = averaged(f"{{c}}*{_normal(t.left)}*{_normal(t.right)}/h")
+                found.append(FacetProduct("", c, f"{PENALTY}*{weight}*{slope(u)}*{slope(v)}"))
     return found
 
 
@@ -121,7 +124,7 @@ def _of_slope(
             continue
         v = part("v", t.equation, m)
         c = t.coefficient * slope
-        moment = f"{{c}}*n[{axis}]*{_times(_normal(t.right), dx(v, t.left))}"
+        moment = f"{{c}}*n[{axis}]*{_normal(t.right)}*{dx(v, t.left)}"
         found.append(FacetProduct("- ", c, moment))
         if _across(t.left, t.right):
             weight = f"{PENALTY}*{{c}}*n[{axis}]*{_normal(t.left)}*{_normal(t.right)}/h"
@@ -139,8 +142,8 @@ def _across(left: MultiIndex, right: MultiIndex) -> bool:
     return left == right and max(left) == 2
 
 
-def _times(first: str, second: str) -> str:
-    return f"{first}*{second}"
+def _average(text: str) -> str:
+    return f"ufl.avg({text})"
 
 
 def _jump(name: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import sympy as sp
-
 from ..derive.notation import text
 from ..lower.nonlinear import (
     CORRECTOR,
@@ -111,19 +109,15 @@ def _function(
     """The text of `name(data)`."""
     exprs = [e for table in tables.values() for e in table.values()]
     used = sorted({v for e in exprs for v in e.free_symbols}, key=str)
-    taken = {v.name for v in used}
-    fresh = (s for s in sp.numbered_symbols("c", real=True) if s.name not in taken)
-    shared, reduced = sp.cse(exprs, symbols=fresh, optimizations=[])
-    code = printer.expression
-    lines = [f"{code(v)} = data[{v.name!r}]" for v in used]
-    lines += [f"{code(v)} = {code(e)}" for v, e in shared]
+    shared, reduced = printer.reduced(exprs, "c")
+    unpacked = [f"{printer.expression(v)} = data[{v.name!r}]" for v in used]
     rest = iter(reduced)
     rows = ["return {"]
     for key, table in tables.items():
-        entries = ", ".join(f"{index!r}: {code(next(rest))}" for index in table)
+        entries = ", ".join(f"{index!r}: {next(rest)}" for index in table)
         rows.append(f"    {key!r}: {{{entries}}},")
     rows.append("}")
-    body = [*lines, *rows]
+    body = [*unpacked, *shared, *rows]
     head = [f"def {name}(data):", prose(docstring(doc), "    ")]
     return "\n".join([*head, *block(body, 4)])
 

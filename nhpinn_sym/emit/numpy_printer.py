@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import reduce
 
 import sympy as sp
@@ -48,6 +49,22 @@ class BroadcastPrinter(SciPyPrinter):
                 term=expr,
                 remedy="write the coefficient with elementary functions",
             ) from cause
+
+    def reduced(
+        self, exprs: Sequence[sp.Expr], prefix: str = "s", *, real: bool = True
+    ) -> tuple[list[str], list[str]]:
+        """Lines that compute what the expressions share, under names of that prefix, and the text
+        of each expression after them.
+
+        real : what is shared is; SymPy would simplify |s0| and sqrt(s0^2) of a complex one wrongly
+        """
+        taken = {s.name for expr in exprs for s in expr.free_symbols}
+        assumed = {"real": True} if real else {}
+        fresh = (s for s in sp.numbered_symbols(prefix, **assumed) if s.name not in taken)
+        # No optimizations: they would rewrite sums and products, and with them their rounding.
+        shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
+        lines = [f"{self.expression(v)} = {self.expression(e)}" for v, e in shared]
+        return lines, [self.expression(e) for e in reduced]
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return re.sub(r"\W", "_", super()._print_Symbol(expr))

@@ -81,16 +81,12 @@ class CoefficientSet:
         expression after them.
         """
         used = {s for expr in exprs for s in expr.free_symbols}
-        taken = {s.name for s in used}
-        fresh = (s for s in sp.numbered_symbols("s", real=True) if s.name not in taken)
-        shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
-        code = self.printer.expression
+        shared, reduced = self.printer.reduced(exprs)
         places = {s: f"points[{k}]" for k, s in enumerate(self.coordinates) if s in used}
         others = sorted(used - set(self.coordinates), key=str)
         places |= {s: f'data["{s.name}"]' for s in others}
-        lines = [f"{code(s)} = {place}" for s, place in places.items()]
-        lines += [f"{s} = {code(expr)}" for s, expr in shared]
-        return lines, [code(expr) for expr in reduced]
+        unpacked = [f"{self.printer.expression(s)} = {place}" for s, place in places.items()]
+        return [*unpacked, *shared], reduced
 
     def definitions(self) -> list[str]:
         """c0 = ..., for comments."""
