@@ -109,10 +109,9 @@ def check_options(
         chosen["tolerance"] = float(
             positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-6")
         )
-    parameters = inspect.signature(solver).parameters.values()
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+    known = _option_names(solver)
+    if known is None:
         return chosen
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ProblemError(
@@ -127,6 +126,22 @@ def check_options(
             remedy="refine the mesh instead",
         )
     return chosen
+
+
+def _option_names(solver: Callable[..., Any]) -> list[str] | None:
+    """The keywords that a solver takes, a class with those that it hands on to its base; None for
+    one that takes any.
+    """
+    makers = [solver]
+    if isinstance(solver, type):
+        makers = [vars(c)["__init__"] for c in solver.__mro__ if "__init__" in vars(c)]
+    known: list[str] = []
+    for maker in makers:
+        parameters = inspect.signature(maker).parameters.values()
+        known += [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return known
+    return None
 
 
 def available(backend: str) -> bool:

@@ -12,6 +12,7 @@ import ufl
 from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
+from ufl.corealg.traversal import unique_pre_traversal
 
 from ..arrays import Array, CoefficientKey
 from ..mesh import Mesh, MeshFunction
@@ -95,7 +96,9 @@ class EquationProblem:
         self.stiffness = compile_form(forms.stiffness(u, *self.arguments))
         load = forms.load(*self.arguments)
         self.load = compile_form(load) if load else None
-        self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
+        values = forms.dirichlet(box.x, self.t, p)
+        self.dirichlet = self._interpolants(values)
+        self.dirichlet_varies = any(self._varies(value) for value in values)
         if forms.TIME:
             self.mass = compile_form(forms.mass(u, *inside))
             self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
@@ -109,6 +112,10 @@ class EquationProblem:
         if self.components > 1:
             return sum(v)
         return v
+
+    def _varies(self, value: ufl.core.expr.Expr | float) -> bool:
+        """Whether the time stands in an expression."""
+        return any(node is self.t for node in unique_pre_traversal(ufl.as_ufl(value)))
 
     def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
         return [
@@ -286,7 +293,7 @@ class EquationProblem:
             return solve
 
         def on_step(step: int, t: float, u: Array) -> None:
-            if not self.forms.STEADY:  # rates know nothing of jumps
+            if self.dirichlet_varies:  # rates know nothing of jumps
                 self.t.value = t
                 u[held] = self.box.values(self._lift(self.dirichlet))[held]
             if every or step == last:
@@ -321,10 +328,12 @@ class EquationProblem:
 
     def _forcing(self, held: NDArray[np.bool_]) -> Callable[[float], Array]:
         """F(t), with g'(t) at the held dofs; computed once where nothing in it depends on time."""
+        still = None if self.dirichlet_varies else self.box.values(self._lift(self.rates))
 
         def forcing(t: float) -> Array:
             self.t.value = t
-            return np.where(held, self.box.values(self._lift(self.rates)), self._load().array)
+            rates = self.box.values(self._lift(self.rates)) if still is None else still
+            return np.where(held, rates, self._load().array)
 
         if not self.forms.STEADY:
             return forcing

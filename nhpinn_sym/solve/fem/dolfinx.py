@@ -18,7 +18,7 @@ from mpi4py import MPI
 from ...emit import ufl_forms as target
 from ...emit.fem_scope import external_key, weak_externals
 from ...emit.source import run
-from ...lower.forms import LoweredCells, LoweredEquation
+from ...lower.forms import LoweredEquation
 from ...problem.errors import ProblemError, SolveError
 from ...runtime.arrays import CoefficientKey
 from ...runtime.cell_solve import KernelError
@@ -40,7 +40,7 @@ from .grid_functions import (
     keeps_levels,
 )
 from .levels import solve_levels
-from .options import check_options, degree_for
+from .options import check_options, check_solver, degree_for
 
 BACKEND = "dolfinx"
 # Seconds in which the launcher of ranks has read the last message.
@@ -62,31 +62,14 @@ class CellSolver(ElementCellSolver):
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
-        *,
-        degree: int = 2,
-        n: int | None = None,
-        max_dofs: int = 300_000,
+        *problem: Any,
         solver: str = "auto",
         comm: MPI.Comm = MPI.COMM_WORLD,
+        **elements: Any,
     ) -> None:
-        check_options(degree, n, max_dofs, solver=solver)
-        super().__init__(
-            cells,
-            parameters,
-            slow_box,
-            tolerance,
-            first_rank(comm, progress),
-            fields,
-            degree=degree,
-            n=n,
-            max_dofs=max_dofs,
-        )
+        check_solver(solver)
+        super().__init__(*problem, **elements)
+        self.progress = first_rank(comm, self.progress)
         self.solver = solver
         self.comm = comm
 

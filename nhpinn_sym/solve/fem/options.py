@@ -24,6 +24,11 @@ def check_options(
     for name, value in (("n", n), ("max_dofs", max_dofs), ("steps", steps)):
         if value is not None:
             positive_integer(value, name)
+    check_solver(solver)
+
+
+def check_solver(solver: Any) -> None:
+    """ProblemError for a linear solver that has no name here."""
     if solver not in SOLVERS:
         raise ProblemError(
             "this solver is not known",

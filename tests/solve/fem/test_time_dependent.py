@@ -110,3 +110,32 @@ def test_too_many_periods_of_tau_are_said_before_the_solve():
     problem = decaying(travelling(), 10)
     with pytest.raises(SolveError, match="periods of tau"):
         nh.solve_fine(problem, sp.Rational(1, 32), "skfem")
+
+
+@pytest.mark.skipif("dolfinx" not in BACKENDS, reason="DOLFINx is not installed")
+def test_walls_that_stand_still_are_lifted_once(monkeypatch):
+    """Where the load alone depends on time, each step assembles it, and no boundary value."""
+    from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
+
+    s = nh.Scales(1, time=True)
+    u, x, t = s.unknown("u"), s.x[0], s.t
+    exact = 1 + x + sp.sin(sp.pi * x) * sp.cos(4 * t)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u), sp.diff(exact, t) - sp.diff(exact, x, 2)),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(1 + x)],
+        initial=[nh.Initial(exact.subs(t, 0))],
+        final_time=1,
+    )
+    lifts = []
+    lift = EquationProblem._lift
+    monkeypatch.setattr(
+        EquationProblem, "_lift", lambda self, values: lifts.append(self) or lift(self, values)
+    )
+    found = nh.solve_fine(problem, 1, "dolfinx", mesh=32, steps=16)
+    assert len(lifts) <= 3 * len(set(map(id, lifts)))
+    points = np.linspace(0, 1, 9)[:, None]
+    values = sp.lambdify((x, t), exact)(points[:, 0], 1.0)
+    np.testing.assert_allclose(found(points, 1.0), values, atol=1e-4)
