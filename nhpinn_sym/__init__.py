@@ -38,6 +38,8 @@ from .problem.errors import SolvabilityError as SolvabilityError
 from .problem.errors import SolveError as SolveError
 from .problem.errors import ToleranceWarning as ToleranceWarning
 from .problem.errors import UnsupportedError as UnsupportedError
+from .problem.images import checkerboard as checkerboard
+from .problem.images import image as image
 from .problem.problem import MultiscaleProblem as MultiscaleProblem
 from .problem.scales import Scales as Scales
 from .problem.shapes import Ball as Ball

@@ -79,6 +79,7 @@ PROBES: dict[str, Callable[[], Found]] = {
     "dolfinx": probe_dolfinx,
     "skfem": probe_skfem,
     "fourier": probe_fourier,
+    "voxel": probe_fourier,
 }
 
 

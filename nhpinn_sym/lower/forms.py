@@ -23,6 +23,7 @@ from ..derive.products import MacroscopicSource
 from ..operator.table import FastAxis
 from ..operator.table import MultiIndex as MultiIndex
 from ..problem.domain import Cell, Domain
+from ..problem.images import Image
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
@@ -33,13 +34,15 @@ class External:
     `name`.
 
     In an equation a field of x, an effective coefficient; in cell problems one of the fast and slow
-    coordinates, an effective coefficient of a finer level or a function that was given.
+    coordinates, an effective coefficient of a finer level or a function that was given: where that
+    is an `image`, its numbers and edges are known.
     """
 
     symbol: sp.Symbol
     name: str
     index: tuple[int, ...]
     derivative: MultiIndex
+    image: Image | None = None
 
 
 @dataclass(frozen=True)

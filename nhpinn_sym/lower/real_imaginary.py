@@ -157,6 +157,9 @@ def _split_externals(
     found = []
     swap: dict[sp.Basic, sp.Expr] = {}
     for e in externals:
+        if e.image is not None:  # its numbers are real
+            found.append(e)
+            continue
         real, imaginary = (_external(e, part) for part in (0, 1))
         found += [real, imaginary]
         swap[e.symbol] = real.symbol + sp.I * imaginary.symbol

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..problem.images import ImageFunction
 from ..problem.numeric import lambdified
 
 # Fractions of primes: at no zero of a formula that anybody writes. Rational, so that 30 digits are
@@ -64,6 +65,7 @@ _JUMPING = (
     sp.ceiling,
     sp.frac,
     sp.Mod,
+    ImageFunction,
 )
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 

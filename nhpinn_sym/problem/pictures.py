@@ -25,7 +25,13 @@ SIGNED = "RdBu_r"
 # Okabe and Ito's colours, apart for every eye.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _STYLES = ("-", "--", ":", "-.")
-BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfinx": "DOLFINx"}
+BACKENDS = {
+    "pinn": "PINN",
+    "fourier": "Fourier",
+    "skfem": "scikit-fem",
+    "dolfinx": "DOLFINx",
+    "voxel": "voxels",
+}
 """How titles name them."""
 # Per inch.
 _DOTS = 110

@@ -28,7 +28,9 @@ from ..operator.numbers.data import DataSpace, plain
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
+from ..problem.images import Image
 from ..runtime.arrays import Array
+from .images import images_of, lookup, phases_of, pixel_means
 
 TensorIndex = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""
@@ -171,8 +173,54 @@ def coefficient_means(
             return None
         numbers[v] = float(parameters[str(v)])
     space = DataSpace(cells.coordinates, cells.cell.bounds, len(cells.coordinates))
-    exprs = {place: plain(c, numbers, space) for place, c in entries.items()}
+    images = images_of(cells)
+    known = DataSpace(
+        (*cells.coordinates, *images), (*space.intervals, *((0.0, 1.0),) * len(images)), space.axes
+    )
+    exprs = {place: plain(c, numbers, known) for place, c in entries.items()}
+    if images:
+        return _image_means(exprs, cells.components, _dim(cells), space, images)
     return _means(tuple(exprs.items()), cells.components, _dim(cells), space)
+
+
+def _image_means(
+    exprs: Mapping[TensorIndex, sp.Expr],
+    components: int,
+    dim: int,
+    space: DataSpace,
+    images: Mapping[sp.Symbol, Image],
+) -> MeansOfCoefficient | None:
+    """The same where the tensor is a function of images alone: exact; None where the coordinates
+    stand in it too.
+    """
+    if any(space.of(expr) for expr in exprs.values()):
+        return None
+    values = _tensor(exprs, components, dim, (*space.symbols, *images))
+    places = lookup(list(images.values()))
+
+    def at(points: Array) -> Array:
+        return values(np.concatenate([points, places(points)], axis=1))
+
+    basis = _basis(at, components, dim, space)
+    both = _with_both(basis)
+    means, errors = pixel_means(
+        lambda rows: both(values(rows)), len(space.symbols), list(images.values())
+    )
+    phases = phases_of(exprs, images, dim) if components == 1 else None
+    return MeansOfCoefficient(means, errors, lambda points: both(at(points)), basis, phases)
+
+
+def _with_both(basis: Array) -> Callable[[Array], Array]:
+    """(n, size, size) -> the tensors in a basis, and their inverses, (n, 2 k k)."""
+    # One product with (size^2, k^2) is several times faster than two with small matrices a point.
+    change = np.kron(basis, basis)
+    count = basis.shape[1]
+
+    def both(tensors: Array) -> Array:
+        flat = tensors.reshape(len(tensors), -1)
+        return _with_inverse((flat @ change).reshape(-1, count, count))
+
+    return both
 
 
 @lru_cache(maxsize=64)
@@ -181,14 +229,10 @@ def _means(
 ) -> MeansOfCoefficient:
     values = _tensor(dict(exprs), components, dim, space.symbols)
     basis = _basis(values, components, dim, space)
-
-    # One product with (size^2, k^2) is several times faster than two with small matrices a point.
-    change = np.kron(basis, basis)
-    count = basis.shape[1]
+    changed = _with_both(basis)
 
     def both(points: Array) -> Array:
-        flat = values(points).reshape(len(points), -1)
-        return _with_inverse((flat @ change).reshape(-1, count, count))
+        return changed(values(points))
 
     distinct = dict.fromkeys(expr for _, expr in exprs)
     means, errors = mean_of_function(both, [e for e in distinct if space.of(e)], space)
@@ -249,7 +293,7 @@ def applies(cells: LoweredCells) -> bool:
 def _entries(cells: LoweredCells) -> dict[TensorIndex, sp.Expr]:
     """The coefficients of second order; none where they are no real formulas."""
     found: dict[TensorIndex, sp.Expr] = {}
-    if cells.complex or cells.externals:
+    if cells.complex or any(e.image is None for e in cells.externals):
         return found
     for term in cells.bilinear:
         if is_opaque(term.coefficient) or cells.eigenvalue in term.coefficient.free_symbols:

@@ -14,6 +14,7 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
 from ..runtime.arrays import Array, Integers
+from .images import images_of, with_images
 from .resolve import AxisResolution, Resolution, Value, resolve
 
 # Lines of an axis, over all periods, that are written out.
@@ -40,6 +41,7 @@ def resolve_cells(
     slow = dict(zip(cells.slow, slow_box, strict=True))
     values = _values(parameters, _parameters(cells)) | slow | _finer(cells)
     found = resolve(_all_data(cells), axes, values)
+    found = with_images(found, list(images_of(cells).values()))
     if cells.finer is None:
         return found
     own = set(cells.coordinates)

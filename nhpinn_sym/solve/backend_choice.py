@@ -8,7 +8,9 @@ from typing import Any
 
 from ..lower.forms import LoweredCells
 from ..problem.errors import SolveError
+from ..problem.images import images_in
 from ..resolution import Resolution, resolve_cells
+from ..resolution.problems import cell_data
 from ..runtime.fourier.refinement import LAST
 from .backends import available, choose_fem
 from .interpolation import Bounds
@@ -44,6 +46,8 @@ def choose_cells_backend(
 
     box: the ranges of `cells.slow`.
     """
+    if any(images_in(c) for c in cell_data(cells)):
+        return BackendChoice(("voxel", choose_fem(AUTO)), "coefficients are images")
     if cells.externals or cells.cell.dim > max(LAST):
         return BackendChoice(
             ("fourier",), "coefficients known only as functions, or more than three axes"

@@ -33,6 +33,7 @@ class Backend:
     complex    : it computes with complex numbers; others get the real form of complex cell problems
     differentiates : it takes coefficients as functions of tensors, and differentiates them; others
                      take their values (`LoweredCells.externals`)
+    images         : its elements lie in the pixels of images
     """
 
     module: str
@@ -44,6 +45,7 @@ class Backend:
     smooth: bool = False
     complex: bool = False
     differentiates: bool = False
+    images: bool = False
 
 
 BACKENDS: Mapping[str, Backend] = {
@@ -62,6 +64,7 @@ BACKENDS: Mapping[str, Backend] = {
         " conda-forge fenics-dolfinx",
         1e-6,
         elements=True,
+        images=True,
     ),
     "skfem": Backend(
         "fem.skfem",
@@ -70,9 +73,19 @@ BACKENDS: Mapping[str, Backend] = {
         1e-6,
         elements=True,
         smooth=True,
+        images=True,
     ),
     "fourier": Backend(
         "fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False, complex=True
+    ),
+    "voxel": Backend(
+        "fem.voxel",
+        None,
+        "pip install numpy scipy",
+        1e-2,
+        equations=False,
+        complex=True,
+        images=True,
     ),
 }
 """The one table of them."""

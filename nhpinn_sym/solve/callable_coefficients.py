@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.utilities.lambdify import implemented_function
@@ -19,6 +20,7 @@ from ..emit.unknown_functions import function_names, opaque_nodes, read
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
+from ..problem.images import ImageFunction, images_in, pixel_values
 from .backends import BACKENDS
 from .external_fields import checked_function
 
@@ -27,6 +29,8 @@ Known = Mapping[str, Callable[[MultiIndex], Any]]
 """By name of a function without a formula, its derivatives as functions of SymPy with numbers
 behind them.
 """
+# Combinations of the values of images for which ellipticity is looked at.
+_MOST_ROWS = 24
 
 
 def cell_functions(
@@ -40,12 +44,33 @@ def cell_functions(
     or elliptic.
     """
     given, known = _given(model.operator, None, coefficients, backend)
-    if known:
-        op = _with_numbers(model.cell_operator, known)
-        check_ellipticity(
-            op, {t: _put(c, known) for t, c in model.leading.items()}, model.homogenized_order
-        )
-    return given
+    op = _with_numbers(model.cell_operator, known)
+    leading = {t: _put(c, known) for t, c in model.leading.items()}
+    for label in labels_of(leading.values()) if known or images_of(model.operator) else ():
+        table = {t: c.xreplace(label) for t, c in op.table.items()}
+        chosen = {t: c.xreplace(label) for t, c in leading.items()}
+        check_ellipticity(replace(op, table=table), chosen, model.homogenized_order)
+    return given | {node.func.__name__: node.func.image for node in images_of(model.operator)}
+
+
+def images_of(op: Operator) -> tuple[ImageFunction, ...]:
+    """The images in the coefficients of a problem."""
+    found = dict.fromkeys(f for c in op.table.values() for f in images_in(c))
+    return tuple(found)
+
+
+def labels_of(exprs: Iterable[sp.Expr]) -> Iterator[dict[sp.Expr, sp.Expr]]:
+    """The numbers that images in some expressions have together in a pixel, some of them where
+    they are very many; one empty choice without images.
+    """
+    nodes = list(dict.fromkeys(f for e in exprs for f in images_in(e)))
+    if not nodes:
+        yield {}
+        return
+    images = [node.func.image for node in nodes]
+    rows, _ = pixel_values(images)
+    for row in rows[np.unique(np.linspace(0, len(rows) - 1, _MOST_ROWS).astype(int))]:
+        yield {node: sp.Float(float(v), 17) for node, v in zip(nodes, row, strict=True)}
 
 
 def equation_functions(
@@ -53,6 +78,17 @@ def equation_functions(
 ) -> dict[str, Any]:
     """The same for a boundary value problem, where the PINN backend alone takes functions."""
     needed = function_names(lowered)
+    images = {node.func.__name__: node for node in images_of(op)}
+    # what effective coefficients are averages of is for the mesh alone
+    solved = function_names(replace(lowered, averaged=(), two_scale=()))
+    shown = next((images[name] for name in solved if name in images), None)
+    needed = tuple(name for name in needed if name not in images)
+    if shown is not None:
+        raise UnsupportedError(
+            "an image in a boundary value problem: it is a coefficient of cell problems",
+            term=shown,
+            remedy="solve_homogenized takes the effective coefficients of solve_cells",
+        )
     if needed and not BACKENDS[backend].differentiates:
         raise UnsupportedError(
             "a function without a formula in a boundary value problem",
@@ -68,8 +104,11 @@ def _given(
     """The functions, and what stands for them in expressions that are sampled; needed: None is
     all.
     """
-    nodes = sorted({f for c in op.table.values() for f in c.atoms(AppliedUndef)}, key=str)
+    nodes = sorted(
+        {f for c in op.table.values() for f in c.atoms(AppliedUndef)} - set(images_of(op)), key=str
+    )
     held = {f.func.__name__: f for f in nodes}
+    _require_images(op, held, backend)
     if coefficients is not None and not isinstance(coefficients, Mapping):
         raise ProblemError(
             "coefficients are a dictionary of functions",
@@ -109,6 +148,27 @@ def _given(
             if node.func.__name__ in given:
                 tensors.require_derivatives(given[node.func.__name__], node, op)
     return given, known
+
+
+def _require_images(op: Operator, held: Mapping[str, Any], backend: str) -> None:
+    """UnsupportedError for a backend that does not take images; ProblemError where two images, or
+    an image and a function, have one name.
+    """
+    names: dict[str, Any] = {name: f.func for name, f in held.items()}
+    for node in images_of(op):
+        if not BACKENDS[backend].images:
+            reason = "needs coefficients that are smooth, or jump across few curves"
+            raise UnsupportedError(
+                f"a coefficient is an image, and the {backend} backend {reason}",
+                term=node,
+                remedy='use backend="voxel", "skfem" or "dolfinx"',
+            )
+        if names.setdefault(node.func.__name__, node.func) != node.func:
+            raise ProblemError(
+                "two coefficients without a formula have one name",
+                term=node.func.__name__,
+                remedy="give images names of their own: nh.image(..., name=)",
+            )
 
 
 def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: MultiIndex) -> Any:

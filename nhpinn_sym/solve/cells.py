@@ -25,7 +25,7 @@ from ..problem.user_input import instance, parameter_numbers
 from ..resolution import resolve_cells, resolve_slow
 from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
 from .backends import BACKENDS, cell_solver, check_options
-from .callable_coefficients import cell_functions
+from .callable_coefficients import cell_functions, images_of
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import entries_of
@@ -132,7 +132,9 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
         "slow_change": slow_change,
     }
     missed = resolve_cells(data.cells, data.values, box).unresolved
-    _warn_of_accuracy(backend, info, missed, fixed="n" in request.options)
+    _warn_of_accuracy(
+        backend, info, missed, fixed=not request.options.keys().isdisjoint(("n", "n_sub"))
+    )
     require_expansion(request.model, batch, tolerance)
     return _solution(request, backend, data, nodes, replace(batch, info=info))
 
@@ -261,7 +263,8 @@ def _solve_by_choice(request: CellRequest) -> CellSolution:
 def _choice(request: CellRequest) -> BackendChoice:
     """The backends to try; what has no numbers is refused before anything else is asked for."""
     lowered = request.lowered(higher=False)
-    cell_functions(request.model, request.coefficients, "fourier")
+    first = "voxel" if images_of(request.model.operator) else "fourier"
+    cell_functions(request.model, request.coefficients, first)
     if request.coefficients:
         return BackendChoice(("fourier",), "coefficients given as functions")
     return choose_cells_backend(lowered, request.values, slow_box(request.model, lowered)[0])

@@ -110,7 +110,8 @@ def with_given_functions(
         name = node.func.__name__
         symbol = sp.Symbol(f"{name}_given_{k}", real=True)
         swap[node] = symbol
-        externals.append(External(symbol, symbol.name, (), (0,) * cells.cell.dim))
+        known = getattr(node.func, "image", None)
+        externals.append(External(symbol, symbol.name, (), (0,) * cells.cell.dim, known))
         arguments = tuple(a.xreplace(numbers) for a in node.args)
         nodes[symbol.name] = (checked_function(name, functions[name]), arguments)
     found = replace(substituted(weak, swap), externals=tuple(externals))
@@ -148,6 +149,8 @@ def real_and_imaginary(coefficients: Coefficients) -> Coefficients:
     """
 
     def part(external: External, points: Array) -> Array:
+        if external.image is not None:
+            return coefficients(external, points)
         imaginary, *index = external.index
         values = coefficients(replace(external, index=tuple(index)), points)
         if imaginary:

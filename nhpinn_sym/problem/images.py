@@ -1,0 +1,383 @@
+"""Coefficients from images of the cell: one value for each label of a pixel or voxel."""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef, UndefinedFunction
+
+from ..runtime.arrays import AnyArray, Array
+from .domain import Cell
+from .errors import BackendMissingError, FileError, ProblemError, shortened
+from .scales import Scales
+from .user_input import instance, scalar
+
+Value = sp.Expr | sp.ImmutableDenseMatrix
+# Labels whose values are formulas: the coefficient is a sum over them.
+_MOST_FORMULAS = 64
+# Labels, or places, that a message lists.
+_SHOWN = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A number for every pixel of a periodic cell: `table[labels]`, pixel (i, j) at ((i + 1/2)/n,
+    (j + 1/2)/m) of the cell.
+    """
+
+    labels: AnyArray
+    table: tuple[float, ...]
+    bounds: tuple[tuple[float, float], ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for equal images."""
+        parts = (self.labels.tobytes(), repr((self.labels.shape, self.table, self.bounds)).encode())
+        return hashlib.sha256(b"".join(parts)).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Image) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.labels.shape
+
+    def __call__(self, *coordinates: Any) -> Array:
+        """Values at coordinates, one array of one shape for each axis; periodic, and on an edge
+        those of the upper pixel.
+        """
+        places = []
+        for y, (a, b), n in zip(coordinates, self.bounds, self.shape, strict=True):
+            share = (np.asarray(y, dtype=float) - a) / (b - a)
+            places.append(np.floor((share - np.floor(share)) * n).astype(np.intp) % n)
+        return np.asarray(self.table)[self.labels[tuple(places)]]
+
+    def edges(self, axis: int) -> list[float]:
+        """Planes across an axis between pixels of different values, in [a, b): the lower end where
+        the image does not go on periodically.
+        """
+        n = self.shape[axis]
+        values = np.asarray(self.table)[self.labels]
+        differ = values != np.roll(values, 1, axis)
+        others = tuple(k for k in range(values.ndim) if k != axis)
+        a, b = self.bounds[axis]
+        return [a + (b - a) * int(k) / n for k in np.flatnonzero(differ.any(axis=others))]
+
+
+class ImageFunction(AppliedUndef):
+    """An image at a point (y_1, ..., y_d): what is known of it are its numbers, `image`."""
+
+    image: Image
+
+
+class _ImageClass(UndefinedFunction):
+    """The class of one image; equal images and names share it."""
+
+
+_CLASSES: WeakValueDictionary[tuple[str, str], _ImageClass] = WeakValueDictionary()
+
+
+def _image_class(name: str, image: Image) -> _ImageClass:
+    key = (name, image.digest)
+    found = _CLASSES.get(key)
+    if found is None:
+        found = _ImageClass(name, bases=(ImageFunction,), real=True, image=image)
+        _CLASSES[key] = found
+    return found
+
+
+def _pickled(own: _ImageClass) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    return _image_class, (own.__name__, own.image)  # type: ignore[attr-defined]
+
+
+copyreg.pickle(_ImageClass, _pickled)  # type: ignore[arg-type]
+
+
+def images_in(expr: sp.Basic) -> tuple[ImageFunction, ...]:
+    """The images in an expression."""
+    return tuple(sorted(expr.atoms(ImageFunction), key=str))
+
+
+def image(
+    scales: Scales,
+    labels: object,
+    values: Mapping[Any, Any],
+    *,
+    cell: Cell | None = None,
+    name: str | None = None,
+) -> Any:
+    """The coefficient that takes one value for each label of an image of the cell.
+
+    labels : an array (n,) * d of numbers, or a file .npy, .png or .tif(f) (gray; a stack of pages
+             in three dimensions). Pixel [i, j] has its centre at y = ((i + 1/2)/n, (j + 1/2)/m):
+             the first axis of the array is y1.
+    values : {label: number, expression in s.x and s.y, or matrix}, for every label in the image.
+    cell   : the periodicity cell of the problem (default: the unit cell), which the image covers.
+    name   : of the function that stands for it in formulas.
+
+    A SymPy expression, or a matrix of such. solve_cells(model, "voxel") takes it as it is; finite
+    elements on lattices with lines at the edges of the pixels.
+    ProblemError for an image that has another dimension, holds nan, or a label without a value;
+    FileError for a file that cannot be read.
+
+    >>> s = nh.Scales(2)
+    >>> a = nh.image(s, [[0, 1], [1, 0]], {0: 1, 1: 9}, name="board")
+    >>> a
+    board(y1, y2)
+    >>> u = s.unknown("u")
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> cells = nh.solve_cells(nh.homogenize(problem), "voxel", n_sub=16, tolerance=0.2)
+    >>> lower, upper = cells.bounds["A"]
+    >>> lower[0, 0] < 3 < upper[0, 0]  # a checkerboard of 1 and 9 conducts like sqrt(1 * 9)
+    True
+    """
+    scales = instance(scales, Scales, "scales", "write nh.image(s, array, {...}), s = Scales(dim)")
+    cell = Cell.unit(scales.dim) if cell is None else cell
+    cell = instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
+    if cell.dim != scales.dim:
+        raise ProblemError(
+            f"the cell has dimension {cell.dim}, the scales have {scales.dim}",
+            term=cell,
+            remedy="give one interval per dimension",
+        )
+    if name is not None and not (isinstance(name, str) and name.isidentifier()):
+        raise ProblemError(
+            "the name of an image is no word", term=shortened(name), remedy='write name="rock"'
+        )
+    array = _array(labels, scales.dim)
+    found, places = np.unique(array, return_inverse=True)
+    given = _values_of(found, values)
+    if len(found) <= np.iinfo(np.uint8).max:
+        places = places.astype(np.uint8)
+    places = np.ascontiguousarray(places.reshape(array.shape))
+    places.setflags(write=False)
+    make = _Maker(scales, cell, places, name)
+    if not isinstance(given[0], sp.MatrixBase):
+        return make.entry(tuple(given), "")
+    shape = given[0].shape
+    entries = {}
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            own = tuple(v[i, j] for v in given)
+            if own not in entries:
+                entries[own] = make.entry(own, f"_{len(entries) + 1}")
+    rows = [
+        [entries[tuple(v[i, j] for v in given)] for j in range(shape[1])] for i in range(shape[0])
+    ]
+    return sp.Matrix(rows)
+
+
+def checkerboard(scales: Scales, first: object, second: object, *, cell: Cell | None = None) -> Any:
+    """The coefficient of a board with two fields along each axis, `first` in that at the origin.
+
+    In two dimensions two isotropic phases conduct like sqrt(first * second) (Dykhne 1970, Sov.
+    Phys. JETP 32:63).
+
+    >>> s = nh.Scales(2)
+    >>> board = nh.checkerboard(s, 1, 9)
+    >>> board, board.image(0.1, 0.7)
+    (checkerboard(y1, y2), 9.0)
+    """
+    scales = instance(scales, Scales, "scales", "write nh.checkerboard(s, 1, 10)")
+    board = np.indices((2,) * scales.dim).sum(axis=0) % 2
+    return image(scales, board, {0: first, 1: second}, cell=cell, name="checkerboard")
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Coefficients on one array of labels, numbered from 0."""
+
+    scales: Scales
+    cell: Cell
+    places: AnyArray
+    name: str | None
+
+    def entry(self, values: tuple[sp.Expr, ...], suffix: str) -> sp.Expr:
+        """One function where all values are real numbers, otherwise a sum over the labels."""
+        if len(set(values)) == 1:
+            return values[0]
+        if all(v.is_number and v.is_real for v in values):
+            return self._function(tuple(map(float, values)), suffix)
+        if len(values) > _MOST_FORMULAS:
+            raise ProblemError(
+                f"{len(values)} labels have values that are no real numbers",
+                term=shortened(values[:_SHOWN]),
+                remedy=f"give formulas for {_MOST_FORMULAS} labels at most",
+            )
+        parts = [values[0]]
+        for k in range(1, len(values)):
+            table = tuple(float(label == k) for label in range(len(values)))
+            parts.append((values[k] - values[0]) * self._function(table, f"_of_{k}"))
+        return sp.Add(*parts)
+
+    def _function(self, table: tuple[float, ...], suffix: str) -> sp.Expr:
+        found = Image(self.places, table, self.cell.bounds)
+        head = f"image_{found.digest[:6]}" if self.name is None else f"{self.name}{suffix}"
+        return _image_class(head, found)(*self.scales.y)
+
+
+def _values_of(found: AnyArray, values: object) -> list[Any]:
+    """The value of each label that the image holds."""
+    if not isinstance(values, Mapping) or not values:
+        raise ProblemError(
+            "the values of an image are a dictionary of labels",
+            term=shortened(values),
+            remedy="write {0: 1, 255: 10}",
+        )
+    table = {_label(key): value for key, value in values.items()}
+    missing = [v for v in found.tolist() if float(v) not in table]
+    if missing:
+        raise ProblemError(
+            f"{len(missing)} labels of the image have no value",
+            term=", ".join(f"{v:g}" for v in missing[:_SHOWN]),
+            remedy="give a value for every label: {0: 1, 255: 10}; an image of many gray levels is"
+            " to be segmented first",
+        )
+    given = [_value(table[float(v)]) for v in found.tolist()]
+    shapes = {getattr(v, "shape", ()) for v in given}
+    if len(shapes) > 1:
+        raise ProblemError(
+            "the values of an image have different shapes",
+            term=shortened(sorted(shapes)),
+            remedy="give numbers for all labels, or matrices of one shape",
+        )
+    return given
+
+
+def _label(key: object) -> float:
+    try:
+        return float(key)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as cause:
+        raise ProblemError(
+            "a label of an image is no number", term=shortened(key), remedy="write {0: 1, 255: 10}"
+        ) from cause
+
+
+def _value(value: Any) -> Value:
+    if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) != 0:
+        value = sp.Matrix(value)
+    if isinstance(value, sp.MatrixBase):
+        return sp.ImmutableDenseMatrix(value.shape[0], value.shape[1], [_entry(v) for v in value])
+    return _entry(value)
+
+
+def _entry(value: object) -> sp.Expr:
+    return scalar(value, ProblemError, "a value of an image")
+
+
+def _array(labels: object, dim: int) -> AnyArray:
+    """The labels as an array of real numbers, one axis for each coordinate."""
+    if isinstance(labels, (str, os.PathLike)):
+        array = _read(Path(labels))
+    else:
+        try:
+            array = np.asarray(labels)
+        except ValueError as cause:
+            raise ProblemError(
+                "the rows of an image have different lengths",
+                term=shortened(labels),
+                remedy="give an array (n,) * d of labels",
+            ) from cause
+    if array.dtype.kind not in "biuf":
+        raise ProblemError(
+            "an image is an array of real numbers",
+            term=f"dtype {array.dtype}",
+            remedy="give labels such as 0 and 255",
+        )
+    if array.ndim == dim + 1 and array.shape[-1] in (3, 4):
+        raise ProblemError(
+            "an image of colours",
+            term=f"shape {array.shape}",
+            remedy="give one channel, array[..., 0], or gray values",
+        )
+    if array.ndim != dim or not array.size:
+        raise ProblemError(
+            f"an image of {array.ndim} axes on a cell of {dim}",
+            term=f"shape {array.shape}",
+            remedy=f"give an array of {dim} axes, one number a pixel",
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
+        raise ProblemError(
+            "an image holds what is no number",
+            term=f"{array[place]} at pixel {place}",
+            remedy="every pixel needs a label",
+        )
+    return array
+
+
+def _read(path: Path) -> AnyArray:
+    """The array in a file; FileError where it cannot be read."""
+    kind = path.suffix.lower()
+    if kind not in (".npy", ".png", ".tif", ".tiff"):
+        raise FileError(
+            "images are read from .npy, .png and .tif files",
+            term=str(path),
+            remedy="convert it, or give the array itself",
+        )
+    try:
+        return np.load(path, allow_pickle=False) if kind == ".npy" else _pages(path)
+    except (OSError, ValueError, EOFError) as cause:
+        raise FileError(
+            "the file of an image cannot be read",
+            term=f"{path}: {cause}",
+            remedy="give a .npy, .png or .tif file of gray values",
+        ) from cause
+
+
+def _pages(path: Path) -> AnyArray:
+    """The gray values of an image file, stacked where it has several pages."""
+    try:
+        from PIL import Image as Reader
+    except ImportError as cause:
+        raise BackendMissingError(
+            "image files are read by pillow, which cannot be imported here",
+            term=cause,
+            remedy="pip install pillow, or give the array itself",
+        ) from cause
+    with Reader.open(path) as file:
+        pages = []
+        for k in range(getattr(file, "n_frames", 1)):
+            file.seek(k)
+            pages.append(np.asarray(file))
+    if len(pages) == 1:
+        return pages[0]
+    return np.stack(pages)
+
+
+def common_shape(images: Sequence[Image]) -> tuple[int, ...]:
+    """The coarsest grid on which every box lies in one pixel of each image."""
+    return tuple(math.lcm(*sizes) for sizes in zip(*(i.shape for i in images), strict=True))
+
+
+def pixel_values(images: Sequence[Image]) -> tuple[Array, Array]:
+    """(the combinations (m, images) of values that occur in a pixel, the share of the cell (m,) of
+    each).
+    """
+    shape = common_shape(images)
+    codes = np.zeros(shape, dtype=np.int64)
+    for found in images:
+        labels = found.labels
+        for axis, (n, own) in enumerate(zip(shape, found.shape, strict=True)):
+            labels = np.repeat(labels, n // own, axis=axis)
+        codes = codes * len(found.table) + labels
+    numbers, counts = np.unique(codes, return_counts=True)
+    columns = []
+    for found in reversed(images):
+        numbers, places = np.divmod(numbers, len(found.table))
+        columns.append(np.asarray(found.table)[places])
+    return np.stack(columns[::-1], axis=-1), counts / codes.size

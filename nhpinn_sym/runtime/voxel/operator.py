@@ -1,0 +1,256 @@
+"""Operators of second order on Q1 elements, and the solution of their singular equations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import fft
+
+from ..arrays import AnyArray, MultiIndex
+from ..fourier.krylov import gmres
+from .elements import Elements, Mode
+
+Term = tuple[int, MultiIndex, float, int, int, MultiIndex]
+"""(equation, left, number, k, field, right): number * c[k] D^right u_field D^left v_equation."""
+Apply = Callable[[AnyArray], AnyArray]
+MOST_ITERATIONS = 2000
+# Vectors that GMRES keeps.
+RESTART = 40
+# Curvature of a direction, beside the largest, that is rounding of others.
+_DEPENDENT = 1e-13
+
+
+class IndefiniteError(RuntimeError):
+    """Conjugate gradients met a direction along which the operator is not positive."""
+
+
+@dataclass(frozen=True)
+class Solved:
+    """`values` (components, ...), the `residual` b - A u of the nodes, its size relative to b in
+    the norm of the preconditioner, and the iterations that it took.
+    """
+
+    values: AnyArray
+    residual: AnyArray
+    relative: float
+    iterations: int
+
+
+class ElementOperator:
+    """u -> sum over terms of the integrals of c D^right u D^left v with each nodal v, over the
+    volume of a box; functions are arrays (components, n_1, ..., n_d).
+
+    coefficients : c[k], numbers or arrays with one value a box
+    positive     : the form is symmetric and positive but for constants, and real
+    It is preconditioned by itself with each coefficient replaced by its mean, which is a small
+    matrix for each mode of an FFT: the number of iterations does not grow with the grid (Ladecky et
+    al., arXiv 2203.02962).
+    """
+
+    def __init__(
+        self,
+        elements: Elements,
+        components: int,
+        terms: Sequence[Term],
+        coefficients: Sequence[Any],
+        positive: bool,
+    ) -> None:
+        self.elements = elements
+        self.components = components
+        self.positive = positive
+        weights: dict[tuple[int, Mode, int, Mode], dict[int, float]] = {}
+        for i, left, number, k, j, right in terms:
+            for test, mode, weight in elements.pairs(left, right):
+                held = weights.setdefault((i, test, j, mode), defaultdict(float))
+                held[k] += number * weight
+        made: dict[tuple[tuple[int, float], ...], Any] = {}
+        self.entries: dict[tuple[int, Mode, int, Mode], Any] = {}
+        for place, held in weights.items():
+            key = tuple(sorted(held.items()))
+            if key not in made:
+                made[key] = sum(number * coefficients[k] for k, number in key)
+            self.entries[place] = made[key]
+        self.complex = any(np.iscomplexobj(c) for c in self.entries.values())
+        self.wanted = [
+            list(dict.fromkeys(mode for _, _, field, mode in self.entries if field == j))
+            for j in range(components)
+        ]
+
+    def apply(self, u: AnyArray) -> AnyArray:
+        """The integrals (components, ...) for a function."""
+        modes = [self.elements.modes(u[j], self.wanted[j]) for j in range(self.components)]
+        parts: list[dict[Mode, AnyArray]] = [{} for _ in range(self.components)]
+        for (i, test, j, mode), c in self.entries.items():
+            part = c * modes[j][mode]
+            if test in parts[i]:
+                parts[i][test] += part
+            else:
+                parts[i][test] = part
+        empty = np.zeros_like(u[0])
+        return np.stack([self.elements.collected(p) if p else empty for p in parts])
+
+    def precondition(self, r: AnyArray) -> AnyArray:
+        """The mean operator solved for functions without a mean."""
+        axes = tuple(range(1, r.ndim))
+        if self.complex:
+            modes = fft.fftn(r, axes=axes)
+            return np.asarray(fft.ifftn(self._solved(modes), axes=axes, overwrite_x=True))
+        modes = fft.rfftn(r, axes=axes)
+        shape = self.elements.shape
+        return np.asarray(fft.irfftn(self._solved(modes), s=shape, axes=axes, overwrite_x=True))
+
+    def _solved(self, modes: AnyArray) -> AnyArray:
+        if self.components == 1:
+            return self.inverse[0] * modes
+        numbers = range(self.components)
+        return np.stack([sum(self.inverse[i, j] * modes[j] for j in numbers) for i in numbers])
+
+    @cached_property
+    def inverse(self) -> AnyArray:
+        """(components, components, ...): the inverse of the symbol with mean coefficients; 0 for
+        constants.
+        """
+        symbols = self.elements.symbols(real=not self.complex)
+        shape = np.broadcast_shapes(*(s.shape for s in symbols.values()))
+        symbol = np.zeros((self.components, self.components, *shape), dtype=complex)
+        for (i, test, j, mode), c in self.entries.items():
+            symbol[i, j] += np.mean(c) * (symbols[test].conj() * symbols[mode])
+        zero: Any = (slice(None), slice(None), *[0] * self.elements.dim)
+        symbol[zero] = np.eye(self.components)
+        if self.components == 1:
+            inverse = 1 / symbol
+        else:
+            matrices = np.moveaxis(symbol, (0, 1), (-2, -1))
+            inverse = np.moveaxis(np.linalg.inv(matrices), (-2, -1), (0, 1))
+        inverse[zero] = 0
+        if self.complex or np.abs(inverse.imag).max() > 0:
+            return inverse
+        return np.asarray(inverse.real)
+
+    def solve(
+        self,
+        b: AnyArray,
+        guesses: AnyArray | None,
+        rtol: float,
+    ) -> list[Solved]:
+        """A u = b for some right-hand sides (s, components, ...) without a mean; so have the u.
+
+        rtol: of the residuals, relative to b, or to those of the guesses where there are some.
+        IndefiniteError where a positive operator turns out not to be.
+        """
+        start = np.zeros_like(b) if guesses is None else guesses
+        rest = b if guesses is None else b - self._each(start)
+        if self.positive:
+            steps, iterations = conjugate_gradients(
+                self._each, lambda r: np.stack([self.precondition(v) for v in r]), rest, rtol
+            )
+        else:
+            steps, iterations = self._by_gmres(rest, rtol)
+        found = []
+        for right, guess, step in zip(b, start, steps, strict=True):
+            values = guess + step
+            residual = right - self.apply(values)
+            found.append(Solved(values, residual, self._relative(residual, right), iterations))
+        return found
+
+    def _each(self, functions: AnyArray) -> AnyArray:
+        return np.stack([self.apply(u) for u in functions])
+
+    def _relative(self, residual: AnyArray, b: AnyArray) -> float:
+        sizes = [abs(np.vdot(r, self.precondition(r))) for r in (residual, b)]
+        return float((sizes[0] / (sizes[1] or 1.0)) ** 0.5)
+
+    def _by_gmres(self, b: AnyArray, rtol: float) -> tuple[AnyArray, int]:
+        shape = b.shape[1:]
+
+        def image(v: AnyArray) -> AnyArray:
+            return self.precondition(self.apply(v.reshape(shape))).reshape(1, -1)
+
+        found = []
+        most = 0
+        for right in b:
+            load = self.precondition(right).reshape(1, -1)
+            x, _, iterations = gmres(image, load, np.zeros_like(load), rtol, RESTART)
+            found.append(x.reshape(shape))
+            most = max(most, int(iterations))
+        return np.stack(found), most
+
+
+def conjugate_gradients(
+    apply: Apply, precondition: Apply, b: AnyArray, rtol: float
+) -> tuple[AnyArray, int]:
+    """(solutions, iterations) for some right-hand sides (s, ...) of a positive operator at once:
+    each direction serves all of them (O'Leary 1980, Linear Algebra Appl. 29:293).
+
+    rtol: of each residual, relative to b in the norm of the preconditioner.
+    """
+    x = np.zeros_like(b)
+    r = b.copy()
+    p = z = precondition(r)
+    whole = np.diag(_products(r, z))
+    iterations = 0
+    sizes = whole
+    while np.any(sizes > rtol**2 * whole) and iterations < MOST_ITERATIONS:
+        image = apply(p)
+        inverse = _inverse(_products(p, image), iterations)
+        step = inverse @ _products(p, r)
+        x += _combined(step, p)
+        r -= _combined(step, image)
+        z = precondition(r)
+        sizes = np.diag(_products(r, z))
+        p = z - _combined(inverse @ _products(image, z), p)
+        iterations += 1
+    return x, iterations
+
+
+def _products(left: AnyArray, right: AnyArray) -> AnyArray:
+    """The inner products of each pair of functions (s, ...): (s, s)."""
+    count = len(left)
+    return np.asarray(left.reshape(count, -1) @ right.reshape(count, -1).T)
+
+
+def _combined(weights: AnyArray, functions: AnyArray) -> AnyArray:
+    """sum_a weights[a, b] functions[a], for each b."""
+    flat = functions.reshape(len(functions), -1)
+    return np.asarray((weights.T @ flat).reshape(functions.shape))
+
+
+def _inverse(gram: AnyArray, iteration: int) -> AnyArray:
+    """The inverse of a matrix of curvatures, of directions that do not depend on the others."""
+    values, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    largest = values[-1]
+    if not largest > 0 or values[0] < -_DEPENDENT * largest:
+        raise IndefiniteError(
+            f"the form is {min(values[0], largest):.1e} along a direction of iteration {iteration}"
+        )
+    kept = values > _DEPENDENT * largest
+    return np.asarray(vectors[:, kept] / values[kept] @ vectors[:, kept].T)
+
+
+def operator_of(
+    forms: Any, elements: Elements, coefficients: Sequence[Any], positive: bool
+) -> ElementOperator:
+    """A_0 of an emitted file of tables; a row D^left( c D^right u ) has the weak form (-1)^|left|
+    int c D^right u D^left v.
+    """
+    terms = [
+        (i, left, (-1) ** sum(left) * number, k, j, right)
+        for i, left, (number, k), j, right in forms.OPERATOR
+    ]
+    return ElementOperator(elements, forms.COMPONENTS, terms, coefficients, positive)
+
+
+def tensor(
+    forms: Any, elements: Elements, coefficients: Sequence[Any]
+) -> Mapping[tuple[int, int], Any]:
+    """The coefficients a_kl, one value a box each, of -div(a grad u) for one unknown."""
+    found: dict[tuple[int, int], Any] = {}
+    for _, left, (number, k), _, right in forms.OPERATOR:
+        place = (left.index(1), right.index(1))
+        found[place] = found.get(place, 0.0) - number * coefficients[k]
+    return {place: np.broadcast_to(c, elements.shape) for place, c in found.items()}
