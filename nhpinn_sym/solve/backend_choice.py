@@ -40,13 +40,13 @@ def choose_cells_backend(
     cells: LoweredCells, parameters: Mapping[str, Any], box: Bounds
 ) -> BackendChoice:
     """Fourier where the coefficients are smooth and a grid resolves them; finite elements where
-    they jump
-    across planes, on lattices with lines there, or are too sharp for a grid; where interfaces are
-    curved one net for each phase, then finite elements.
+    they jump across planes, on lattices with lines there, or are too sharp for a grid; where
+    interfaces are curved one net for each phase, then finite elements; voxels for images.
 
     box: the ranges of `cells.slow`.
     """
-    if any(images_in(c) for c in cell_data(cells)):
+    held = any(e.image is not None for e in cells.externals)
+    if held or any(images_in(c) for c in cell_data(cells)):
         return BackendChoice(("voxel", choose_fem(AUTO)), "coefficients are images")
     if cells.externals or cells.cell.dim > max(LAST):
         return BackendChoice(

@@ -21,6 +21,7 @@ from ..emit.unknown_functions import opaque_nodes
 from ..lower.forms import External, LoweredCells, MultiIndex
 from ..lower.substitution import substituted
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
+from ..problem.images import ImageFunction, images_in
 from ..problem.numeric import lambdified
 from ..resolution.problems import cell_data
 from ..runtime.arrays import PointFunction
@@ -116,6 +117,20 @@ def with_given_functions(
         nodes[symbol.name] = (checked_function(name, functions[name]), arguments)
     found = replace(substituted(weak, swap), externals=tuple(externals))
     return found, GivenFunctions(point_names(cells), nodes)
+
+
+def with_image_fields(cells: LoweredCells, values: Mapping[str, float]) -> LoweredCells:
+    """The cell problems with externals in the place of images, so that what their numbers say is
+    known: edges, means.
+    """
+    found = {node.func.__name__: node.func.image for node in _images(cells)}
+    if not found:
+        return cells
+    return with_given_functions(cells, found, values)[0]
+
+
+def _images(cells: LoweredCells) -> tuple[ImageFunction, ...]:
+    return tuple(dict.fromkeys(node for c in cell_data(cells) for node in images_in(c)))
 
 
 def as_functions(

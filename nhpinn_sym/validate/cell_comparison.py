@@ -33,6 +33,7 @@ from ..runtime.arrays import Array
 from ..solve.backend_choice import choose_cells_backend
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
+from ..solve.external_fields import with_image_fields
 from ..solve.slow_variables import slow_box
 from .cell_checks import Judges
 from .cell_entries import distance, entries, places
@@ -120,7 +121,7 @@ def compare_cells(
     solve too (`failed`); the first is raised where no backend solves them, SolvabilityError always.
     """
     numbers = parameter_numbers(parameters, model.problem.parameters)
-    lowered = lower_cells(model, False)
+    lowered = with_image_fields(lower_cells(model, False), numbers)
     third = third_backend(model, lowered, numbers, fem)
     solutions: dict[str, CellSolution] = {}
     errors: dict[str, NhpinnError] = {}
@@ -171,11 +172,11 @@ def _expansions(
 def third_backend(
     model: HomogenizedModel, lowered: LoweredCells, numbers: Mapping[str, float], fem: str
 ) -> str:
-    """Fourier where the data suit it; else the other finite element backend, where there is one:
-    where coefficients jump, Fourier is the least accurate of all."""
+    """Fourier where the data suit it, voxels for images; else the other finite element backend,
+    where there is one: where coefficients jump, Fourier is the least accurate of all."""
     choice = choose_cells_backend(lowered, numbers, slow_box(model, lowered)[0])
-    if choice.backends[0] == "fourier":
-        return "fourier"
+    if choice.backends[0] in ("fourier", "voxel"):
+        return choice.backends[0]
     return other_elements(fem) or "fourier"
 
 
