@@ -41,6 +41,8 @@ from .problem.errors import UnsupportedError as UnsupportedError
 from .problem.images import checkerboard as checkerboard
 from .problem.images import image as image
 from .problem.problem import MultiscaleProblem as MultiscaleProblem
+from .problem.random_media import RandomMedium as RandomMedium
+from .problem.random_media import rve as rve
 from .problem.scales import Scales as Scales
 from .problem.shapes import Ball as Ball
 from .problem.shapes import Cylinder as Cylinder
