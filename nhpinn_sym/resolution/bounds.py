@@ -83,6 +83,7 @@ class Enclosure:
         one of its axes or one of the basis: entries that are off by e change v.A v by at most
         e |v|_1^2."""
         axes = np.concatenate([np.linalg.eigh(form)[1], np.eye(len(form))], axis=1)
+        # Along any direction the form has to be negative; these show most of what exceeds it.
         values = np.einsum("ik,ij,jk->k", axes, form, axes) - self.error
         return float((values / np.abs(self.basis @ axes).sum(axis=0) ** 2).max())
 
@@ -119,6 +120,7 @@ def _shift(matrix: Array, harmonic: float, mean: float) -> float:
 
     span = (_NEARLY / limit, len(matrix) / (_NEARLY * limit))
     reached = float(brentq(excess, *span, xtol=1e-15 / limit, rtol=1e-14))
+    # The derivative of tr M^-1 at the shifted matrix.
     weights = 1 / (eigenvalues - least + reached) ** 2
     gradient = (vectors * weights) @ vectors.T
     return (reached - least) * float(weights.sum() / np.abs(gradient).sum())
@@ -141,6 +143,7 @@ def voigt_reuss(
         return None
     reuss = np.linalg.inv(inverse)
     upper, lower = np.linalg.norm(found.errors.reshape(2, -1), axis=1)
+    # An error E of <a^-1> moves its inverse by R E R to first order, R being the Reuss bound.
     error = max(float(upper), float(lower) * float(np.linalg.norm(reuss, 2)) ** 2)
     return Enclosure(reuss, voigt, found.basis, error, found.phases)
 
@@ -330,6 +333,8 @@ def _tensor(
         out = np.zeros((len(points), size, size))
         found = {e: call(points) for e, call in calls.items()}
         for (i, k, j, l), e in exprs.items():  # noqa: E741
+            # Row (i, k) is the flux of equation i along axis k, column (j, l) the slope of unknown
+            # j along l.
             out[:, i * dim + k, j * dim + l] = found[e]
         return out
 
@@ -346,6 +351,8 @@ def _basis(values: Callable[[Array], Array], components: int, dim: int, space: D
     basis = _symmetric_basis(dim)
     low, high = np.array(space.intervals).T
     sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))
+    # Elasticity sees symmetric gradients alone: on all of them the tensor is singular, with no
+    # inverse.
     skew = np.eye(size) - basis @ basis.T
     acts_on_skew = np.abs(sample @ skew).max() > _SAME * np.abs(sample).max()
     if acts_on_skew:

@@ -37,5 +37,6 @@ def quadrature_error(
         error = means.errors[part]
         size = float(np.abs(exact).max(initial=0.0))
         if size > 0 and np.all(np.isfinite(error)):
+            # What the adaptive means do not know themselves is no error of the quadrature.
             worst = max(worst, float((np.abs(found[part] - exact) - error).max()) / size)
     return worst

@@ -45,6 +45,7 @@ def is_isotropic(
     here = tensors(points)
     for plane in _TURNS[dim]:
         turn = _quarter_turn(dim, plane)
+        # Turned about the middle, points stay in the cell, for which coefficients are written.
         there = tensors(middle + (points - middle) @ turn.T)
         if np.abs(there - turn @ here @ turn.T).max() > _SAME * np.abs(here).max():
             return False

@@ -58,6 +58,7 @@ class LaminateForm:
         shape = (components, *(dim,) * order, components, *(dim,) * order)
         tensor = np.zeros(shape, dtype=complex)
         for row, column, index in self._indices(shape, dim, order):
+            # D_12 and D_21 are one derivative: its entry is shared among the ways to write it.
             tensor[index] = self.matrix[row, column] / self._shares(row) / self._shares(column)
         return tensor
 
@@ -178,6 +179,8 @@ def _mean_form(
     mean = (means[:half] + 1j * means[half:]).reshape(size, size)
     matrix = _from_continuous_form(mean, normal, along)
     first = matrix[normal[:, None], normal]
+    # The matrix is a product of at most three means: to first order their errors grow by these
+    # sizes.
     scale = 1 + float(np.abs(first).max()) * (1 + float(np.abs(mean).max())) ** 2
     return LaminateForm(matrix, places, float(np.max(errors)) * scale)
 
@@ -188,6 +191,8 @@ def _continuous_form(a: ComplexArray, normal: Integers, along: Integers) -> Comp
     Across the layers fluxes are continuous, along them gradients: a is solved for the others in
     terms of these, and means of that form are the form of the laminate.
     """
+    # Fluxes across layers and slopes along them are the same in all layers; the other two are
+    # written in terms of these, so that their means are means of numbers.
     inverse = np.linalg.inv(a[:, normal[:, None], normal])
     right = inverse @ a[:, normal[:, None], along]
     out = np.zeros_like(a)

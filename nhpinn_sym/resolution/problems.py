@@ -204,6 +204,7 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
     waves = None
     if slow.harmonics is not None and fast.harmonics is not None and not len(breaks):
         periods = (b - a) / (period * scale)
+        # In periods of the whole interval, as those of the slow coordinate are.
         waves = max(slow.harmonics, int(np.ceil(fast.harmonics * periods - 1e-9)))
     return replace(
         slow, breaks=tuple(breaks.tolist()), lines=tuple(lines.tolist()), harmonics=waves
@@ -220,6 +221,7 @@ def _images(
     """Points of a period in all periods, those inside the interval."""
     a, b = interval
     found = np.unique(scale * (np.asarray(points)[None, :] + period * numbers[:, None]))
+    # Images that two periods share, and those on the ends, differ by rounding.
     margin = 1e-11 * (b - a)
     found = found[(found > a + margin) & (found < b - margin)]
     if len(found):
@@ -235,6 +237,7 @@ def combined(one: Array, other: Array, breaks: Array) -> Array:
     candidates = np.unique(np.concatenate([one, other, breaks]))
     widths = _panel_widths(one, candidates)
     other_widths = _panel_widths(np.concatenate([ends[:1], other, ends[1:]]), candidates)
+    # Close lines of two scales would make cells that neither asks for.
     gaps = _APART * np.minimum(widths, other_widths)
     following = fixed[np.minimum(np.searchsorted(fixed, candidates, side="right"), len(fixed) - 1)]
     standing = np.isin(candidates, fixed)

@@ -18,8 +18,7 @@ from ..runtime.arrays import Array
 
 Value = float | Interval
 
-# A datum jumps where it changes by more than this share of its size within `_STEP` of the interval,
-# and does not change less within a hundredth.
+# Share of the interval within which a change of a datum may be a jump.
 _STEP = 1e-9
 # Share of the interval over which slopes at the two ends are compared.
 _SLOPE_STEP = 1e-5
@@ -217,6 +216,7 @@ def _differ(
         return np.abs(values(upper) - values(lower))
 
     wide = gap(_STEP)
+    # A steep slope changes a hundred times less over a hundredth of the step; a jump does not.
     close = gap(_STEP / 100)
     size = np.nanmax(np.abs(values(generic)), initial=0.0)
     return bool(np.any((close > _JUMP * size) & (close > 0.5 * wide)))
@@ -239,6 +239,7 @@ def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: D
     right = [values(_moved(generic, k, a + n * step)) for n in (1, 2, 3)]
     left = [values(_moved(generic, k, b - n * step)) for n in (1, 2, 3)]
     difference = np.abs((right[1] - right[0]) - (left[0] - left[1]))
+    # One-sided differences are off by the curvature times the step.
     curvature = _second_difference(right) + _second_difference(left)
     size = np.nanmax(np.abs(values(generic)), initial=0.0)
     return bool(np.any(difference > 10 * curvature + 1e-9 * size))
@@ -265,6 +266,8 @@ def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
     values = evaluator(datum, space.symbols)
     low, high = np.array(space.intervals).T
     one, other = low + (high - low) * np.random.default_rng(5).random((2, _DRAWS, len(low)))
+    # Between two points on different sides there is an interface: bisection goes to one of its
+    # points.
     side = sides(one)
     crossing = side != sides(other)
     one, other, side = one[crossing], other[crossing], side[crossing]

@@ -130,6 +130,8 @@ class Bordered:
         self._units = units
         self._lines = lines
         self._rows = rows
+        # The answers to the borders are found once: every solve then costs one more back
+        # substitution, and a system of twice as many numbers as there are kernels.
         self._parts = [self._solve(c) for c in columns] + [-1.0 * pinned(e) for e in units]
         loads = [*columns, *[0.0 * e for e in units]]
         system = []
@@ -141,6 +143,7 @@ class Bordered:
 
     def _solve(self, b: Vector) -> Vector:
         for e in self._units:
+            # The replaced rows say w = 0 there; what b held in them comes back through `_rest`.
             b = b - float(e.dot(b)) * e
         return self._pinned(b)
 
@@ -245,6 +248,7 @@ def _adjoints(
     with cells.solver(matrix, borders, conditions, transposed=True) as solve:
         for k, (_, role, level, _) in enumerate(forms.FUNCTIONS):
             if role == "adjoint":
+                # psi^p has the mean 1 in the weight of its own kernel function, 0 in the others.
                 means = [cells.volume * (p == level) for p in range(len(columns))]
                 given = [*means, *[0.0] * len(cells.modes)]
                 cells.store(k, solve(0.0 * cells.ones(), given)[0])
@@ -263,6 +267,7 @@ def _correctors(
         for k in wanted:
             name, _, _, solvable = forms.FUNCTIONS[k]
             b, size = cells.source(k)
+            # Rounding over rounding would be a multiplier of size one, and a corrector of noise.
             if size:
                 w, means = solve(b, [0.0] * len(conditions))
             else:
@@ -270,6 +275,8 @@ def _correctors(
             cells.store(k, w)
             if solvable:
                 largest = max(map(abs, means[: len(columns)]))
+                # lam multiplies the weights of a kernel, which add up to |Y|; the size is that of
+                # integrals.
                 multipliers[name] = largest * cells.volume / (size or 1.0)
     return multipliers
 
@@ -292,14 +299,19 @@ def _ground_state(forms: Any, cells: Discrete) -> float:
     eigenvalue = low
     spread = high - low
     if spread > noise:
+        # M^-1 A 1 is the potential, whose least value lies below the eigenvalue: from there the
+        # inverse iteration can go to the ground state alone.
         shift = low - _BELOW * spread
         phi, eigenvalue = _inverse_iteration(cells, matrix, mass, shift, spread)
         psi = phi
         if not forms.SYMMETRIC:
+            # The bordered systems below hold an unknown where no kernel vanishes, that of the
+            # transpose included.
             psi, _ = _inverse_iteration(cells, matrix, mass, shift, spread, transposed=True)
         cells.pin([phi], [psi])
         phi, eigenvalue = _newton(cells, matrix, mass, phi, eigenvalue, noise)
     bottom, top = cells.ratios(phi, cells.ones())
+    # A ground state has one sign (Krein and Rutman); on a mesh nearly so.
     if bottom < -_NEGATIVE * top:
         raise KernelError(
             f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the"
@@ -326,6 +338,7 @@ def _inverse_iteration(
     with cells.solver(matrix - shift * mass, (), (), transposed) as solve:
         for _ in range(_INVERSE_STEPS):
             phi, _ = solve(mass * phi, ())
+            # The mean was 1 before the step: after it, it is 1 / (eigenvalue - shift).
             size = float(cells.weights[0].dot(phi)) / cells.volume
             before = eigenvalue
             eigenvalue = shift + 1.0 / size
@@ -347,6 +360,8 @@ def _newton(
         shifted = matrix - eigenvalue * mass
         load = mass * phi
         with cells.solver(shifted, [load], [cells.weights[0]]) as solve:
+            # Newton's method for the pair: (A - lam M) step + change M phi = -(A - lam M) phi, with
+            # <step> = 0. The matrix is singular at the eigenvalue, the bordered one is not.
             step, (change,) = solve(-1.0 * (shifted * phi), [0.0])
         phi = phi + step
         eigenvalue = eigenvalue - change

@@ -167,6 +167,8 @@ class Effective:
     @cached_property
     def _polynomials(self) -> dict[CoefficientKey, AnyArray]:
         """Coefficients of Chebyshev polynomials, an axis for each slow coordinate."""
+        # At Chebyshev points this matrix is orthogonal but for factors: its inverse loses no
+        # digits.
         matrix = np.linalg.inv(chebyshev.chebvander(_unit_nodes(), NODES - 1))
         found = {}
         for key, values in self.values.items():

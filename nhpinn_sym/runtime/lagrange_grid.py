@@ -137,6 +137,8 @@ class LagrangeGrid:
         batch = self.batch
         flat = self.values.reshape(*batch, -1)
         result = np.zeros((*batch, len(points)), dtype=np.result_type(flat, float))
+        # A product of weights for each node of an element, (degree + 1)^d of them, for all points
+        # at once.
         for corner in product(*(range(len(weights)) for _, weights in axes)):
             held = list(zip(axes, corner, strict=True))
             numbers = tuple(first + k for (first, _), k in held)
@@ -155,6 +157,7 @@ class LagrangeGrid:
         rows = _SHAPES[self.degree]
         shapes = [np.polynomial.polynomial.polyder(row, order) if order else row for row in rows]
         weights = np.array([np.polynomial.polynomial.polyval(place, row) for row in shapes])
+        # The shapes are functions of the place in (0, 1): the chain rule.
         return cell * self.degree, weights * length ** -float(order)
 
 

@@ -155,6 +155,8 @@ class Lattice:
         """
         nodes = self.nodes(axis, degree)
         gaps = np.diff(nodes)
+        # The nearest node: dofs come with the rounding of a library, and graded cells have no
+        # formula.
         found = np.searchsorted(nodes[:-1] + gaps / 2, x).astype(np.int64)
         after = np.append(gaps, np.inf)
         before = np.append(np.inf, gaps)
@@ -204,6 +206,7 @@ def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float], le
     distances = np.abs(even[:, None] - inside).min(axis=0)
     ends = np.array([low, *inside, high])
     shares = np.rint(np.diff(ends) / length * count).astype(int)
+    # Breaks that lie on equal lines keep them: cells of one length are assembled once.
     if distances.max(initial=0.0) <= _EQUAL * length and (not inside or shares.min() >= least):
         return even
     pieces = [

@@ -39,6 +39,7 @@ def motions(points: Array, bounds: Sequence[tuple[float, float]], components: in
     """
     n, d = points.shape
     low, high = np.array(bounds).T
+    # In (-1, 1) along the longest axis: rotations then have the size of constants.
     x = (2 * points - low - high) / (high - low).max()
     found = [np.tile(unit, n) for unit in np.eye(components)]
     planes = combinations(range(d), 2) if components == d else ()
@@ -70,6 +71,7 @@ def vanishing(images: Array, largest: float, gather: Gather, share: float = _CAN
     """
     if not images.shape[1]:
         return np.zeros((0, 0))
+    # The R factors of all ranks have the right singular vectors of all rows, and are small.
     triangle = np.concatenate(gather(np.linalg.qr(images, mode="r")))
     choices = np.linalg.svd(triangle)[2].T
     # the sign is free: the largest entry of each is made positive, on every rank
@@ -93,6 +95,8 @@ def deflated(
     w, multipliers = solve(b, zero)
     answers = [solve(image, zero) for image in images]
     table = np.array([found for _, found in answers]).T
+    # Kernels give rows of zeros, which least squares leave out: what no combination takes is the
+    # rest.
     c = np.linalg.lstsq(table, np.array(multipliers), rcond=_NO_PART)[0]
     for coefficient, (part, _) in zip(c, answers):
         w = w - float(coefficient) * part

@@ -79,8 +79,11 @@ def sdirk4(
         for t, row in zip(_stage_times(start, end, times), _STAGES, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))
+            # A matrix of the step's start for all stages would cost the order.
             if moving:
                 solve = solver(dt, t)
+            # The unknown is the rate k of a stage, of (M + gamma dt K) k = F - K (w + dt sum_j a_j
+            # k_j): F alone is evaluated at the time of the stage, and M is never inverted.
             slopes.append(solve(load(t) - stiffness(stage, t)))
         w = stage + dt * GAMMA * slopes[-1]
         if on_step is not None:
@@ -109,6 +112,7 @@ def sdirk4_of_storage(
                 (a * f for a, f in zip(row, rates, strict=True)), start=np.zeros_like(storage)
             )
             rates.append(stage(t, known, dt * GAMMA))
+        # The last stage is the end of the step: its known part has the others already.
         storage = known - dt * GAMMA * rates[-1]
         on_step(step, end)
 

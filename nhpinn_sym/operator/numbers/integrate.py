@@ -34,7 +34,6 @@ _ACCURACY = 1e-12
 # Relative, of means that results are judged by, by the number of axes: below what results in so
 # many dimensions are asked for. A mean comes with its error, so that a coarse one rejects nothing.
 _ACCURACY_OF_FUNCTIONS = {1: 1e-12, 2: 1e-10, 3: 1e-7}
-# In all rounds together; what is not resolved then is in the error.
 # In all rounds together, about a second; what is left then is in the error.
 _MOST_POINTS = 3_000_000
 # Halvings of a panel, down to 1e-9 of it: what is left then is a singularity.

@@ -44,21 +44,19 @@ class Demand:
 
 # Elements and nets take up what a panel leaves over: a thousandth is below their own error there.
 FOR_A_MESH = Demand({1: 1e-3, 2: 1e-3, 3: 1e-3, 4: 1e-3}, {1: 1e-6, 2: 2e-3, 3: 2e-2, 4: 5e-2})
-# Gauss rules on these panels are of higher order than the interpolants, and more accurate.
-# Quadrature of higher order on the same panels gains several digits over the interpolant.
+# Gauss rules on these panels are of higher order than the interpolants, and gain several digits.
 FOR_MEANS = Demand({1: 1e-8, 2: 1e-5, 3: 1e-4, 4: 1e-3}, {1: 1e-7, 2: 2e-3, 3: 2e-2, 4: 5e-2})
-# The size that errors are relative to: where a datum passes through zero its least value alone
-# would ask for panels without end.
-# The size of a datum on a panel is its least value there, or these shares of its largest value
-# there, and everywhere.
+# The size of a datum on a panel, which errors are relative to, is its least value there, or these
+# shares of its largest value there, and everywhere: where it passes through zero the least value
+# alone would ask for panels without end.
 _NEAR = 0.03
 _FLOOR = 1e-4
 # Share of an interval below which nothing is halved.
 _NARROWEST = 1e-8
 # Share of an interval below which panels need be accurate relative to the largest size only.
 _FINE = 2e-5
-# Panels of one datum, and boxes that certify them: beyond, it counts as not resolved.
-# Panels of one datum, and boxes that certify them: seconds.
+# Panels of one datum, and boxes that certify them, some seconds in all: beyond, it counts as not
+# resolved.
 MOST_PANELS = 20_000
 MOST_BOXES = 400_000
 # Share of a box by which it is shrunk before it is enclosed: a closed box would hold the values on
@@ -261,6 +259,8 @@ class _Refinement:
 
     def _local(self, values: Array) -> Array:
         """The size of the datum from its values (n, m) in each box."""
+        # A datum that is large here and tiny there is wanted accurate where it is tiny, too: a
+        # conductivity of 1e-3 decides as much as one of 1.
         size = np.abs(values)
         return np.maximum(
             np.maximum(size.min(axis=1), _NEAR * size.max(axis=1)), _FLOOR * self.size

@@ -79,6 +79,8 @@ class CellMesh:
         self.solutions[function] = w
         for i in range(self.components):
             name = f"N{function}_{i}" if self.components > 1 else f"N{function}"
+            # Unknowns of a periodic space are fewer than the dofs that scikit-fem interpolates
+            # from.
             dofs = self.space.prolongation @ w[i :: self.components]
             self.fields[name] = self.space.basis.interpolate(dofs)
 
@@ -117,6 +119,8 @@ class CellMesh:
 
     def pin(self, *kernels: Sequence[Array]) -> None:
         c = self.components
+        # An unknown is held where all kernels are large: where one vanishes, holding it would hold
+        # nothing.
         size = np.ones(self.space.weights.size)
         for kernel in kernels:
             size = size * volumes_at_nodes(kernel, c)

@@ -143,6 +143,8 @@ class HermiteSpace(Space):
         shape = (*self._unknown_shape, *(2,) * self.dim)
         numbers = np.arange(math.prod(shape)).reshape(shape)
         held = np.take(numbers, -end, axis=axis)
+        # Along the part's own axis the first of the two unknowns is the value, the second the
+        # slope.
         if not clamped:
             held = np.take(held, 0, axis=self.dim - 1 + axis)
         return held.ravel()

@@ -103,6 +103,7 @@ def bordered_solver(
     rows and columns the matrix is regular. (Multigrid stalls on the singular matrix itself.) Where
     the kernels are the constants of each component, one solve a call is enough.
     """
+    # Without these rows and columns the matrix is regular; multigrid stalls on a singular one.
     free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
     block = matrix[free][:, free] if len(pins) else matrix
     if smooth is None:
@@ -151,6 +152,7 @@ def _projected(
     """
     components = len(rows)
     x = np.zeros_like(b)
+    # The mean of the right-hand side, which no solution of the singular system could have.
     means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
     balanced = b - sum(mean * row for mean, row in zip(means, rows))
     x[free] = regular(balanced[free])
@@ -182,9 +184,11 @@ def _solved(matrix: sps.csr_matrix, x: Array, b: Array) -> bool:
     """A small residual relative to b; for coefficients of high contrast one at the rounding of
     matrix times x.
     """
+    # Krylov methods stop by a preconditioned norm: the true residual decides.
     residual = _residual(matrix, x, b)
     if residual <= _SOLVED:
         return True
+    # Backward stability: no solver in double precision leaves less than the rounding of A x.
     size = sla.norm(matrix, np.inf) * np.linalg.norm(x) / np.linalg.norm(b)
     return residual <= min(_SOLVED_AT_MOST, _ROUNDING * float(size))
 
@@ -193,6 +197,7 @@ def _direct(matrix: sps.csr_matrix) -> LinearSolve:
     """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
     refinement where it is needed.
     """
+    # The pattern is symmetric and the diagonal large: an ordering of A + A^T fills in least.
     factors = sla.splu(
         matrix.tocsc(),
         permc_spec="MMD_AT_PLUS_A",

@@ -55,6 +55,8 @@ class BlockOperator:
 
     def transposed(self) -> BlockOperator:
         """B^T, the transposed for <u . v> (no conjugation)."""
+        # Integration by parts: a sign for each derivative, and no boundary terms on a periodic
+        # cell.
         swapped = [
             (field, right, (-1) ** (sum(left) + sum(right)) * c, equation, left)
             for equation, left, c, field, right in self.terms
@@ -70,6 +72,7 @@ class BlockOperator:
         }
         shape = np.broadcast_shapes(modes.shape, (1, self.cells, 1, *[1] * grid.dim))
         result = np.zeros(shape, dtype=complex)
+        # Fluxes under the same outer derivative are added first, and transformed once.
         for i, left in self.lefts:
             own = [t for t in self.terms if (t[0], t[1]) == (i, left)]
             flux = sum(c * slopes[j, right] for _, _, c, j, right in own)
@@ -102,6 +105,8 @@ class BlockOperator:
         """
         # rounding that is no function of real values would not be reduced
         b = self.grid.forward(self.grid.backward(b))
+        # What the Krylov method holds at once; right-hand sides beyond that are solved after each
+        # other.
         vectors = 8 if self.positive else RESTART + 8
         count = max(1, WORK // (vectors * 2 * b[0].size))
         chunks = [slice(k, k + count) for k in range(0, len(b), count)]
@@ -189,6 +194,8 @@ class BlockOperator:
         # the modes (1, 0, ...), (0, 1, ...), ... as an index per axis
         lowest: Any = (slice(None), *np.eye(self.grid.dim, dtype=int))
         diagonal = [self.symbol[:, i, i] for i in range(self.components)]
+        # As large as the eigenvalues of the lowest modes: it makes the operator regular, and leaves
+        # its condition as it is.
         sizes = [np.mean(np.abs(symbol[lowest]), axis=-1) for symbol in diagonal]
         size = np.stack(sizes, axis=-1)
         return np.where(size > 0, size, 1.0)
@@ -206,6 +213,7 @@ class BlockOperator:
             inverse = 1 / symbol
         if inverse.imag.any():
             return inverse
+        # Half the memory, and half the multiplications.
         return inverse.real.copy()
 
 

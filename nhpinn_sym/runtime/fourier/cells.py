@@ -113,6 +113,7 @@ class Cells:
         stiffness = matrix(self.forms.OPERATOR)
         mass = matrix(self.forms.MASS)
         quotient = np.linalg.solve(*np.broadcast_arrays(mass, stiffness))
+        # The ground state belongs to the leftmost eigenvalue, which is real (Krein and Rutman).
         lowest = np.min(np.linalg.eigvals(quotient).real, axis=-1)
         return lowest * np.ones(self.count)
 
@@ -148,6 +149,7 @@ class Cells:
         else:
             guess = np.stack([self.guesses[k] for k in positions])
         x, residual, iterations = operator.solve(b, guess, self.rtol)
+        # fmax passes over nan: a solve that failed must not hide behind an earlier one.
         nan_or_zero = 0 * np.sum(residual, axis=0)
         self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + nan_or_zero
         self.iterations = max(self.iterations, iterations)
@@ -236,6 +238,7 @@ class Cells:
         positions = range(first, last)
         b = np.stack([self._projected(k, *self._source(sources[k])) for k in positions])
         x = self._solve(self.cell_operator(), b, positions)
+        # They are zero but for what the iteration has left.
         means = x[self.grid.zero].copy()
         if self.phi is None:
             x[self.grid.zero] -= means
@@ -255,6 +258,8 @@ class Cells:
             parts = [self._product(c, factor) for _, _, c, factor in held]
             parts_size += sum(np.sqrt(grid.mean(np.abs(part) ** 2)) for part in parts)
             equation, left = place
+            # Rounding in high modes, multiplied by their wave numbers, would be the largest part of
+            # the source.
             flux = grid.significant(grid.forward(sum(parts[1:], parts[0])))
             g[:, equation] += grid.symbol(left) * flux
         size = np.sqrt(np.sum(np.abs(g) ** 2, axis=tuple(range(1, g.ndim))))

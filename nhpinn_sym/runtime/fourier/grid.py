@@ -31,6 +31,8 @@ class Grid:
 
     def __init__(self, bounds: Sequence[tuple[float, float]], n: int, real: bool = True) -> None:
         self.bounds = tuple(bounds)
+        # Odd: with an even number the highest mode would be its own conjugate, and its derivative
+        # be lost.
         self.n = n
         self.dim = len(bounds)
         self.real = real
@@ -110,6 +112,8 @@ class Grid:
     def refined(self, modes: np.ndarray, coarse: Grid) -> np.ndarray:
         """The modes here of a function given by its modes on a coarser grid."""
         result = np.zeros((*modes.shape[: -self.dim], *self.modes_shape), dtype=complex)
+        # Negative frequencies stand at the end of an axis: counted modulo n they find it on this
+        # grid too.
         places = [frequency.astype(int) % self.n for frequency in coarse.frequencies]
         where: Any = (..., *np.ix_(*places))
         result[where] = modes

@@ -55,6 +55,7 @@ def cg(
         if not active.any():
             break
         image = apply(p)
+        # Members that have converged take steps of 0: their directions are rounding.
         step = np.where(active, quotient(size, dot(p, image)), 0)[..., None]
         x = x + step * p
         r -= step * image
@@ -62,6 +63,7 @@ def cg(
         after = dot(r, z)
         p = z + np.where(active, quotient(after, size), 0)[..., None] * p
         size = np.where(active, after, size)
+    # The recursion drifts away from the residual: what is reported is computed anew.
     r = b - apply(x)
     return x, np.sqrt(np.abs(quotient(rtol**2 * dot(r, precondition(r)), bound))), iteration
 
@@ -78,6 +80,7 @@ def gmres(
     for _ in range(cycles):
         r = b - apply(x)
         size = norm(r)
+        # A cycle that does not halve the residual has stalled, and the next one would too.
         active = (size > rtol * scale) & (size < before / 2)
         if not active.any():
             break
@@ -115,6 +118,7 @@ def _cycle(apply: Apply, r: np.ndarray, bound: np.ndarray, restart: int) -> tupl
         if done.all():
             break
     steps = j + 1
+    # By the pseudoinverse, as members that ended before others have columns of zeros.
     inverse = np.linalg.pinv(h[..., : steps + 1, :steps], rcond=_DEPENDENT)
     y = inverse[..., :, 0] * size[..., None]
     return _combined(y, basis[..., :steps, :]), steps

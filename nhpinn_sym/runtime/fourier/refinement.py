@@ -162,6 +162,7 @@ def _solved(
         return cells.run(np.array(eigenvalues), guesses)
     if not forms.EIGENVALUE:
         return cells.run()
+    # Newton's method for the eigenvalue finds the nearest one: the lowest has to be known before.
     coarse = Grid(forms.CELL, DENSE[len(forms.CELL)], real)
     return cells.run(Cells(forms, coarse, slow, parameters, fields, rtol).dense_eigenvalue())
 
@@ -208,6 +209,7 @@ def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
     for values in forms.coefficients(grid.points, columns, data):
         modes = np.abs(np.atleast_1d(grid.forward(values)))
         sizes = modes.reshape(-1, *grid.modes_shape).max(axis=0)
+        # A jump has modes of all orders: those that matter are few.
         large = np.argwhere(sizes > _RESOLVED * modes.max())
         for frequencies, positions in zip(grid.frequencies, large.T):
             highest = max(highest, float(np.max(np.abs(frequencies[positions]), initial=0.0)))

@@ -133,9 +133,12 @@ class StateSolver:
             active = (size > _SETTLED) & ~stalled & np.isfinite(size)
             if not active.any():
                 break
+            # An inexact Newton method (Eisenstat and Walker 1996): linear systems are solved as
+            # well as the nonlinear residual is small, which keeps the convergence quadratic.
             forcing = float(np.clip(size[active].max(), _LEAST_FORCING, _FORCING))
             start = np.zeros((1, *shape), dtype=complex)
             change = operator.solve(-residual[None], start, forcing)[0][0]
+            # Correctors have no mean: what the solve leaves there is rounding.
             change[grid.zero] = 0
             change[~active] = 0
             modes, moved = self._damped(macro, modes, change, residual, operator, active)
@@ -164,6 +167,8 @@ class StateSolver:
                 found, _ = self.residual(macro, candidate)
                 after = self._size(operator, found)
                 left = np.abs(_inner(found, change))
+            # Near a flux that is not smooth the residual may rise where the energy falls: for
+            # symmetric problems half the slope of the energy along the step is enough.
             good = after <= (1 - 1e-4 * length) * before
             if self.forms.SYMMETRIC:
                 good |= left <= _CURVATURE * slope
@@ -246,6 +251,7 @@ class StateSolver:
             if (i, k) == (j, m):
                 stiffness = stiffness + np.abs(c)
         mean = self.grid.mean
+        # A source drives a flux of its size times the length of the longest wave, over 2 pi.
         length = max(b - a for a, b in self.grid.bounds) / (2 * np.pi)
         size = np.sum(mean(flux**2), axis=(0, 1)) + length**2 * np.sum(mean(source**2), axis=0)
         per_entry = mean(stiffness) / (self.m * self.d)

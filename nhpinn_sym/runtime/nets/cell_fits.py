@@ -127,6 +127,7 @@ class _Cells:
         if self.eigenvalue is None:
             means = values.mean(0).reshape(functions, self.components)
             if kind == "adjoint":
+                # Combinations of the kernels, such that kernel p has the mean e_p.
                 return torch.einsum("pq,fqc->fpc", torch.linalg.inv(means), coefficients)
             coefficients[0] -= means
             return coefficients
@@ -165,6 +166,7 @@ class _Cells:
         forms = self.forms
         places = self.full(points)
         operator = forms.adjoint_operator if kind == "adjoint" else forms.operator
+        # Correctors are known up to constants, which the means decide: their column would be zero.
         jet = trials(hidden(points, layers, forms.INDICES, self.axes), m, vanish=True)
         left = operator(places, jet, **self.given).unflatten(-1, (-1, m))
         if kind == "adjoint":
@@ -191,6 +193,7 @@ class _Cells:
         rows = partial(self._ground_rows, value, None)
         for _ in range(_NEWTON_STEPS):
             net = fitted(self.count, self.axes, rows, (1, 1), scale)
+            # The multiplier of M phi_before is by how much the eigenvalue was wrong.
             change = float(net.multipliers)
             value += change
             coefficients = net.coefficients.clone()
@@ -240,6 +243,7 @@ class _Cells:
         lengths = [b - a for _, a, b in self.axes]
         d = {a: torch.as_tensor(_collocation(a, n, lengths)) for a in self.forms.INDICES}
         operator, mass = self._pencil(self.full(points), 0.0)
+        # The ground state belongs to the eigenvalue of least real part; nets alone would find any.
         values = scipy.linalg.eigvals(operator(d).numpy(), mass(d).numpy())
         return float(values.real[np.isfinite(values)].min())
 

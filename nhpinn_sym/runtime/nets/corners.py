@@ -81,6 +81,8 @@ def characteristics(principal: Array) -> Characteristics | None:
     size = np.abs(principal).max()
     first = principal[0]
     if m > 1:
+        # Double characteristics, which isotropic media have, have too few vectors: a tiny
+        # perturbation makes them simple.
         noise = np.random.default_rng(0).standard_normal((m, m))
         first = first + _SPLIT * size * (noise + noise.T)
     if abs(np.linalg.det(principal[2])) < _SINGULAR * size**m:
@@ -114,6 +116,7 @@ def singularities(
 
     found = []
     for power in _zeros(lambda powers: np.linalg.det(conditions(powers))):
+        # Polynomials belong to whole powers, and the net has those; what is left is the logarithm.
         whole = abs(power - round(power.real)) < _SAME
         exact = complex(round(power.real)) if whole else power
         null = _null(conditions(np.array(exact)))
@@ -168,6 +171,7 @@ def _newton(determinant: Callable[[Complex], Complex], start: complex) -> comple
         steps = np.array([power - _DIFFERENCE, power, power + _DIFFERENCE])
         below, at, above = determinant(steps)
         slope = (above - below) / (2 * _DIFFERENCE)
+        # Steps longer than one leave the neighbourhood that the grid has found.
         if slope != 0 and abs(at) < abs(slope):
             power -= complex(at / slope)
     if abs(power.imag) < _SAME:
@@ -223,6 +227,8 @@ class _CornerFunctions:
                 continue
             if order not in powers:
                 powers[order] = [_power(logarithm, s, order) for s in self.terms]
+            # z_k = x + p_k y in coordinates that increase into the box: the chain rule for both
+            # axes.
             chain = self.signs[0] ** a * (self.signs[1] * roots) ** b
             values = self._combined(powers[order], chain)
             jet[index] = self._vanishing(points, values, (a, b))

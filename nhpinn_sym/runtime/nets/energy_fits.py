@@ -91,11 +91,14 @@ def _minimum(
         gram += torch.einsum("nkq,nlq->kl", flux, slopes)
         load += flux.sum(0)
     x = -_solved(gram, load)
+    # At the minimum the quadratic term is minus half of the linear one.
     return mean + load.T @ x, _Solution(layers, x)
 
 
 def _solved(gram: torch.Tensor, load: torch.Tensor) -> torch.Tensor:
     """gram^-1 load, without the directions in which the features are dependent up to rounding."""
+    # An energy keeps large residuals: a ridge would be fitted to them, so dependent directions are
+    # cut.
     values, vectors = torch.linalg.eigh(gram)
     kept = values > RIDGE * torch.finfo(gram.dtype).eps * values.max()
     parts = vectors[:, kept].T @ load
@@ -119,6 +122,8 @@ def _law(forms: Any, solution: _Solution, given: FormArguments) -> dict[Any, flo
     found: dict[Any, float] = {}
     for p in points.split(BLOCK):
         d = jet(p)
+        # The energy sees slopes alone; the law may hold the functions, whose means are zero by
+        # convention.
         d[zero] = d[zero] - mean
         for key, value in forms.law(p, d, **given).items():
             found[key] = found.get(key, 0.0) + float(value.sum()) / len(points)

@@ -122,6 +122,8 @@ class _Equation:
         for (i, j), table in tables.items():
             target[:, i] -= combine(table, lift[j])
         size = left.square().mean().sqrt()
+        # Inside and on each part the mean square of the rows is one: none of them outweighs the
+        # others by its units or its number of points.
         weight = 1 / (size * len(points) ** 0.5)
         return (
             weight * left.transpose(1, 2).flatten(0, 1),

@@ -75,6 +75,7 @@ def fitted(
     """The least-squares fit with `count` features of the best scale, if none is given; `assemble`
     makes the rows of a layer at points, for the constant and the features of every component.
     """
+    # The best scale hardly depends on the number of features; the smaller fits cost an eighth.
     few = max(20, count // TRIED)
     if scale is None:
         scale = min(SCALES, key=lambda s: _fit(few, axes, s, assemble, shape).residual)
@@ -91,6 +92,8 @@ def _fit(
     layers = features(count, axes, scale)
     functions, components = shape
     x = least_squares(*assemble(layers, box_points(ROWS * count, axes)))
+    # At points that the fit has not seen: at its own ones more features always have a smaller
+    # residual.
     a, b = assemble(layers, box_points(2 * count, axes, seed=1))
     residual = float((a @ x - b).norm() / b.norm().clamp(min=torch.finfo(b.dtype).tiny))
     trial = (count + 1) * components

@@ -82,7 +82,7 @@ def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Te
     """
     length = torch.sqrt(4 * diffusion * t + _TINY)
     z = s / length
-    # `low` and `high` are those of m - 1 and m, from m = 0 on.
+    # `low` and `high` are those of m - 1 and m, from i^-1 erfc and i^0 erfc on.
     low = 2 / math.sqrt(math.pi) * torch.exp(-z * z)
     high = torch.erfc(z)
     for m in range(1, order + 1):
@@ -242,6 +242,7 @@ def _at_distinct(
         if count > 1:
             values, kind = torch.unique(kind, return_inverse=True)
         count = len(values)
+    # Not worth the sorting.
     if 2 * count > len(face):
         return functions(face, indices)
     first = torch.empty(count, dtype=torch.long, device=face.device)

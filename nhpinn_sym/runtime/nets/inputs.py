@@ -101,6 +101,7 @@ def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> li
         if order == 0:
             return [size * torch.log1p(rate * (p - a)) - 1]
         sign = (-1) ** (order - 1)
+        # Derivatives of the logarithm.
         power = (rate / (1 + rate * (p - a))) ** order
         return [size * sign * math.factorial(order - 1) * power]
     if order == 0:
@@ -167,6 +168,8 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
     for i, (kind, a, b) in enumerate(axes):
         part = unit[..., i]
         if kind == "graded":
+            # As many points in each octave from the start: what decays from there is seen on all
+            # scales.
             part = torch.expm1(part * math.log1p(GRADE)) / GRADE
         columns.append(a + (b - a) * part)
     return torch.stack(columns, -1)

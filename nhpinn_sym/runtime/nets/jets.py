@@ -125,6 +125,7 @@ def tanh(z: Jet) -> Jet:
     t: Jet = {}
     slope: Jet = {}  # the jet of 1 - t^2
     for a, value in z.items():
+        # One derivative is taken off, whichever: the others come by Leibniz' rule.
         axis = next((i for i, order in enumerate(a) if order), None)
         if axis is None:
             t[a] = torch.tanh(value)

@@ -23,6 +23,7 @@ def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
     The ridge, near rounding, keeps x bounded where the columns are dependent. (Cutting the rank by
     pivoted QR instead loses up to four digits of the residual.)
     """
+    # Columns of one length: the ridge, and what counts as rounding, are then the same for all.
     rows, size = _with_ridge(a, ridge)
     data = torch.cat([b, b.new_zeros(len(size), b.shape[1])])
     return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]

@@ -62,6 +62,8 @@ def features(
     )
     zero = (0,) * len(axes)
     places = spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes)
+    # tanh changes sign where its argument does: a feature whose sign never changes in the box is
+    # nearly constant there, and depends on the others.
     centre = embed(places, (zero,), axes, kinks)[zero]
     return [(weight, -(weight * centre).sum(-1))]
 

@@ -101,6 +101,7 @@ def _tanh_jet(chosen: Streams) -> str:
 def _tanh_adjoint(chosen: Streams) -> str:
     """d_z from d_h, in place."""
     orders = [k for table in chosen.tables for k in table]
+    # The adjoint of the value needs one derivative of tanh more than the jet.
     lines = _slopes(max(orders, default=0) + 1)
     seeds: dict[int, list[str]] = {}
     for s, table in enumerate(chosen.tables, 1):
