@@ -22,6 +22,8 @@ from .recursion import Recursion
 
 # Relative uncertainty up to which a mean by quadrature counts as its value.
 _ROUNDING = 1e-13
+# Distance from a fraction, relative to the largest value, up to which a mean is that fraction: what
+# sums of thousands of values round to.
 _SAME = 1e-14
 # A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it.
 _LARGEST_DENOMINATOR = 12

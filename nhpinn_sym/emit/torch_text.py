@@ -19,6 +19,7 @@ from .unknown_functions import function_names
 CoefficientTables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 """{(equation, component): {multi-index: factor}}."""
 
+# Names that are unpacked on one line.
 _FEW = 6
 NET = "points, layers, indices=INDICES, axes=AXES"
 RUNTIME = {

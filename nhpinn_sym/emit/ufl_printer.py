@@ -36,6 +36,7 @@ _RECIPROCAL = {
     sp.coth: sp.tanh,
 }
 _COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+# Integers beyond it overflow in the C code that FFCx writes.
 _INT_LIMIT = 2**31
 
 HELPERS = {

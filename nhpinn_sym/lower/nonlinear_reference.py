@@ -19,8 +19,8 @@ from .equation import lower_fine
 from .forms import LoweredEquation
 
 _SLOPE = sp.Rational(1, 2)
+# Of the cell along each axis, at which the data of a homogenized equation are taken.
 _PLACE = sp.Rational(37, 100)
-"""Of the cell along each axis, at which the data of a homogenized equation are taken."""
 
 
 def reference_fine(state: StateProblem) -> LoweredEquation:

@@ -34,8 +34,8 @@ from .term_forms import strong_terms
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 # Of the grid in units of its spacing: next to the midpoints, so that no point lies on an interface
 # that somebody drew.
+# Points per axis of the grid on which phases are looked for.
 _OFFSET = 0.4987
-"""Points per axis of the grid on which phases are looked for."""
 # Combinations of branches that are looked through for pieces that no point of the grid hits.
 _MOST = 4096
 # Relative difference of coefficients at opposite faces up to which they are one, by rounding.

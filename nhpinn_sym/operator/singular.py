@@ -31,6 +31,7 @@ _CANDIDATES = 8
 # Points per axis of the grids that close in on a minimum, by the number of axes.
 _BISECTIONS = 60
 _BLOCK_SIZES = {1: 9, 2: 9, 3: 5, 4: 5}
+# For boxes of more axes: their number is the power of the dimension.
 _SMALLEST_BLOCK = 3
 # Points at which data have to be finite.
 _SAMPLE = 500

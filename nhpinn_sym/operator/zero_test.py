@@ -50,12 +50,13 @@ _BISECTIONS = 50
 # Operations beyond which an expression is compiled to be evaluated, and not expanded: that takes
 # minutes for the sums of higher orders.
 _LONG = 400
+# Twice as many as what is tested for: cancellation of half of them is seen.
 _DIGITS = 30
 # Relative size of a value that counts as zero, where floating-point numbers are in it.
 _ROUNDED = 1e-12
 # The same where there are none: a third of the digits may cancel.
+# Operations beyond which an expression is compiled to be evaluated.
 _EXACT = 1e-20
-"""Operations beyond which an expression is compiled to be evaluated."""
 _JUMPING = (
     sp.Piecewise,
     sp.Heaviside,

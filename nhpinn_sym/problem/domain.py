@@ -20,7 +20,9 @@ from .user_input import positive_integer, scalar
 _SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
 # Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
 _SHORTEST = 1e-50
+# Squares of lengths, and their inverses, must be numbers of double precision.
 _FARTHEST = 1e50
+# Of an interval far from the origin coordinates have ten digits left at least.
 _RELATIVE = 1e-6
 
 

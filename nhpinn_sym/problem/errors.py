@@ -10,8 +10,8 @@ from types import FrameType
 # Of a term that a message quotes: about ten lines of a terminal.
 _LONGEST = 800
 # Beyond it a text is a report of its own, such as a derivation: its title is enough.
+# Letters of a term that a message quotes.
 _MOST_LINES = 8
-"""Letters of a term that a message quotes."""
 
 
 def shortened(value: object, text: Callable[[object], str] = repr) -> str:

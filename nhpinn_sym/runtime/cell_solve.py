@@ -29,7 +29,9 @@ BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 # How far below the potential the shift is, as a part of what the potential varies: closer to the
 # eigenvalue inverse iteration converges faster, above it not at all.
 _BELOW = 0.1
+# Each step gains the ratio of the distances of the two lowest eigenvalues from the shift.
 _INVERSE_STEPS = 100
+# It converges quadratically: more than a few steps mean that it does not.
 _NEWTON_STEPS = 20
 # Relative change of the eigenvalue at which Newton's method takes over from inverse iteration.
 _FIRST = 1e-3

@@ -20,6 +20,7 @@ _ROUNDED = 1e-13
 STALLED = 1e-7
 # Size of a residual's parts that stands for none.
 _NOTHING = 1e-40
+# A step that has to be shorter is rounding; a decrease that is smaller is none (Armijo).
 _SMALLEST = 2.0**-30
 _DECREASE = 1e-4
 # Share of the slope of the energy that may be left at the end of a step.

@@ -16,19 +16,21 @@ import numpy as np
 from .fourier.states import LawValues, MacroState, States, StateSolver
 from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
 
+# Numbers of one array over modes, points and states that are solved at once.
 _NUMBERS = 2**20
-"""Numbers of one array over modes, points and states that are solved at once."""
+# As for states on a grid: steps, the relative residual at which they end, the share of the slope of
+# the energy that may be left, the shortest step.
 _STEPS = 60
 _SETTLED = 1e-12
 _CURVATURE = 0.5
 _SMALLEST = 2.0**-24
+# Size of a flux that stands for none.
 _NOTHING = 1e-40
-"""Size of a flux that stands for none."""
+# Residuals are relative to the flux, or to that share of the largest one of all states: where the
+# gradient vanishes by symmetry, it is rounding.
 _BESIDE = 1e-3
-"""Residuals are relative to the flux, or to that share of the largest one of all states: where the
-gradient vanishes by symmetry, it is rounding."""
+# Size of a mode, relative to the first, below which it is rounding.
 _INDEPENDENT = 1e-9
-"""Size of a mode, relative to the first, below which it is rounding."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ NEARLY = 1e-8
 """Functions whose images are less than that share of the largest entry of a matrix are split off
 before it is factorized.
 """
+# Singular value, relative to the largest, of a combination of kernels that has no image.
 _NO_PART = 1e-12
+# Sums that are so much smaller than their terms are 0: quadrature of the terms is no better.
 _CANCELLING = 1e-7
 
 # Defect of the data of a singular problem, relative to them, that is put down to quadrature.

@@ -29,11 +29,12 @@ _STAGES = (
 
 FIRST_STEPS = 16
 """Steps at which a span has one step at least."""
+# So that a span of a whole number of steps does not get one more.
 _ROUNDING = 1e-12
+# Steps that differ by this share are one: their matrices are factorized once.
 _SAME = 1e-9
-"""Steps that differ by this share are one: their matrices are factorized once."""
+# Share of the whole time: the places of jumps are rounded.
 _BEFORE = 1e-12
-"""Share of the whole time: the places of jumps are rounded."""
 
 
 def time_lines(spans: Sequence[float], steps: int) -> Array:

@@ -31,6 +31,7 @@ from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 
 _NAME = "expansion"
+# Distance of the ends of two boxes that are one.
 _SAME_WALL = 1e-9
 
 

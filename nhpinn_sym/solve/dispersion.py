@@ -28,7 +28,9 @@ from .tensors import symmetric_tensor
 
 Form = Literal["leading", "bakhvalov", "boussinesq"]
 
+# Share of the largest entry that is rounding; distance from a whole number that is it.
 _ROUNDING = 1e-12
+# Random directions, and the best of these, from which the lowest value of a form is sought.
 _STARTS = 400
 _REFINED = 5
 

@@ -23,16 +23,17 @@ from .elastic_symmetry import CONSTANTS, Nearest, all_pairs, nearest_classes
 from .solution import Array
 from .tensors import PAIRS, mandel, voigt
 
+# Distance to a class of symmetry, relative to the norm, that counts as none.
 _SAME = 1e-6
-"""Distance to a class of symmetry, relative to the norm, that counts as none."""
+# Factor by which an estimated error of the tensor may be too small.
 _MARGIN = 10.0
-"""Estimates may be too small by this."""
+# Share of the size up to which an eigenvalue is zero; directions of a polar diagram, one a degree.
 _ROUNDING = 1e-12
 _DIRECTIONS = 361
 _ORDER = {2: "11, 22, 12", 3: "11, 22, 33, 23, 13, 12"}
+# Places of the Voigt matrix (order 11, 22, 33, 23, 13, 12) in the order of *ELASTIC,
+# TYPE=ANISOTROPIC: D1111, D1122, D2222, D1133, D2233, D3333, D1112, ..., D2323.
 _ABAQUS = "11 21 22 31 32 33 61 62 63 66 51 52 53 56 55 41 42 43 46 45 44"
-"""Places of the Voigt matrix (order 11, 22, 33, 23, 13, 12) in the order of *ELASTIC,
-TYPE=ANISOTROPIC: D1111, D1122, D2222, D1133, D2233, D3333, D1112, ..., D2323."""
 
 
 def engineering(stiffness: CellSolution | ArrayLike, tolerance: float | None = None) -> Engineering:

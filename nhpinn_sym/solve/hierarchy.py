@@ -28,6 +28,8 @@ from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
 
+# Size of an entry of h, beside A, that is rounding; random points of the domain where it is looked
+# at.
 _ROUNDING = 1e-13
 _PROBES = 64
 

@@ -24,6 +24,7 @@ from .periods import positive_eps
 from .progress import Progress
 from .solution import Array, Solution
 
+# Velocity of a moving frame that is rounding.
 _STILL = 1e-12
 # Points to a period where an expansion is exported.
 _PER_PERIOD = 16

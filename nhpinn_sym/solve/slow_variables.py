@@ -33,6 +33,7 @@ _VANISHING = 1e-6
 # Errors of entries beside the largest of all that are rounding: a mean drift that vanishes has no
 # other.
 _ROUNDING = 1e-13
+# Cell problems that are solved for one model, and points at which the interpolant is checked.
 _MOST_NODES = 8192
 _MOST_CHECKS = 256
 # The error between the points at which it is looked for may be that much larger.

@@ -16,6 +16,7 @@ from .solution import CellBatch
 _LEAST_MULTIPLIER = 1e-6
 # Multipliers are known to so many times the tolerance and the residual of the solver.
 _TIMES_TOLERANCE = 1e3
+# The residual of an iterative solve may show in a mean, several times.
 _TIMES_RESIDUAL = 10
 # Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
 _STEADY = 1e-6

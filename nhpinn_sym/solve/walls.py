@@ -35,6 +35,7 @@ from .solution import Array, Coefficients
 
 # Gauss points a panel and axis; the difference of the results is the error of the quadrature.
 _ORDERS = (6, 8)
+# Of corrector fluxes at a wall, besides the error of the cells.
 _ROUNDING = 1e-11
 # What counts as zero is below so many times the error estimate of the cells.
 _NOISE = 10.0

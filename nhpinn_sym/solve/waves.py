@@ -35,13 +35,14 @@ from ..runtime.tensor_grids import tensor_points
 from .exports import SolutionExtent
 from .solution import Array, Solution
 
+# Time steps of the method of order 4, so that half of them still say something of the error.
 _STEPS_A_PERIOD = 40
-"""Of the method of order 4, so that half of them still say something of the error."""
+# In all, however short the time is.
 _FEWEST = 64
+# Points along an axis of the cell at which the wave speed is looked at.
 _SAMPLES = {1: 64, 2: 24, 3: 10}
-"""Points along an axis of the cell at which the wave speed is looked at."""
+# Entries that are no terms of the homogenized equation.
 _OTHER = ("drift", "lambda0", "h")
-"""Entries that are no terms of the homogenized equation."""
 
 
 def is_wave(problem: MultiscaleProblem) -> bool:

@@ -38,8 +38,8 @@ from .bloch_wave import PlaneWave
 
 Numbers = tuple[float, ...]
 
+# Relative rounding error of the exact solution and of the cell functions.
 _FLOOR = 1e-13
-"""Relative rounding error of the exact solution and of the cell functions."""
 # Share of the largest singular value below which the wave is a resonance, and no oracle.
 _SINGULAR = 1e-6
 

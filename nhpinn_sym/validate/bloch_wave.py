@@ -25,13 +25,13 @@ from ..runtime.arrays import Array, ComplexArray
 SourceFunction = Callable[[Array], ComplexArray]
 """The source at points of the cell (n, axes), for every equation: (components, n)."""
 
+# Points per axis to try, all odd: there is no mode without a partner.
 _SIZES = {
     1: (15, 31, 63, 127, 255, 511, 1023),
     2: (15, 25, 45, 81, 135),
     3: (7, 11, 17, 27, 45),
     4: (5, 7, 11, 15),
 }
-"""Points per axis to try, all odd: there is no mode without a partner."""
 # Unknowns up to which the system is solved by LU.
 _DENSE = 500
 # Relative change from grid to grid: errors of the next finer one are well below, for smooth data.

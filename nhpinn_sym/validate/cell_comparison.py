@@ -44,12 +44,12 @@ from .verdict import agree, suspects
 CellsVerb = Callable[..., CellSolution]
 """(backend, hierarchy=False) -> the cell problems, solved by it."""
 
+# Difference of effective coefficients, relative to the largest entry of their tensor, up to which
+# backends agree.
 _AGREE = 1e-4
-"""Difference of effective coefficients, relative to the largest entry of their tensor, up to which
-backends agree."""
+# What a backend's own estimate, times the first, may add to that, and the most that it may.
 _ADMITTED = 2.0
 _MOST_ADMITTED = 2e-3
-"""What a backend's own estimate, times the first, may add to that, and the most that it may."""
 
 
 @dataclass(frozen=True)

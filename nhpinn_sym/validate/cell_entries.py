@@ -14,11 +14,11 @@ from ..solve.domains import line_points
 
 PLACES = 5
 """Places along the diagonal of the domain at which functions of x are compared."""
+# Made of the others.
 _DERIVED = ("h", "voigt", "mandel")
-"""Made of the others."""
+# Share of the largest entry of A that the entries of another coefficient are measured by where all
+# of them are smaller: they may vanish.
 _LEAST = 1e-3
-"""Share of the largest entry of A that the entries of another coefficient are measured by where all
-of them are smaller: they may vanish."""
 
 
 def places(problem: MultiscaleProblem) -> Array:

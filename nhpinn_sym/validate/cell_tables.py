@@ -11,12 +11,12 @@ from rich.text import Text
 
 from ..problem.escaping import printable
 
+# Entries that are shown of one coefficient.
 _MOST_ROWS = 12
-"""Entries that are shown of one coefficient."""
+# What counts as zero beside the largest entry.
 _ZERO = 1e-12
-"""What counts as zero beside the largest entry."""
+# Effective sources; most of them are the user's own.
 _SOURCES = ("f", "g")
-"""Effective sources; most of them are the user's own."""
 NOT_COEFFICIENTS = (
     "functions",
     "functions against",

@@ -15,12 +15,12 @@ from ..runtime.arrays import Array
 from ..solve.solution import Solution
 from ..solve.waves import first_order_in_time, is_wave
 
+# Larger eps that are tried, over the given one.
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
-"""Larger eps that are tried, over the given one."""
 # Solves at larger eps: the second where the first does not tell.
 _MOST_LARGER = 2
+# Mesh cells wider than this, in panels of the data, may miss a feature.
 _COARSE = 2.0
-"""Mesh cells wider than this, in panels of the data, may miss a feature."""
 # Up to rounding: periods of a domain are whole, a break lies on a line of the mesh.
 _ON_LINE = 1e-9
 

@@ -12,20 +12,20 @@ from markupsafe import Markup, escape
 from ..derive.derivation import Derivation
 from ..derive.prose import Formula, Prose
 
+# What latex2mathml does not read, and what stands for it.
 _OUTSIDE = (
     (r"\\\\\[[^\]]*\]", r"\\\\"),  # the distance of lines is the style sheet's
     (r"\\(begin|end)\{(?:aligned|gathered)\}", r"\\\1{align*}"),
     (r"\\big[lr]\\([lr]angle)", r"\\\1"),
 )
-"""What latex2mathml does not read, and what stands for it."""
 _TEXT = re.compile(r"\\text\{((?:[^{}\\]|\\.|\{\})*)\}")
 _MARKS = re.compile(r"\\(?:(textbackslash|textasciitilde|\^)\{\}|([&%#_${}]))")
 _NAMED = {"textbackslash": "\\", "textasciitilde": "~", "^": "^"}
+# Where characters of \text{...} stand while the library reads it.
 _PRIVATE = 0xE000
-"""Where characters of \\text{...} stand while the library reads it."""
 _BRACKETS = ("\u27e8", "\u27e9")
+# Operators without space around them: a partial derivative, a quotient in a line.
 _TIGHT = ("\u2202", "/")
-"""Operators without space around them: a partial derivative, a quotient in a line."""
 
 
 def mathml(latex: str, block: bool = False) -> Markup:

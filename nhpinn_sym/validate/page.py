@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .page_blocks import PageBlock, Picture, Section, TableBlock
 
 _TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+# What the tables for terminals write in letters.
 _FORMULAS = {
     "||PINN u0 - u_eps|| / ||u_eps||": (r"\|u_0^{\mathrm{PINN}} - u_\epsilon\| / \|u_\epsilon\|"),
     "||FEM u0, PINN cells - u_eps|| / ||u_eps||": (
@@ -67,10 +68,9 @@ _FORMULAS = {
         r"|u_\epsilon - (u_0 + \epsilon\, N \cdot \nabla u_0 + \theta)|_{H^1}"
     ),
 }
-"""What the tables for terminals write in letters."""
 _LARGEST_MATRIX = 4
+# Pictures of a boundary value problem, about: for the bar of progress.
 _PICTURES = 8
-"""Of a boundary value problem, about."""
 _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda", "drift": r"\text{drift}"}
 
 

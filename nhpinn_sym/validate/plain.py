@@ -38,16 +38,16 @@ from .stored_parts import Store, to_json
 from .verdict import judge_plain, plain_evidence
 from .versions import versions
 
+# Mesh cells along an axis on which the convergence of FEM is seen, by the dimension.
 _MESHES = {1: (16, 32, 64), 2: (8, 16, 32), 3: (4, 8, 12)}
-"""Mesh cells along an axis on which the convergence of FEM is seen, by the dimension."""
+# Estimated relative error of the finest FEM solution.
 _FINE = 1e-6
-"""Estimated relative error of the finest FEM solution."""
+# Tolerance of the first PINN solution.
 _LOOSE = 1e-2
-"""Tolerance of the first PINN solution."""
+# Relative L2 error, or difference, up to which solutions agree where no tolerance is given.
 _LIMIT = 1e-3
-"""Relative L2 error, or difference, up to which solutions agree where no tolerance is given."""
+# eps of a problem that does not hold it.
 _UNUSED = 1
-"""eps of a problem that does not hold it."""
 
 
 def is_plain(problem: MultiscaleProblem) -> bool:

@@ -17,13 +17,14 @@ from ..solve.domains import grid_points, quadrature_rule
 from ..solve.exports import SolutionExtent
 from ..solve.solution import Solution
 
+# Intervals along an axis, by the dimension: per period, and at least; Gauss points in each.
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
-_GAUSS = {1: 4, 2: 3, 3: 2}
 _FEWEST = {1: 64, 2: 32, 3: 12}
-"""Intervals along an axis, by the dimension: per period, and at least; Gauss points in each."""
+_GAUSS = {1: 4, 2: 3, 3: 2}
+# In all: evaluating four or five solutions there takes seconds.
 _MOST_POINTS = 400_000
+# Points of a picture along each axis: a line, a square, the middle slice of a cube.
 _DRAWN = {1: (1601,), 2: (201, 201), 3: (121, 121, 1)}
-"""Points of a picture along each axis: a line, a square, the middle slice of a cube."""
 
 
 def resolving(domain: Domain, periods: Sequence[float]) -> Quadrature:

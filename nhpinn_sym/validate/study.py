@@ -41,8 +41,8 @@ from .study_points import (
 from .study_result import Study as Study
 from .versions import versions
 
+# Values that a rate needs.
 _FEWEST = 2
-"""Values that a rate needs."""
 
 
 def study(

@@ -36,13 +36,14 @@ from .supported import covered_domain
 from .validate import validate_at
 from .validate_cells import ComparedCells, cell_stage
 
+# Tolerance of what points are measured against.
 _REFERENCE = 1e-8
-"""Tolerance of what points are measured against."""
+# Of the cells that others are measured against: what the Fourier method reaches for smooth data.
 _CELL_REFERENCE = 1e-10
+# Time steps of a solution on a given mesh: of order 4, they have no part in its error.
 _STEPS = 256
-"""Time steps of a solution on a given mesh: of order 4, they have no part in its error."""
+# Tolerance by which a fit takes all of its features.
 _EXACT_ENOUGH = 1e-14
-"""Tolerance by which a fit takes all of its features."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,12 @@ from ..problem.pictures import COLOURS, Sheet
 
 RATE_TOLERANCE = 0.1
 """How far an observed rate may lie below the expected one."""
+# An error tells of a rate where it is so many times that of the reference.
 _ABOVE = 10.0
-"""An error tells of a rate where it is so many times that of the reference."""
+# Errors below are rounding, and have no rate.
 _ROUNDING = 1e-12
+# Of a column of the table: 0.000123 and 1.23e-05 are not cut.
 _DIGITS = 8
-"""Of a column of the table: 0.000123 and 1.23e-05 are not cut."""
 _WIDTH = 120
 _NAME = 10
 _MARKERS = "osD^vPX*<>"

@@ -12,24 +12,23 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+# Largest part of the homogenization error that another error may have.
 _SHARE = 0.2
-"""Largest part of the homogenization error that another error may have."""
+# Errors below this pass, also where the homogenization error itself vanishes.
 _FLOOR = 1e-6
-"""Errors below this pass, also where the homogenization error itself vanishes."""
+# Estimate of a reference up to which it judges solutions of an equation where nothing oscillates.
 _PLAIN = 1e-4
-"""Estimate of a reference up to which it judges solutions of an equation where nothing oscillates.
-"""
+# Backends among which two outvote one.
 _DECIDE = 3
-"""Backends among which two outvote one."""
+# By how much an observed rate may fall short of the expected one: it is reached as eps falls.
 _SHORT = 0.5
-"""By how much an observed rate may fall short of the expected one: it is reached as eps falls."""
+# Relative error of a backend's effective coefficients that is named beside a boundary value
+# problem, however large the homogenization error: smaller ones are those of a loose tolerance.
 _HIDDEN = 3e-3
-"""Relative error of a backend's effective coefficients that is named beside a boundary value
-problem, however large the homogenization error: smaller ones are those of a loose tolerance."""
+# The same of two solutions of one homogenized equation.
 _HIDDEN_MACRO = 5e-3
-"""The same of two solutions of one homogenized equation."""
+# A homogenization error falls with eps where it is below this part of that of a larger eps.
 _FALLS = 0.9
-"""A homogenization error falls with eps where it is below this part of that of a larger eps."""
 FEWEST_PERIODS = 2.0
 """Periods across the domain below which its scales are not separated."""
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from .. import __version__
 
 _DISTRIBUTIONS = ("numpy", "scipy", "sympy", "torch", "scikit-fem", "pyamg")
+# Modules: the distributions that bring them have other names on every system.
 _DOLFINX = ("dolfinx", "petsc4py")
-"""Modules: the distributions that bring them have other names on every system."""
 
 
 def versions(fem: str) -> dict[str, str]:

@@ -29,17 +29,20 @@ from .state import StateProblem
 
 UNDECLARED = (sp.Integer(-1), sp.Integer(1))
 """Values of an unknown at which data are checked where `ranges=` does not say them."""
+# Slopes at which data are checked: away from 0, where a power law may be singular.
 _SLOPES = (sp.Rational(1, 4), sp.Rational(5, 4))
-"""Slopes at which data are checked: away from 0, where a power law may be singular."""
+# Sizes of the gradients at which monotonicity is sampled.
 _SIZES = (0.03, 0.3, 1.0, 4.0)
-"""Sizes of the gradients at which monotonicity is sampled."""
+# Directions in the space of gradients, a quarter of them for each size; points of the cell.
 _DIRECTIONS = 12
 _POINTS = 40
+# Places in the range of an unknown at which it is sampled.
 _SHARES = (0.03, 0.31, 0.5, 0.77, 0.98)
-"""Places in the range of an unknown at which it is sampled."""
+# Share of the largest entry below which an eigenvalue, or an action on rotations, is rounding.
 _ROUNDING = 1e-10
+# Smallest over largest stiffness below which the flux does not grow with the gradient at all.
 _DEGENERATE = 1e-13
-"""Smallest over largest stiffness below which the flux does not grow with the gradient at all."""
+# Share of the largest value up to which a mean that has to vanish may be rounding.
 _MEANS = 1e-9
 
 

@@ -30,6 +30,7 @@ _MOST_BOXES = 20_000
 # Halvings of one axis of three from the box to _NARROWEST of it, and to spare.
 # About as many places are looked at for growth.
 _ROUNDS = 200
+# Boxes whose middle is tried for a better value in each round: the others are cut anyway.
 _MOST_TRIED = 16
 # Share of the box below which a box is not halved: a zero that is no change of sign leaves such
 # boxes for ever.

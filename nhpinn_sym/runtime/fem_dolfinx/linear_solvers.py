@@ -17,7 +17,9 @@ _SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
 # Below the error of any mesh: what is estimated from two meshes must not see the solver.
 _TOLERANCE = 1e-12
 _ITERATIONS = 1000
+# Large: GMRES on convection stalls when it forgets.
 _RESTART = 200
+# Of each of the sums that a norm is made of.
 _ROUNDING = 1e-15
 # Rows of a matrix whose factors stay below the 2 GB that 32-bit indices reach.
 _MOST_OF_UMFPACK = 200_000

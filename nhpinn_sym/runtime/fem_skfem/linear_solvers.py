@@ -34,9 +34,12 @@ _DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
 
 # Three digits below what counts as solved: the error may be larger than the residual.
 _KRYLOV_TOLERANCE = 1e-12
+# A relative residual that counts as solved; where A x is much larger than b, as for coefficients of
+# high contrast, one of its rounding up to the second.
 _SOLVED = 1e-9
 _SOLVED_AT_MOST = 1e-5
 _ROUNDING = 1e-14
+# Difference from the transpose, relative to the largest entry, that assembly leaves.
 _SYMMETRIC = 1e-12
 # Residual of a direct solve above which it is refined once.
 _REFINED = 1e-12

@@ -18,6 +18,7 @@ DENSE = {1: 45, 2: 15, 3: 7}
 """Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the
 search for a ground state starts.
 """
+# Beyond that the eigenvalue is lost, which the residual then says.
 _NEWTON_STEPS = 30
 # Relative step of the eigenvalue that is rounding.
 _SETTLED = 1e-13

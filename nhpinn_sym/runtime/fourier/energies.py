@@ -16,9 +16,11 @@ from .block_operator import BlockOperator
 from .grid import Grid
 from .states import MacroState, States, StateSolver
 
+# Gauss points of the path from no slope to the slope: fluxes are smooth along it.
 _NODES = 32
 # t = tau^3: powers of t that are no integers are smooth enough then.
 _GRADING = 3
+# Of Newton's method for slopes: steps, the residual at which it ends, halvings of a step.
 _NEWTON = 60
 _SOLVED = 1e-13
 _HALVINGS = 30

@@ -18,15 +18,18 @@ from .block_operator import BlockOperator, BlockTerm
 from .grid import Grid
 
 MOST_STEPS = 60
+# A step that has to be shorter is no descent but rounding.
 _SMALLEST_STEP = 2.0**-24
 # Relative residual at which a state counts as solved: below it rounding of the derivatives is.
 _SETTLED = 1e-11
 # One with which it counts as solved where no step helps any more.
 _STALLED = 1e-8
+# Relative residuals of the linear systems, at most and at least.
 _FORCING = 1e-2
 _LEAST_FORCING = 1e-11
 # Share of the slope of the energy that may be left at the end of a step.
 _CURVATURE = 0.5
+# Derivatives of the law are linear in their systems: nothing corrects a coarse solve.
 _TANGENT = 1e-12
 # Size of a flux that stands for none.
 _NOTHING = 1e-40

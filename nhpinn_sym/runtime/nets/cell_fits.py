@@ -21,6 +21,7 @@ MEANS = {1: 2048, 2: 96, 3: 24}
 """Points of each axis for means over the cell, by the dimension."""
 DENSE = {1: 33, 2: 13, 3: 7}
 """Points of each axis, odd, of the dense eigenvalue problem with which a ground state begins."""
+# From a dense eigenvalue with a few digits two or three are enough.
 _NEWTON_STEPS = 8
 # Relative step of an eigenvalue that is rounding.
 _SETTLED = 1e-13

@@ -17,6 +17,7 @@ GRID = {1: 257, 2: 65, 3: 17}
 """Points of each axis on which a solution is written, by the number of columns."""
 # Points of the inside for each point of a part of the boundary.
 _FEWER = 4
+# At least, however few the points inside are.
 _FEWEST_THERE = 20
 
 

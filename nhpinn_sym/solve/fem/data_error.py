@@ -37,6 +37,7 @@ _WHOLE = 1e-9
 _PLACES = sp.symbols("place1:4", cls=sp.Dummy, real=True)
 # Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
 _MOST = 20_000_000
+# Points of the finer quadrature where an external field has to be asked at each.
 _MOST_OF_A_FIELD = 300_000
 
 

@@ -28,6 +28,7 @@ from ..solution import Array, CellBatch, EffectiveKey, Solution
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
 
+# Share of the largest component, or of the largest time, that differences are relative to at least.
 _SMALL = 1e-6
 
 
@@ -99,8 +100,8 @@ def cell_batch(
     )
 
 
+# Steps that differ by less, relatively, are equal.
 _SAME_STEP = 1e-6
-"""Relative."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -27,15 +27,19 @@ from .layout import Layout, Meshes, meshes_of
 from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh
 
+# Where none is given: far below any error of homogenization.
 _TOLERANCE = 1e-7
+# Unknowns of the finest mesh where none are given: about a minute; in time every step solves again.
 _MAX_DOFS = 300_000
 _MAX_DOFS_IN_TIME = 70_000
+# Time steps on a given mesh.
 _STEPS = 64
 # Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
 # axis.
 _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
 # The time, as a share of the final one, at which sources are measured.
 _DURING = 0.37
+# Of all slow points: the data of cells seldom change their kind between them.
 _SLOW_POINTS = 3
 
 

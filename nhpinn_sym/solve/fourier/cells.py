@@ -284,6 +284,7 @@ _UNSEEN = {1: 20_001, 2: 101, 3: 33}
 _SHIFT = 0.3819660112501051
 # Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about.
 _VECTORS = 64
+# Of the Krylov method, for what a solve is expected to take.
 _ITERATIONS = 100
 
 

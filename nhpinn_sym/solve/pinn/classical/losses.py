@@ -201,6 +201,7 @@ def _product(lines: Sequence[Tensor]) -> Tensor:
 
 
 _NAME = "equation_energy"
+# Points at once: the second derivatives of all nets at all points do not fit into memory.
 _CHUNK = 2048
 # How much finer the grid is on which the energy is taken again.
 _UNSEEN = 1.37

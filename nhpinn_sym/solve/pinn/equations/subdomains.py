@@ -46,6 +46,7 @@ from ..options import Options, collocation_options
 from .boundary_value import BoundaryValueProblem
 from .solution import GOAL, POOR, NetworkSolution, probe
 
+# One least-squares problem holds the nets of all boxes: its cost is the cube of their number.
 _MOST_BOXES = 32
 # Share of a box by which a point may lie outside.
 _ROUNDING = 1e-9
