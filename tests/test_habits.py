@@ -39,7 +39,15 @@ def test_objects_have_a_text() -> None:
     """A line or a small table: neither an address nor all that they hold."""
     model = nh.homogenize(diffusion())
     cells = nh.solve_cells(model)
+    varying = nh.homogenize(
+        problem(
+            lambda s, u: sp.Eq(-s.div((2 + s.x[0] + S(s.y[0])) * s.grad(u)), 1),
+            domain=nh.Box((0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
     made = [
+        nh.solve_cells(varying).effective,
         nh.Scales(2, time=True, levels=2),
         nh.Scales(1, fast_time=2),
         model.problem,
@@ -53,8 +61,9 @@ def test_objects_have_a_text() -> None:
     ]
     for value in made:
         assert " at 0x" not in repr(value) and len(repr(value)) < 500, repr(value)
-    assert repr(made[0]) == "Scales(2, time=True, levels=2)"
-    assert repr(made[1]) == "Scales(1, time=True, fast_time=2)"
+    assert "'A': function of x, of shape (1, 1)" in repr(made[0])
+    assert repr(made[1]) == "Scales(2, time=True, levels=2)"
+    assert repr(made[2]) == "Scales(1, time=True, fast_time=2)"
 
 
 def test_an_error_quotes_no_whole_problem() -> None:
@@ -81,3 +90,12 @@ def test_warnings_show_their_place_alone() -> None:
     assert shown == f"{here}:1: ToleranceWarning: poor\n"
     other = warnings.formatwarning(UserWarning("other"), UserWarning, here, 1)
     assert other.splitlines()[1].strip().startswith('"""What a user meets')
+
+
+def test_a_grid_of_the_user_does_not_silence_a_tolerance_that_is_asked_for() -> None:
+    model = nh.homogenize(diffusion())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nh.solve_cells(model, "skfem", n=4)
+    with pytest.warns(nh.ToleranceWarning, match="asked for was 1.0e-09"):
+        nh.solve_cells(model, "skfem", n=4, tolerance=1e-9)

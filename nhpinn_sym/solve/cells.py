@@ -132,9 +132,8 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
         "slow_change": slow_change,
     }
     missed = resolve_cells(data.cells, data.values, box).unresolved
-    _warn_of_accuracy(
-        backend, info, missed, fixed=not request.options.keys().isdisjoint(("n", "n_sub"))
-    )
+    fixed = "n_sub" in request.options or ("n" in request.options and request.tolerance is None)
+    _warn_of_accuracy(backend, info, missed, fixed)
     require_expansion(request.model, batch, tolerance)
     return _solution(request, backend, data, nodes, replace(batch, info=info))
 
@@ -185,7 +184,7 @@ def _warn_of_accuracy(
     """A ToleranceWarning where the data are not resolved, or the estimate is above the tolerance.
 
     missed : what of the data could not be resolved
-    fixed  : the user gave the grid, and knows that it is the last one
+    fixed  : the user gave the grid, and knows that it is the last one, and no tolerance
     """
     estimate = info["estimate"]
     tolerance = info["tolerance"]

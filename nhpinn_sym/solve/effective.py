@@ -32,6 +32,9 @@ class EffectiveFunction:
         self.shape = shape
         self.entries = dict(entries)
 
+    def __repr__(self) -> str:
+        return _named_function(self.shape)
+
     def __call__(self, points: ArrayLike) -> Array:
         return self.derivative(points, ())
 
@@ -62,12 +65,19 @@ class EffectiveFunction:
         return x
 
 
+def _named_function(shape: tuple[int, ...]) -> str:
+    return f"function of x, of shape {shape}"
+
+
 class _Sum:
     """The sum of effective coefficients, each a constant array or a callable of x."""
 
     def __init__(self, shape: tuple[int, ...], *parts: Any) -> None:
         self.shape = shape
         self.parts = parts
+
+    def __repr__(self) -> str:
+        return _named_function(self.shape)
 
     def __call__(self, points: ArrayLike) -> Array:
         x = np.asarray(points, dtype=float)

@@ -124,6 +124,11 @@ class FamilyCoefficient:
     needed: tuple[str, ...]
     places: Places
 
+    def __repr__(self) -> str:
+        if not self.needed:
+            return f"constant {self.value}"
+        return f"function of {', '.join(self.needed)}"
+
     def __call__(self, /, x: ArrayLike | None = None, **parameters: ArrayLike) -> Array:
         """family.effective["A"](q=1.3) is (d, d), with q of shape (m,) it is (m, d, d)."""
         points, shape = self.places.columns((), x, parameters, self.needed)
