@@ -11,6 +11,7 @@ import sympy as sp
 
 from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredEquation, WeakTerm
 from ..problem.errors import UnsupportedError
+from ..problem.escaping import literal
 from ..resolution import resolve
 from ..resolution.problems import averaged_ranges, cell_data, equation_data
 
@@ -72,6 +73,14 @@ def order_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
     if lowered.order == 2:
         return []
     return [f"ORDER = {lowered.order}"]
+
+
+def middles_constant(lowered: LoweredCells) -> list[str]:
+    """The line that names the coordinates at which conditions are asked, where these are not those
+    of the point."""
+    if not lowered.middles:
+        return []
+    return [f"MIDDLES = {literal(tuple(v.name for v in lowered.middles))}"]
 
 
 def varies_in_time(lowered: LoweredEquation) -> bool:

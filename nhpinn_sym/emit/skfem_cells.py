@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from ..lower.forms import Functional, LoweredCells, WeakTerm
+from ..lower.interfaces import with_middles
 from .fem_scope import (
     LawKey,
     cell_breaks,
@@ -14,6 +15,7 @@ from .fem_scope import (
     first_order_axes,
     function_rows,
     known_entries,
+    middles_constant,
     order_constant,
     projection,
     quotients,
@@ -41,6 +43,7 @@ from .source import Source
 def cells(lowered: LoweredCells) -> Source:
     """`cell_forms.py`, which needs numpy and scikit-fem. UnsupportedError as `require_elements`."""
     require_elements(lowered, smooth=True)
+    lowered = with_middles(lowered)
     printer = BroadcastPrinter()
     writer = _Writer(lowered, CoefficientSet(printer, lowered.coordinates))
     tables = [writer.bilinear("OPERATOR", "operator", lowered.bilinear), writer.sources()]
@@ -66,6 +69,7 @@ def _constants(lowered: LoweredCells, printer: BroadcastPrinter) -> list[str]:
     return [
         f"CELL = {bounds(lowered.cell.intervals, printer)}",
         *order_constant(lowered),
+        *middles_constant(lowered),
         f"COMPONENTS = {lowered.components}",
         f"FUNCTIONS = ({functions}\n)",
         f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
@@ -137,5 +141,5 @@ def _docstring(lowered: LoweredCells, coefficients: CoefficientSet) -> list[str]
         *(f"N{k}: {describe(f)}" for k, f in enumerate(lowered.functions)),
         "",
         *coefficients.definitions(),
-        *data_note("y", [*lowered.slow, *given]),
+        *data_note("y", [*lowered.slow, *given, *lowered.middles]),
     ]

@@ -174,7 +174,8 @@ class LoweredCells:
     (x, t). `known` are the entries of the law with a closed form: constants, without terms.
     `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive
     symbol (not so: piezoelectricity). `finer`: the cell problems of the finer level whose effective
-    coefficients are among the externals.
+    coefficients are among the externals. `middles`: the coordinates of the middle of the element
+    that holds a point, in conditions, see `interfaces`; empty where these hold the coordinates.
     """
 
     title: str
@@ -198,6 +199,7 @@ class LoweredCells:
     jumps: bool
     known: tuple[Functional, ...] = ()
     finer: LoweredCells | None = None
+    middles: tuple[sp.Symbol, ...] = ()
 
     @property
     def order(self) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .arrays import Array, EffectiveKey
-from .lagrange_grid import LagrangeGrid
+from .mesh import MeshFunction
 
 Vector = Any
 LibraryMatrix = Any
@@ -191,7 +191,7 @@ class CellResult:
     method      : how the linear systems are solved; iterations: the most that one of them took
     """
 
-    functions: LagrangeGrid
+    functions: MeshFunction
     effective: dict[EffectiveKey, float]
     multipliers: dict[str, float]
     method: str

@@ -132,12 +132,6 @@ def check_options(
             term=f"{unknown[0]}={shortened(options[unknown[0]])}",
             remedy=f"its options are {', '.join(known)}",
         )
-    if options.get("degree", 2) not in (1, 2):
-        raise ProblemError(
-            "finite elements are of degree 1 or 2 here",
-            term=f"degree={shortened(options['degree'])}",
-            remedy="refine the mesh instead",
-        )
     return chosen
 
 

@@ -18,6 +18,7 @@ from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
 from ..problem.html_text import html_table
 from ..problem.pictures import Drawing
+from ..runtime.fitted.cell_mesh import CellMesh
 from .arguments import as_index, as_indices, as_numbers, as_points
 from .effective import averaged_table, effective_dict
 from .effective_entries import Entry, require
@@ -254,6 +255,11 @@ class CellSolution:
         table = effective_dict(self.dim, self.components, self.order, self.entries)
         bounds = dict(zip(self.slow, self.nodes.bounds, strict=True))
         return EffectiveCoefficients(table, bounds, self.dim)
+
+    @property
+    def mesh(self) -> CellMesh | None:
+        """The triangles of the finest mesh, where it fits the interfaces; None elsewhere."""
+        return self.fields[0][0].mesh if self.fields else None
 
     @property
     def averaged(self) -> dict[int, dict[tuple[MultiIndex, MultiIndex], Array]]:

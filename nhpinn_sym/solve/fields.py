@@ -12,6 +12,7 @@ import numpy as np
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import FileError
+from ..runtime.fitted.cell_mesh import CellMesh
 from .interpolation import Array, Nodes
 
 
@@ -70,6 +71,11 @@ class CellField(ABC):
         """Lines of a mesh along each axis, between which it is a polynomial; empty without one."""
         return ()
 
+    @property
+    def mesh(self) -> CellMesh | None:
+        """The triangles on which it is a polynomial; None without."""
+        return None
+
     def __reduce__(self) -> tuple[Any, ...]:
         """A copy in another process is made from what a file keeps: nets hold loaded modules."""
         return read_field, (field_data(self),)
@@ -97,12 +103,17 @@ class InterpolatedField(CellField):
     def lines(self) -> tuple[Array, ...]:
         return self.field.lines
 
+    @property
+    def mesh(self) -> CellMesh | None:
+        return self.field.mesh
+
 
 # kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is read:
 # those of nets need torch.
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
     "lagrange": ("fem.grid_functions", "LagrangeField"),
+    "triangles": ("fem.grid_functions", "TriangleField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),
     "phases": ("pinn.fields", "PhaseField"),

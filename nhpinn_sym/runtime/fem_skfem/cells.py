@@ -24,16 +24,17 @@ from ..cell_solve import (
     unknown_symbols,
     volumes_at_nodes,
 )
+from . import fitted_space as fitted_space  # registers its meshes
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels
-from .space import Data, Space, block_matrix, block_vector, evaluate
+from .space import Data, FunctionSpace, Space, block_matrix, block_vector, evaluate_at
 
 
-def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
+def solve_cells(forms: Any, space: FunctionSpace, data: Data) -> CellResult:
     """Solve all cell problems of `forms` on a space that is periodic along every axis. RuntimeError
     where there is no usable solution.
     """
-    cells = CellMesh(forms, space, data)
+    cells = AssembledCells(forms, space, data)
     solved = solve_functions(forms, cells)
     nodes = np.zeros((len(forms.FUNCTIONS), forms.COMPONENTS, space.weights.size))
     for k, values in cells.solutions.items():
@@ -42,24 +43,26 @@ def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
     return CellResult(functions, solved.values, solved.multipliers, cells.method)
 
 
-class CellMesh:
+class AssembledCells:
     """The cell problems on one mesh, assembled for `cell_solve`."""
 
-    def __init__(self, forms: Any, space: Space, data: Data) -> None:
+    def __init__(self, forms: Any, space: FunctionSpace, data: Data) -> None:
         self.forms = forms
         self.space = space
         self.components = forms.COMPONENTS
         self.data = {**data, **dict.fromkeys(unknown_symbols(forms), 0.0)}
-        self.fields = evaluate(forms.coefficients, space.basis, self.data)
+        self.fields = self._coefficients()
         self.solutions: dict[int, Array] = {}
         self.method = "means alone"
         self.volume = space.volume
         self.weights = [self._part(i, space.weights) for i in range(self.components)]
-        self._alternating = [
-            space.alternating(axis)
-            for axis in forms.FIRST_ORDER
-            if space.lattice.cells[axis] * space.degree % 2 == 0
-        ]
+        self._alternating = []
+        if isinstance(space, Space):
+            self._alternating = [
+                space.alternating(axis)
+                for axis in forms.FIRST_ORDER
+                if space.lattice.cells[axis] * space.degree % 2 == 0
+            ]
         self.modes = [
             self._part(i, self.volume / mode.size * mode)
             for mode in self._alternating
@@ -67,13 +70,20 @@ class CellMesh:
         ]
         self.pin()
 
+    def _coefficients(self) -> dict[str, Any]:
+        """At the points of the quadrature."""
+        places = self.space.places(self.space.basis)
+        names = getattr(self.forms, "MIDDLES", ())
+        middles = dict(zip(names, self.space.middles(places)))
+        return evaluate_at(self.forms.coefficients, places, {**self.data, **middles})
+
     def _part(self, component: int, values: Array) -> Array:
         """A vector with `values` (nodes,) for one component, and 0 for the others."""
         return np.kron(values, np.eye(self.components)[component])
 
     def assign(self, name: str, value: float) -> None:
         self.data[name] = value
-        self.fields |= evaluate(self.forms.coefficients, self.space.basis, self.data)
+        self.fields |= self._coefficients()
 
     def store(self, function: int, w: Array) -> None:
         self.solutions[function] = w

@@ -151,6 +151,15 @@ class FunctionSpace(ABC):
     def grid(self, values: Array) -> MeshFunction:
         """The function (or batch) with `values` (..., unknowns)."""
 
+    def places(self, basis: Any) -> Array:
+        """The points (d, elements, n) of a quadrature at which data are evaluated."""
+        return np.asarray(basis.global_coordinates())
+
+    def middles(self, places: Array) -> Array:
+        """Where conditions are evaluated, for the same points: in the middle of the element where
+        meshes fit interfaces, as points of a curved element may lie beyond one."""
+        return places
+
     def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> Array:
         """The vector of a linear form over the unknowns."""
         return self.measured(form, basis, fields)[0]
@@ -362,7 +371,13 @@ def block_vector(
 
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
     """The coefficients at the quadrature points of `basis`."""
-    points = np.asarray(basis.global_coordinates())
+    return evaluate_at(coefficients, np.asarray(basis.global_coordinates()), data)
+
+
+def evaluate_at(
+    coefficients: Callable[[Array, Data], Any], points: Array, data: Data
+) -> dict[str, Any]:
+    """The coefficients at points (d, ...)."""
     found = coefficients(points, DataAt(data, points))
     # A condition on the time alone gives an array without axes, which scikit-fem does not take.
     return {name: v[()] if isinstance(v, np.ndarray) else v for name, v in found.items()}

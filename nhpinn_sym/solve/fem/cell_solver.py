@@ -9,28 +9,33 @@ from typing import Any
 
 from ...emit.source import run
 from ...lower.forms import LoweredCells
-from ...problem.errors import SolveError
+from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...resolution import resolve_cells
-from ...runtime.lattice import Lattice
+from ...runtime.mesh import Mesh
 from ..external_fields import CellFields, with_weak_fields
 from ..progress import Progress, silent
 from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
 from .cost import require_memory
+from .fitted_layout import CellLayout, layout_of
 from .grid_functions import element_name
 from .layout import Layout
 from .levels import cell_data_error
-from .options import check_options, degree_for
+from .options import check_cell_options, degree_for
 from .refine import refine_cells
 
 
 class ElementCellSolver(ABC):
-    """Periodic cell problems by Q1 or Q2 elements on lattices with lines where the data ask for
-    them, refined until the effective entries are known to `tolerance`, relative to the largest
-    entry of the same coefficient.
+    """Periodic cell problems by finite elements, refined until the effective entries are known to
+    `tolerance`, relative to the largest entry of the same coefficient: on curved triangles that fit
+    the interfaces where coefficients of a plane cell jump across curves, elsewhere on lattices with
+    lines where the data ask for them.
 
-    degree   : of the elements, 1 or 2
+    degree   : of the elements: 1, 2, on triangles 3; default 2, on triangles 3
+    mesh     : "own" (triangles) or "lattice" in the place of what the data ask for; a CellMesh, or
+               the name of its file: then elements of lower degree on it give the estimate
     n        : cells along the longest axis of the finest mesh, which has lines at jumps too
+    h        : their length, in the place of n
     max_dofs : the refinement stops there
     """
 
@@ -39,6 +44,8 @@ class ElementCellSolver(ABC):
     """Writes the forms."""
     by_elements: bool = False
     """Whether the backend holds all element matrices beside each other."""
+    fits: bool = False
+    """Whether the backend takes meshes that fit interfaces."""
 
     def __init__(
         self,
@@ -49,28 +56,48 @@ class ElementCellSolver(ABC):
         progress: Progress = silent,
         fields: Coefficients | None = None,
         *,
-        degree: int = 2,
+        degree: int | None = None,
         n: int | None = None,
         max_dofs: int = 300_000,
+        mesh: Any = None,
+        h: float | None = None,
     ) -> None:
-        check_options(degree, n, max_dofs)
+        check_cell_options(degree, n, max_dofs, mesh, h)
         self.driver = self.runtime()
         self.cells = cells
         self.parameters = parameters
         self.tolerance = tolerance
         self.progress = progress
         self.fields = CellFields(with_weak_fields(cells), fields)
-        self.degree = degree_for(cells.order, degree)
-        self.n = n
+        found = resolve_cells(cells, parameters, slow_box)
+        if not self.fits:
+            if mesh not in (None, "lattice"):
+                raise UnsupportedError(
+                    f"the {self.backend} backend solves on lattices",
+                    term="mesh=",
+                    remedy='use backend="skfem"',
+                )
+            mesh = "lattice"
+        self.layout: CellLayout = layout_of(cells, parameters, found, mesh)
+        triangles = not isinstance(self.layout, Layout)
+        if degree == 3 and not triangles:
+            raise ProblemError(
+                "elements of degree 3 are triangles, which fit curved interfaces",
+                term="degree=3",
+                remedy="take degree=2 on a lattice",
+            )
+        self.degree = degree_for(cells.order, degree or (3 if triangles else 2))
+        self.n = n if h is None else self.layout.cells_for(h)
         self.max_dofs = max_dofs
         self.text = self.target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
-        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
-        self._problems: dict[Lattice, Any] = {}
+        self._problems: dict[Mesh, Any] = {}
 
     @property
     def elements(self) -> str:
         """How tables call the elements."""
+        if not isinstance(self.layout, Layout):
+            return f"P{self.degree} finite elements on fitted triangles"
         return element_name(self.degree, self.cells.cell, smooth=self.cells.order == 4)
 
     @abstractmethod
@@ -78,11 +105,11 @@ class ElementCellSolver(ABC):
         """What solves the forms; BackendMissingError where a library is not there."""
 
     @abstractmethod
-    def problem_on(self, lattice: Lattice) -> Any:
+    def problem_on(self, mesh: Mesh) -> Any:
         """What the backend makes of a mesh; kept for the next slow points."""
 
     @abstractmethod
-    def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
+    def solve_level(self, mesh: Mesh, problem: Any, slow_points: Array) -> CellBatch:
         """All cell problems on one mesh."""
 
     def solve(self, slow_points: Array) -> CellBatch:
@@ -93,11 +120,11 @@ class ElementCellSolver(ABC):
             self.cells, self.parameters, self.fields, slow_points, self.layout, self.degree
         )
 
-        def level(lattice: Lattice) -> CellBatch:
-            self._require_memory(lattice.cells)
-            if lattice not in self._problems:
-                self._problems[lattice] = self.problem_on(lattice)
-            return self.solve_level(lattice, self._problems[lattice], slow_points)
+        def level(mesh: Mesh) -> CellBatch:
+            self._require_memory(mesh.cells)
+            if mesh not in self._problems:
+                self._problems[mesh] = self.problem_on(mesh)
+            return self.solve_level(mesh, self._problems[mesh], slow_points)
 
         label = f"cell problems ({self.backend})"
         with memory_errors(label):
@@ -120,4 +147,9 @@ class ElementCellSolver(ABC):
         raise SolveError("the elements say themselves what their quadrature misses")
 
     def _require_memory(self, cells: tuple[int, ...]) -> None:
-        require_memory(cells, self.degree, self.cells.components, by_elements=self.by_elements)
+        dim = len(self.cells.coordinates)
+        if len(cells) == 1 and dim == 2:
+            cells = (cells[0], 1)
+        require_memory(
+            cells, self.degree, self.cells.components, by_elements=self.by_elements, dim=dim
+        )

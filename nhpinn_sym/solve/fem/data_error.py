@@ -6,19 +6,21 @@ the mesh are compared with those by a finer one, between the lines that the data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
 
+from ...lower.interfaces import in_middles, middle_symbols
 from ...operator.numbers.data import DataSpace
 from ...operator.numbers.integrate import mean_of_function
 from ...operator.numbers.panels import evaluator
+from ...runtime.fitted.functions import FittedMesh, TriangleRule
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
-from ...runtime.quadrature import QuadratureRule, rule_on
+from ...runtime.quadrature import Quadrature, QuadratureRule, rule_on
 from ..solution import Array
 from .layout import Layout, Meshes
 
@@ -55,7 +57,7 @@ def data_error(
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
     """
-    if layout.resolves(mesh):
+    if not isinstance(mesh, FittedMesh) and layout.resolves(mesh):
         return 0.0
     worst = 0.0
     parts: list[tuple[sp.Expr, tuple[int, ...]]] = []
@@ -67,6 +69,9 @@ def data_error(
             parts += [(part, axes) for part in own if part != 0]
     for axes in dict.fromkeys(axes for _, axes in parts):
         some = [part for part, own in parts if own == axes]
+        if isinstance(mesh, FittedMesh):
+            worst = max(worst, _missed_by_triangles(some, symbols, mesh, degree))
+            continue
         if isinstance(layout, Layout) and isinstance(mesh, Lattice):
             worst = max(worst, _missed(some, symbols, axes, layout, mesh, degree))
             continue
@@ -76,12 +81,31 @@ def data_error(
     return worst
 
 
+def _missed_by_triangles(
+    data: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], mesh: FittedMesh, degree: int
+) -> float:
+    """Of triangles that fit the interfaces, whose conditions are asked in their middles: against
+    means between the interfaces."""
+    rule = TriangleRule(mesh, (mesh.degree or degree) + 1).inside()
+    middles = np.repeat(mesh.middles, len(rule.points) // len(mesh.middles), axis=0)
+    both = Quadrature(np.concatenate([rule.points, middles], axis=1), rule.weights)
+    known = (*symbols, *middle_symbols(symbols))
+    calls = [evaluator(in_middles(datum, symbols), known) for datum in data]
+    own = [_means(call, [both]) for call in calls]
+    space = DataSpace(tuple(symbols), mesh.bounds, len(symbols))
+    return _beside_adaptive(list(zip(data, own, strict=True)), space)
+
+
 def fields_error(
-    fields: Sequence[Callable[[Array], Array]], layout: Layout, lattice: Lattice, degree: int
+    fields: Sequence[Callable[[Array], Array]], layout: Meshes, mesh: Mesh, degree: int
 ) -> float:
     """The same of fields, points (n, d) -> values (n,), of which nothing else is known; what
     vanishes beside the largest of them is measured by that.
     """
+    if not (isinstance(layout, Layout) and isinstance(mesh, Lattice)):
+        own = _all_means(fields, rule_on(mesh, degree + 1))
+        return _worst(own, _all_means(fields, rule_on(mesh, 2 * degree + 2)))
+    lattice = mesh
     axes = range(lattice.dim)
     finer = _finer(layout, lattice, axes, degree, _FINER[lattice.dim], _MOST_OF_A_FIELD)
     own = _all_means(fields, _rule(lattice.lines, degree))
@@ -237,16 +261,16 @@ def _rule(lines: Sequence[Array], degree: int) -> QuadratureRule:
 
 
 def _all_means(calls: Sequence[Callable[[Array], Array]], rule: QuadratureRule) -> list[_Means]:
-    return [_means(call, rule) for call in calls]
+    return [_means(call, rule.blocks()) for call in calls]
 
 
-def _means(call: Callable[[Array], Array], rule: QuadratureRule) -> _Means:
+def _means(call: Callable[[Array], Array], blocks: Iterable[Quadrature]) -> _Means:
     volume = 0.0
     value = 0.0
     size = 0.0
     inverse = 0.0
     positive = True
-    for some in rule.blocks():
+    for some in blocks:
         values = call(some.points)
         volume += float(some.weights.sum())
         value += float(values @ some.weights)

@@ -16,6 +16,8 @@ import numpy as np
 from ...lower.forms import MultiIndex
 from ...problem.domain import Box, Domain
 from ...problem.errors import ProblemError, SolveError
+from ...runtime.fitted.cell_mesh import CellMesh
+from ...runtime.fitted.functions import FittedMesh, TriangleFunction
 from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
@@ -74,19 +76,60 @@ def _lattice(state: Mapping[str, Any]) -> Lattice:
     return Lattice(tuple(np.asarray(state[name], dtype=float) for name in names if name in state))
 
 
+@dataclass(frozen=True)
+class TriangleField(CellField):
+    """A cell function on triangles at m slow points: `function` has the batch shape (m,)."""
+
+    kind: ClassVar[str] = "triangles"
+
+    function: TriangleFunction
+
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return np.stack([_evaluated(self.function, points, index) for index in indices])
+
+    @property
+    def mesh(self) -> CellMesh:
+        return self.function.mesh.mesh
+
+    def state(self) -> dict[str, Any]:
+        function = self.function
+        arrays = {name: getattr(self.mesh, name) for name in CellMesh.__dataclass_fields__}
+        held = {"degree": function.degree, "values": function.values}
+        return {**arrays, **held, "origin": np.array(function.mesh.origin)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> TriangleField:
+        """ValueError or KeyError where the arrays do not fit together."""
+        mesh = CellMesh(*(np.asarray(state[name]) for name in CellMesh.__dataclass_fields__))
+        mesh.check()
+        origin = tuple(map(float, state["origin"]))
+        degree = int(state["degree"])
+        values = np.asarray(state["values"])
+        if values.shape[-2:] != (len(mesh.cells), (degree + 1) * (degree + 2) // 2):
+            raise ValueError("values do not fit the triangles")
+        return cls(TriangleFunction(FittedMesh(mesh, (origin[0], origin[1])), degree, values))
+
+
+def _field(function: MeshFunction) -> CellField:
+    if isinstance(function, TriangleFunction):
+        return TriangleField(function)
+    assert isinstance(function, LagrangeGrid)
+    return LagrangeField(function)
+
+
 def cell_batch(
-    functions: Sequence[LagrangeGrid],
+    functions: Sequence[Any],
     effective: Sequence[Mapping[EffectiveKey, float]],
     multipliers: Sequence[Mapping[str, float]],
     info: Mapping[str, Any],
 ) -> CellBatch:
-    """The results at m slow points, one of each per point; the grids hold batches (functions,
-    components).
+    """The results at m slow points, one of each per point; the functions, `LagrangeGrid`s or
+    `TriangleFunction`s, hold batches (functions, components).
     """
     count, components = functions[0].values.shape[:2]
     fields = tuple(
         tuple(
-            LagrangeField(
+            _field(
                 replace(functions[0], values=np.stack([grid.values[k, i] for grid in functions]))
             )
             for i in range(components)

@@ -12,7 +12,8 @@ import numpy as np
 
 from ...lower.forms import LoweredEquation
 from ...problem.domain import BoundaryPart, Box, Domain
-from ...problem.errors import SolveError, UnsupportedError
+from ...problem.errors import ProblemError, SolveError, UnsupportedError
+from ...problem.user_input import positive_number
 from ...resolution import Resolution
 from ...runtime.arrays import Bounds
 from ...runtime.lattice import Lattice
@@ -140,6 +141,11 @@ class Layout:
     def divided(self, n: int) -> tuple[int, ...]:
         """n cells along the longest axis, and about square cells."""
         return equal_cells(self.bounds, n)
+
+    def cells_for(self, h: float) -> int:
+        """Cells of about that length along the longest axis."""
+        size = float(positive_number(h, ProblemError, "h", "write h=0.05"))
+        return max(1, math.ceil(max(b - a for a, b in self.bounds) / size))
 
     def fitted(self, cells: Sequence[int], least: int = 1) -> Lattice:
         """About `cells` along each axis, with lines at the breaks alone, and `least` cells between

@@ -14,7 +14,6 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
-from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
 from ...runtime.time_stepping import FIRST_STEPS
 from ..external_fields import CellFields
@@ -22,8 +21,9 @@ from ..progress import Progress
 from ..solution import Array
 from .cost import require_memory
 from .data_error import data_error, fields_error
+from .fitted_layout import CellLayout
 from .grid_functions import GridSolution
-from .layout import Layout, Meshes, meshes_of
+from .layout import Meshes, meshes_of
 from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh
 
@@ -158,9 +158,9 @@ def cell_data_error(
     parameters: Mapping[str, Any],
     fields: CellFields,
     slow_points: Array,
-    layout: Layout,
+    layout: CellLayout,
     degree: int,
-) -> Callable[[Lattice], float]:
+) -> Callable[[Mesh], float]:
     """The relative error of the coefficients and external fields of cell problems on a mesh, at a
     few of the slow points (m, slow).
     """
@@ -168,14 +168,14 @@ def cell_data_error(
     known = _numbers(cells.parameters, parameters)
     chosen = np.unique(np.linspace(0, len(slow_points) - 1, _SLOW_POINTS).astype(int))
 
-    def missed(lattice: Lattice) -> float:
+    def missed(mesh: Mesh) -> float:
         found = []
         for point in slow_points[chosen]:
             values = known | dict(zip(cells.slow, map(float, point), strict=True))
-            found.append(data_error(data, cells.coordinates, values, layout, lattice, degree))
+            found.append(data_error(data, cells.coordinates, values, layout, mesh, degree))
             held = list(fields.at(point).values())
             if held:
-                found.append(fields_error(held, layout, lattice, degree))
+                found.append(fields_error(held, layout, mesh, degree))
         return max(found)
 
     return missed

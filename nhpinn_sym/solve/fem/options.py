@@ -37,6 +37,21 @@ def check_solver(solver: Any) -> None:
         )
 
 
+def check_cell_options(degree: Any, n: Any, max_dofs: Any, mesh: Any, h: Any) -> None:
+    """The same for cell problems; how fine a mesh is, is said in one way."""
+    check_options(2 if degree in (None, 3) else degree, n, max_dofs)
+    given = {"n": n, "h": h}
+    if mesh is not None and not (isinstance(mesh, str) and mesh in ("own", "lattice")):
+        given["mesh"] = mesh
+    held = [name for name, value in given.items() if value is not None]
+    if len(held) > 1:
+        raise ProblemError(
+            f"{' and '.join(f'{name}=' for name in held)} both say how fine the mesh is",
+            term=held,
+            remedy="give one of them",
+        )
+
+
 def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
     """The numbers of cells along each axis, from one number or one for each axis."""
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ...problem.errors import SolvabilityError, SolveError
-from ...runtime.lattice import Lattice
 from ...runtime.levels import (
     SAFETY,
     by_name,
@@ -28,8 +27,9 @@ from ...runtime.mesh import Mesh, MeshFunction
 from ...runtime.time_stepping import time_lines
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
+from .fitted_layout import CellLayout, GivenLayout
 from .grid_functions import GridSolution, relative_difference
-from .layout import Layout, Meshes
+from .layout import Meshes
 
 EffectiveNumbers = Mapping[EffectiveKey, Array]
 SolveLevel = Callable[[Mesh, Array | None, Callable[[float], None]], GridSolution]
@@ -63,8 +63,8 @@ _TIME_RATE = 4
 
 
 def refine_cells(
-    solve_level: Callable[[Lattice], CellBatch],
-    layout: Layout,
+    solve_level: Callable[[Mesh], CellBatch],
+    layout: CellLayout,
     degree: int,
     tolerance: float,
     max_dofs: int,
@@ -72,7 +72,7 @@ def refine_cells(
     progress: Progress,
     label: str,
     components: int = 1,
-    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
+    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
     order: int = 2,
 ) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to
@@ -92,24 +92,28 @@ def refine_cells(
         levels = layout.given(layout.divided(n))
     history: list[EffectiveNumbers] = []
     with progress(label) as task:
-        for k, lattice in enumerate(levels):
-            batch = solve_level(lattice)
+        for k, mesh in enumerate(levels):
+            batch = solve_level(mesh)
             history.append(batch.effective)
             data_error = 0.0
             if k + 1 == len(levels) or len(history) > 2:
-                data_error = missed(lattice)
-            errors = entry_errors(history, degree + 1 - order // 2, layout.erratic, data_error)
+                data_error = missed(mesh)
+            if isinstance(layout, GivenLayout):
+                errors = degree_errors(history, data_error)
+            else:
+                rate = degree + 1 - order // 2
+                errors = entry_errors(history, rate, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
             )
-            task.update((k + 1) / len(levels), f"{lattice} cells, estimate {estimate:.1e}")
+            task.update((k + 1) / len(levels), f"{mesh} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     _require_solvable(batch.info)
     info = {
         "seconds": time.perf_counter() - start,
-        "size": components * lattice.count(degree),
-        "cells": lattice.cells,
+        "size": components * mesh.count(degree),
+        "cells": mesh.cells,
         "estimate": estimate,
         "data_error": data_error,
         "errors": {key: float(np.max(error)) for key, error in errors.items()},
@@ -118,9 +122,7 @@ def refine_cells(
         option = "max_dofs="
         if n is not None:
             option = "n="
-        info["advice"] = (
-            f"that is on {lattice} cells: raise {option}, or accept a larger tolerance="
-        )
+        info["advice"] = f"that is on {mesh} cells: raise {option}, or accept a larger tolerance="
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
     if higher:
         info["higher"] = relative_estimate(errors, batch.effective, higher)
@@ -160,8 +162,28 @@ def entry_errors(
     errors = estimate_entries(history, rate)
     if len(history) == 2:
         errors = {key: SAFETY * np.abs(history[1][key] - history[0][key]) for key in errors}
+    return _at_least(errors, history[-1], data_error)
+
+
+def degree_errors(
+    history: Sequence[Effective], data_error: float = 0.0
+) -> dict[EffectiveKey, Array]:
+    """The same for elements of one degree more on each level: the last change, which is about the
+    error of the level before; infinite on fewer than two levels.
+    """
+    last = history[-1]
+    if len(history) == 1:
+        return {key: np.full(np.shape(value), np.inf) for key, value in last.items()}
+    errors = {key: np.abs(value - history[-2][key]) for key, value in last.items()}
+    return _at_least(errors, last, data_error)
+
+
+def _at_least(
+    errors: Mapping[EffectiveKey, Array], values: Effective, data_error: float
+) -> dict[EffectiveKey, Array]:
+    """No entry is known better than the data."""
     sizes: dict[str, float] = {}
-    for (name, _), value in history[-1].items():
+    for (name, _), value in values.items():
         sizes[name] = max(sizes.get(name, 0.0), float(np.max(np.abs(value))))
     return {key: np.maximum(error, data_error * sizes[key[0]]) for key, error in errors.items()}
 

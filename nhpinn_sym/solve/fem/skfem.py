@@ -16,7 +16,6 @@ from ...emit.fem_scope import weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
-from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
 from ..backends import BACKENDS
 from ..progress import Progress, silent
@@ -37,22 +36,23 @@ BACKEND = "skfem"
 
 
 class CellSolver(ElementCellSolver):
-    """Cell problems by scikit-fem; options: `degree` (2), `n`, `max_dofs`, see
+    """Cell problems by scikit-fem; options: `degree`, `mesh`, `n`, `h`, `max_dofs`, see
     `ElementCellSolver`.
     """
 
     backend = BACKEND
     target = target
     by_elements = True
+    fits = True
 
     def runtime(self) -> ModuleType:
         return _runtime("cells")
 
-    def problem_on(self, lattice: Lattice) -> Any:
-        periodic = tuple(range(lattice.dim))
-        return self.driver.space_on(lattice, self.degree, periodic, self.forms)
+    def problem_on(self, mesh: Mesh) -> Any:
+        periodic = tuple(range(mesh.dim))
+        return self.driver.space_on(mesh, self.degree, periodic, self.forms)
 
-    def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
+    def solve_level(self, mesh: Mesh, problem: Any, slow_points: Array) -> CellBatch:
         names = [symbol.name for symbol in self.cells.slow]
         results = []
         with _failures(f"cell problems ({BACKEND})"):

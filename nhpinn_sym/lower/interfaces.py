@@ -1,0 +1,212 @@
+"""Interfaces of plane cell problems at which coefficients jump, for meshes that fit them.
+
+On such a mesh every element lies on one side of each interface, but points of a curved element may
+lie beyond it: conditions are asked in the middle of the element, values at the points themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+
+from ..operator.numbers.breaks import smooth_levels
+from ..problem.numeric import lambdified
+from ..runtime.arrays import Array, Integers
+from .forms import Functional, LoweredCells
+
+_STEPS = (sp.floor, sp.ceiling)
+
+
+def with_middles(cells: LoweredCells) -> LoweredCells:
+    """The cell problems with conditions that hold `middles`, the coordinates of the middle of the
+    element, in the place of the coordinates; as they are where no mesh fits the interfaces: in
+    other than two dimensions, for other orders than the second, for interfaces that move with a
+    slow variable or lie along the axes alone, and where the places of jumps are not known.
+    """
+    found = _mapped(cells, _written)
+    conditions = _conditions(found)
+    names = set(cells.coordinates) | set(cells.parameters)
+    plane = len(cells.coordinates) == 2 and cells.cell.dim == 2 and cells.order == 2
+    known = all(c.free_symbols <= names for c in conditions)
+    oblique = any(len(_along(c, cells)) > 1 for c in conditions)
+    if not (plane and known and oblique and cells.finer is None and not _has_time(cells)):
+        return cells
+    middles = middle_symbols(cells.coordinates)
+    return replace(_mapped(found, lambda c: in_middles(c, cells.coordinates)), middles=middles)
+
+
+def middle_symbols(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
+    """For the coordinates of the middle of the element that holds a point."""
+    return tuple(sp.Symbol(f"{v.name}_middle", real=True) for v in coordinates)
+
+
+def in_middles(expr: sp.Expr, coordinates: Sequence[sp.Symbol]) -> sp.Expr:
+    """The expression with conditions that hold `middle_symbols`."""
+    swap = dict(zip(coordinates, middle_symbols(coordinates), strict=True))
+    found: sp.Expr = _moved(_written(expr), swap)
+    return found
+
+
+def _has_time(cells: LoweredCells) -> bool:
+    """Whether an axis of the cell has no second derivatives."""
+    return not all(any(t.left[k] and t.right[k] for t in cells.bilinear) for k in (0, 1))
+
+
+def _written(c: sp.Expr) -> sp.Expr:
+    """Jumps by Piecewise and floor alone."""
+    if c.has(sp.Heaviside, sp.sign):
+        c = c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise)
+    if c.has(sp.Mod, sp.frac):
+        c = c.replace(sp.Mod, lambda p, q: p - q * sp.floor(p / q))
+        c = c.replace(sp.frac, lambda p: p - sp.floor(p))
+    return c
+
+
+def _moved(c: sp.Basic, swap: Mapping[sp.Basic, sp.Basic]) -> Any:
+    """`c` with what it jumps by asked elsewhere."""
+    if isinstance(c, sp.Piecewise):
+        branches = [(_moved(value, swap), condition.xreplace(swap)) for value, condition in c.args]
+        return sp.Piecewise(*branches)
+    if isinstance(c, _STEPS):
+        return c.xreplace(swap)
+    if c.has(sp.Piecewise, *_STEPS):
+        return c.func(*(_moved(part, swap) for part in c.args))
+    return c
+
+
+def _along(condition: sp.Basic, cells: LoweredCells) -> set[sp.Basic]:
+    """The coordinates that one relation of a condition, or the argument of a step, holds at
+    most."""
+    parts = condition.atoms(Relational) or {condition}
+    held = [part.free_symbols & set(cells.coordinates) for part in parts]
+    return max(held, key=len)
+
+
+def _conditions(cells: LoweredCells) -> list[sp.Basic]:
+    """What the coefficients jump by: conditions, and arguments of steps."""
+    found: dict[sp.Basic, None] = {}
+    for node in _nodes(cells):
+        if isinstance(node, sp.Piecewise):
+            found |= dict.fromkeys(c for _, c in node.args if c != sp.true)
+        else:
+            found[node.args[0]] = None
+    return list(found)
+
+
+def _nodes(cells: LoweredCells) -> list[sp.Basic]:
+    """Every Piecewise and step of the coefficients."""
+    found: set[sp.Basic] = set()
+
+    def note(c: sp.Expr) -> sp.Expr:
+        found.update(c.atoms(sp.Piecewise, *_STEPS))
+        return c
+
+    _mapped(cells, note)
+    return sorted(found, key=sp.default_sort_key)
+
+
+def _mapped(cells: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
+    """With every coefficient of the weak forms and of the law changed."""
+
+    def terms(group: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(replace(t, coefficient=change(t.coefficient)) for t in group)
+
+    def functional(f: Functional) -> Functional:
+        return replace(f, constant=change(f.constant), terms=terms(f.terms))
+
+    return replace(
+        cells,
+        bilinear=terms(cells.bilinear),
+        mass=terms(cells.mass),
+        functions=tuple(replace(f, weak=terms(f.weak)) for f in cells.functions),
+        constants=tuple(
+            replace(c, numerator=functional(c.numerator), denominator=functional(c.denominator))
+            for c in cells.constants
+        ),
+        effective=tuple(map(functional, cells.effective)),
+        higher=tuple(map(functional, cells.higher)),
+    )
+
+
+@dataclass(frozen=True)
+class CellInterfaces:
+    """The interfaces of cell problems for some values of the parameters.
+
+    jumps  : every Piecewise, and every step, of the coefficients
+    levels : smooth functions whose zeros hold all interfaces
+    """
+
+    coordinates: tuple[sp.Symbol, ...]
+    bounds: tuple[tuple[float, float], ...]
+    jumps: tuple[sp.Basic, ...]
+    levels: tuple[sp.Expr, ...]
+
+    @classmethod
+    def of(cls, cells: LoweredCells, parameters: Mapping[str, Any]) -> CellInterfaces | None:
+        """None where no mesh is to fit them: see `with_middles`; or a parameter of theirs has no
+        number."""
+        if not with_middles(cells).middles:
+            return None
+        cells = _mapped(cells, _written)
+        numbers = {
+            v: sp.Float(parameters[v.name], 17)
+            for v in cells.parameters
+            if isinstance(parameters.get(v.name), (int, float))
+        }
+        jumps = [node.xreplace(numbers) for node in _nodes(cells)]
+        levels: dict[sp.Expr, None] = {}
+        for condition in _conditions(cells):
+            put = condition.xreplace(numbers)
+            for relation in sp.ordered(put.atoms(Relational)):
+                levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
+            if isinstance(put, sp.Expr):
+                levels[sp.sin(sp.pi * put)] = None
+        own = tuple(v for v in levels if v.has(*cells.coordinates))
+        if any(not v.free_symbols <= set(cells.coordinates) for v in own):
+            return None
+        return cls(cells.coordinates, cells.cell.bounds, tuple(jumps), own)
+
+    def label(self, points: Array) -> Integers:
+        """A number for each region in which no coefficient jumps, at points (n, 2) of any cell."""
+        low, high = np.array(self.bounds).T
+        inside = low + np.mod(points - low, high - low)
+        codes = np.zeros(len(points), dtype=np.int64)
+        with np.errstate(all="ignore"):
+            for call, radix in self._selectors:
+                own = np.broadcast_to(np.asarray(call(*inside.T)), (len(points),))
+                codes = codes * radix + own.astype(np.int64)
+        return codes
+
+    def values(self, points: Array) -> Array:
+        """Of the levels, at points (n, 2): (n, k)."""
+        with np.errstate(all="ignore"):
+            found = self._levels(*points.T)
+        columns = [np.broadcast_to(np.asarray(v, dtype=float), (len(points),)) for v in found]
+        return np.stack(columns, axis=1)
+
+    @cached_property
+    def _selectors(self) -> Sequence[tuple[Callable[..., Any], int]]:
+        found = []
+        for node in self.jumps:
+            number: sp.Basic = node
+            radix = 1_000_003
+            if isinstance(node, sp.Piecewise):
+                number = sp.Piecewise(
+                    *((sp.Integer(k), c) for k, (_, c) in enumerate(node.args)), evaluate=False
+                )
+                radix = len(node.args)
+            found.append((lambdified(self.coordinates, number, ["numpy"], cse=True), radix))
+        return found
+
+    @cached_property
+    def _levels(self) -> Callable[..., Any]:
+        call: Callable[..., Any] = lambdified(
+            self.coordinates, list(self.levels), ["numpy"], cse=True
+        )
+        return call

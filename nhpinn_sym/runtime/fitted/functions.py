@@ -1,0 +1,250 @@
+"""Polynomials on the triangles of a mesh of a cell, evaluated with numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import Array, Integers
+from ..quadrature import BoundaryQuadrature, Quadrature, rule_on
+from .cell_mesh import CellMesh
+from .elements import jacobians, nodes, places_of, rule, shapes
+
+# Share of a triangle by which its curved edges may leave the box of its nodes.
+_MARGIN = 0.15
+# Newton steps that invert the map onto a triangle, from the inverse of the straight one.
+_STEPS = 6
+# In barycentric coordinates: how far outside of a triangle a point on its edge may be.
+_ON_EDGE = 1e-9
+_SAME_PLACE = 1e-6
+_HIGHEST = 2
+
+
+@dataclass(frozen=True)
+class FittedMesh:
+    """A mesh of a cell as a `Mesh`.
+
+    origin : a corner of the cell
+    degree : of the elements on it, where that is not the one that is asked for
+    """
+
+    mesh: CellMesh
+    origin: tuple[float, float]
+    degree: int | None = None
+
+    dim = 2
+    lines = ()
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return (len(self.mesh.cells),)
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The smallest box around the cell."""
+        ends = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ self.mesh.vectors
+        low = np.array(self.origin) + ends.min(axis=0)
+        high = np.array(self.origin) + ends.max(axis=0)
+        return tuple(zip(low.tolist(), high.tolist(), strict=True))
+
+    def count(self, degree: int) -> int:
+        """By Euler's formula on the torus, where there are 3/2 edges a triangle."""
+        degree = self.degree or degree
+        triangles = len(self.mesh.cells)
+        inside = (degree - 1) * (degree - 2) // 2
+        return triangles // 2 + (degree - 1) * 3 * triangles // 2 + inside * triangles
+
+    def wrapped(self, points: Array) -> Array:
+        """The images (..., 2) of points in the cell."""
+        shares = (points - self.origin) @ np.linalg.inv(self.mesh.vectors)
+        return np.asarray((shares - np.floor(shares)) @ self.mesh.vectors + self.origin)
+
+    @cached_property
+    def middles(self) -> Array:
+        """A point inside of each triangle, (m, 2), in the cell."""
+        found = places_of(self.corners_and_middles, np.array([[1 / 3, 1 / 3]]))[:, 0]
+        return self.wrapped(found)
+
+    @property
+    def corners_and_middles(self) -> Array:
+        return self.mesh.points[self.mesh.cells]
+
+    @cached_property
+    def finder(self) -> Finder:
+        return Finder(self)
+
+    def __str__(self) -> str:
+        return str(len(self.mesh.cells))
+
+
+@dataclass(frozen=True)
+class TriangleRule:
+    """`count` Gauss points along two directions of every triangle."""
+
+    mesh: FittedMesh
+    count: int
+
+    def inside(self) -> Quadrature:
+        """The points, in the cell, triangle by triangle."""
+        places, weights = rule(self.count)
+        x = self.mesh.corners_and_middles
+        areas = np.linalg.det(jacobians(x, places))
+        points = self.mesh.wrapped(places_of(x, places))
+        return Quadrature(points.reshape(-1, 2), (areas * weights).ravel())
+
+    def on(self, part: str) -> BoundaryQuadrature:
+        raise KeyError(part)
+
+    def blocks(self) -> Iterator[Quadrature]:
+        yield self.inside()
+
+
+@rule_on.register
+def _(mesh: FittedMesh, count: int) -> TriangleRule:
+    return TriangleRule(mesh, count)
+
+
+class Finder:
+    """Finds the triangle that holds a point, or an image of it, and the place in it."""
+
+    def __init__(self, mesh: FittedMesh) -> None:
+        self.mesh = mesh
+        x = mesh.corners_and_middles
+        inverse = np.linalg.inv(mesh.mesh.vectors)
+        shares = (x - mesh.origin) @ inverse
+        low, high = shares.min(axis=1), shares.max(axis=1)
+        margin = _MARGIN * (high - low)
+        low, high = low - margin, high + margin
+        self.parts = max(1, int(np.sqrt(len(x))))
+        first = np.floor(low * self.parts).astype(int)
+        last = np.floor(high * self.parts).astype(int)
+        spans = last - first + 1
+        owners = np.repeat(np.arange(len(x)), spans.prod(axis=1))
+        within = np.arange(len(owners)) - np.repeat(
+            np.cumsum(spans.prod(axis=1)) - spans.prod(axis=1), spans.prod(axis=1)
+        )
+        i, j = np.divmod(within, spans[owners, 1])
+        buckets = first[owners] + np.stack([i, j], axis=1)
+        shift, folded = np.divmod(buckets, self.parts)
+        number = folded[:, 0] * self.parts + folded[:, 1]
+        order = np.argsort(number, kind="stable")
+        self._triangles = owners[order]
+        self._shifts = (shift @ mesh.mesh.vectors)[order]
+        self._starts = np.searchsorted(number[order], np.arange(self.parts**2 + 1))
+
+    def __call__(self, points: Array) -> tuple[Integers, Array]:
+        """Triangles (n,) and places (n, 2) in them. ValueError for a point that none holds."""
+        shares = (points - self.mesh.origin) @ np.linalg.inv(self.mesh.mesh.vectors)
+        shares = shares - np.floor(shares)
+        inside = shares @ self.mesh.mesh.vectors + self.mesh.origin
+        bucket = np.minimum((shares * self.parts).astype(int), self.parts - 1)
+        number = bucket[:, 0] * self.parts + bucket[:, 1]
+        starts, ends = self._starts[number], self._starts[number + 1]
+        triangles = np.full(len(points), -1)
+        places = np.zeros((len(points), 2))
+        depth = np.full(len(points), -np.inf)
+        left = np.arange(len(points))
+        k = 0
+        while len(left):
+            left = left[starts[left] + k < ends[left]]
+            entry = starts[left] + k
+            own = self._triangles[entry]
+            found = self._inverse(own, inside[left] + self._shifts[entry])
+            inner = np.minimum(found.min(axis=1), 1 - found.sum(axis=1))
+            inner = np.where(np.isfinite(inner), inner, -np.inf)
+            better = inner > depth[left]
+            chosen = left[better]
+            triangles[chosen], places[chosen] = own[better], found[better]
+            depth[chosen] = inner[better]
+            left = left[depth[left] < -_ON_EDGE]
+            k += 1
+        if (depth < -_SAME_PLACE).any():
+            raise ValueError("points that lie in no triangle of the mesh")
+        return triangles, places
+
+    def _inverse(self, triangles: Integers, points: Array) -> Array:
+        """The places (n, 2) in triangles that are mapped to the points."""
+        x = self.mesh.corners_and_middles[triangles]
+        edges = np.stack([x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]], axis=-1)
+        place = np.linalg.solve(edges, (points - x[:, 0])[..., None])[..., 0]
+        with np.errstate(all="ignore"):
+            for _ in range(_STEPS):
+                rest = points - places_of(x, place[:, None])[:, 0]
+                (a, b), (c, d) = np.moveaxis(jacobians(x, place[:, None])[:, 0], 0, -1)
+                step = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]])
+                place = place + (step / (a * d - b * c)).T
+        return place
+
+
+@dataclass(frozen=True)
+class TriangleFunction:
+    """Functions that are polynomials of a degree on each triangle, periodic.
+
+    values: (..., m, k) at the nodes of each triangle, see `elements.nodes`; leading axes are a
+    batch.
+    """
+
+    mesh: FittedMesh
+    degree: int
+    values: Array
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        return self.values.shape[:-2]
+
+    def __getitem__(self, key: int | slice) -> TriangleFunction:
+        return replace(self, values=self.values[key])
+
+    def evaluate(self, points: Array, index: Sequence[int], periodic: bool = True) -> Array:
+        """D^index, of second order at most, at points (n, 2), of any cell: (..., n).
+
+        On an edge derivatives are those in one of its triangles.
+        """
+        points = np.asarray(points, dtype=float)
+        if points.ndim != 2 or points.shape[1] != 2 or len(index) != 2:
+            raise ValueError(f"points {points.shape} and index {tuple(index)} on a plane mesh")
+        if min(index) < 0 or sum(index) > min(_HIGHEST, self.degree):
+            raise ValueError(
+                f"derivative {tuple(index)} of triangles of degree {self.degree}: at most"
+                f" {min(_HIGHEST, self.degree)} derivatives are there"
+            )
+        triangles, places = self.mesh.finder(points)
+        weights = self._weights(triangles, places, index)
+        batch = self.values[..., triangles, :]
+        return np.asarray(np.einsum("...nk,nk->...n", batch, weights))
+
+    def _weights(self, triangles: Integers, places: Array, index: Sequence[int]) -> Array:
+        """What the values at the nodes are multiplied with (n, k)."""
+        if not any(index):
+            return shapes(self.degree, places)
+        x = self.mesh.corners_and_middles[triangles]
+        inverse = np.linalg.inv(jacobians(x, places[:, None])[:, 0])
+        slopes = [shapes(self.degree, places, order) for order in ((1, 0), (0, 1))]
+        gradient = np.einsum("akn,nai->nki", np.transpose(slopes, (0, 2, 1)), inverse)
+        axes = [axis for axis, n in enumerate(index) for _ in range(n)]
+        if len(axes) == 1:
+            return np.asarray(gradient[..., axes[0]])
+        # D^2 u = J^-T (H u - sum_i d_i u H x_i) J^-1, H in the coordinates of the triangle.
+        orders = [[(2, 0), (1, 1)], [(1, 1), (0, 2)]]
+        second = np.array([[shapes(self.degree, places, o) for o in row] for row in orders])
+        bent = np.array([[places_of(x, places[:, None], o)[:, 0] for o in row] for row in orders])
+        second = second - np.einsum("abni,nki->abnk", bent, gradient)
+        first, last = (inverse[:, :, axis] for axis in axes)
+        return np.asarray(np.einsum("abnk,na,nb->nk", second, first, last))
+
+
+def function_of(mesh: FittedMesh, degree: int, places: Array, local: Array) -> TriangleFunction:
+    """From values (..., m, k) that stand at `places` (m, k, 2), in whatever order."""
+    own = places_of(mesh.corners_and_middles, nodes(degree))
+    apart = np.linalg.norm(own[:, :, None] - places[:, None], axis=3)
+    order = np.argmin(apart, axis=2)
+    scale = np.sqrt(np.abs(mesh.mesh.areas))
+    if (
+        np.take_along_axis(apart, order[..., None], 2)[..., 0] > _SAME_PLACE * scale[:, None]
+    ).any():
+        raise ValueError("values do not stand at the nodes of the triangles")
+    rows = np.arange(len(own))[:, None]
+    return TriangleFunction(mesh, degree, local[..., rows, order])

@@ -1,0 +1,193 @@
+"""Triangles along interfaces: nodes near one are moved onto it, what still crosses one is cut, and
+the edges on it are curved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..arrays import Array, Flags, Integers
+from .elements import INSIDE, shapes
+from .triangulation import Triangulation
+
+Label = Callable[[Array], Integers]
+"""Points (n, 2), of any cell, -> the number of the region (n,)."""
+# Share of an edge by which a node may be moved along it onto an interface.
+_SNAP = 0.3
+# Halvings that find a place on an interface to rounding.
+_BISECTIONS = 52
+# Radius, as a share of the local mesh, of the circle on which a node looks for regions.
+_AROUND = 1e-6
+_DIRECTIONS = 8
+# Height of the arc of a curved edge as a share of its length, above which the mesh is too coarse.
+_BENT = 0.06
+# Places on an edge, and weights, by which the area under an arc is integrated.
+_GAUSS = tuple(
+    (part + shift) / 2
+    for part, shift in zip(np.polynomial.legendre.leggauss(4), (1, 0), strict=True)
+)
+
+
+class TooCoarse(Exception):
+    """Interfaces that this mesh does not resolve, near `places` (k, 2)."""
+
+    def __init__(self, places: Array) -> None:
+        super().__init__(places)
+        self.places = places
+
+
+def touched(mesh: Triangulation, label: Label) -> Flags:
+    """Which regions (n, k) meet in each node: several on an interface."""
+    near = np.full(len(mesh.points), np.inf)
+    np.minimum.at(near, mesh.triangles, mesh.longest[:, None])
+    np.minimum.at(near, mesh.originals, near)
+    angles = 2 * np.pi * (np.arange(_DIRECTIONS) + 0.37) / _DIRECTIONS
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    around = mesh.points[:, None] + _AROUND * near[mesh.originals, None, None] * circle
+    found = label(around.reshape(-1, 2))
+    names, numbers = np.unique(found, return_inverse=True)
+    flags = np.zeros((len(mesh.points), len(names)), dtype=bool)
+    rows = np.repeat(np.arange(len(mesh.points)), _DIRECTIONS)
+    flags[rows, numbers.ravel()] = True
+    return flags
+
+
+def crossing(mesh: Triangulation, regions: Flags) -> Flags:
+    """Edges without images (t,) whose ends have no region in common."""
+    p, q = mesh.edges.nodes[mesh.edges.first].T
+    return np.asarray(~(regions[p] & regions[q]).any(axis=1))
+
+
+def snapped(mesh: Triangulation, label: Label) -> Triangulation:
+    """Nodes near an interface moved onto it, along the edge that it crosses nearest to them."""
+    regions = touched(mesh, label)
+    inside = regions.sum(axis=1) == 1
+    ends = mesh.edges.nodes[mesh.edges.first[crossing(mesh, regions)]]
+    found = []
+    for p, q in (ends.T, ends[:, ::-1].T):
+        free = inside[p]
+        share = _first_change(label, mesh.points[p[free]], mesh.points[q[free]])
+        move = share[:, None] * (mesh.points[q[free]] - mesh.points[p[free]])
+        found.append((mesh.originals[p[free]], share, move))
+    nodes, shares, moves = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    near = np.flatnonzero(shares < _SNAP)
+    near = near[np.argsort(shares[near], kind="stable")]
+    chosen, first = np.unique(nodes[near], return_index=True)
+    shift = np.zeros_like(mesh.points)
+    shift[chosen] = moves[near[first]]
+    return replace(mesh, points=mesh.points + shift[mesh.originals])
+
+
+def _first_change(label: Label, start: Array, end: Array) -> Array:
+    """The share of the way from start to end at which the region of the start is left."""
+    own = label(start)
+    low, high = np.zeros(len(start)), np.ones(len(start))
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        same = label(start + middle[:, None] * (end - start)) == own
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    return (low + high) / 2
+
+
+def cut(mesh: Triangulation, label: Label) -> tuple[Triangulation, Integers]:
+    """Triangles that lie in one region each, and these regions. TooCoarse where there are none."""
+    regions = touched(mesh, label)
+    across = crossing(mesh, regions)
+    edges = mesh.edges
+    p, q = edges.nodes[edges.first].T
+    backwards = regions[p].sum(axis=1) > 1
+    stuck = across & backwards & (regions[q].sum(axis=1) > 1)
+    if stuck.any():
+        raise TooCoarse(mesh.points[p[stuck]])
+    start = mesh.points[np.where(backwards, q, p)[across]]
+    end = mesh.points[np.where(backwards, p, q)[across]]
+    share = _first_change(label, start, end)
+    places = np.zeros((len(p), 2))
+    places[across] = start + share[:, None] * (end - start) - mesh.points[p[across]]
+    fine = cut_at(mesh, across, places)
+    return fine, _regions(fine, label)
+
+
+def cut_at(mesh: Triangulation, across: Flags, places: Array) -> Triangulation:
+    """Triangles cut at nodes on the edges (t,) that are `across`, at `places` (t, 2) from their
+    first ends. TooCoarse where all edges of a triangle are."""
+    edges = mesh.edges
+    crossed = across[edges.torus[edges.of]]
+    count = crossed.sum(axis=1)
+    if (count == 3).any():
+        raise TooCoarse(mesh.centres[count == 3])
+    fine, numbers = mesh.with_nodes_on(across[edges.torus], places)
+    # The edge that is alone of its kind comes first: the one that is cut, or the one that is not.
+    alone = np.where(count == 1, np.argmax(crossed, axis=1), np.argmin(crossed, axis=1))
+    turn = (alone[:, None] + np.arange(3)) % 3
+    corners = np.take_along_axis(mesh.triangles, turn, axis=1)
+    new = numbers[np.take_along_axis(edges.of, turn, axis=1)]
+    a, b, c = corners[count == 1].T
+    x = new[count == 1, 0]
+    halves = [np.stack([c, a, x], axis=1), np.stack([c, x, b], axis=1)]
+    a, b, c = corners[count == 2].T
+    x, y = new[count == 2, 1], new[count == 2, 2]
+    P = fine.points
+    short = np.linalg.norm(P[x] - P[a], axis=1) < np.linalg.norm(P[y] - P[b], axis=1)
+    tip = np.stack([c, y, x], axis=1)
+    one = np.where(short[:, None], np.stack([y, a, x], axis=1), np.stack([y, a, b], axis=1))
+    other = np.where(short[:, None], np.stack([a, b, x], axis=1), np.stack([y, b, x], axis=1))
+    parts = [mesh.triangles[count == 0], *halves, tip, one, other]
+    return replace(fine, triangles=np.concatenate(parts))
+
+
+def _regions(mesh: Triangulation, label: Label) -> Integers:
+    """The region of each triangle; TooCoarse where one lies in several."""
+    samples = np.einsum("sk,mkd->msd", shapes(1, INSIDE), mesh.points[mesh.triangles])
+    found = label(samples.reshape(-1, 2)).reshape(-1, len(INSIDE))
+    mixed = (found != found[:, :1]).any(axis=1)
+    if mixed.any():
+        raise TooCoarse(mesh.centres[mixed])
+    return found[:, 0]
+
+
+def with_arcs(
+    mesh: Triangulation, regions: Integers, label: Label
+) -> tuple[Triangulation, Integers]:
+    """A node in the middle of every edge, next to the interface where the edge joins two regions;
+    and their numbers (m, 3) by triangle. TooCoarse where an interface turns too much over an edge.
+    """
+    edges = mesh.edges
+    middles = mesh.middles()
+    sides = edges.torus[edges.of]
+    low = np.full(len(middles), np.iinfo(np.int64).max)
+    high = np.full(len(middles), np.iinfo(np.int64).min)
+    np.minimum.at(low, sides, regions[:, None])
+    np.maximum.at(high, sides, regions[:, None])
+    # Of one of the two triangles at each edge of an interface: the normal into it, and its region.
+    triangle, place = np.nonzero((low < high)[sides])
+    chosen, first = np.unique(sides[triangle, place], return_index=True)
+    triangle, place = triangle[first], place[first]
+    a = mesh.points[mesh.triangles[triangle, place]]
+    b = mesh.points[mesh.triangles[triangle, (place + 1) % 3]]
+    normal = np.stack([a[:, 1] - b[:, 1], b[:, 0] - a[:, 0]], axis=1)
+    middles[chosen] += _height(a, b, normal, regions[triangle], label)[:, None] * normal
+    fine, numbers = mesh.with_nodes_on(np.ones(len(edges.nodes), dtype=bool), middles)
+    return fine, numbers[edges.of]
+
+
+def _height(a: Array, b: Array, normal: Array, own: Integers, label: Label) -> Array:
+    """How far (n,) along the normal the middle of each edge from a to b is moved: the parabola
+    through it and the ends cuts off the area that the interface does.
+
+    What is left of a displaced interface has no mean: coefficients change by it in sixth order of
+    the length, where they would in fourth by a parabola through a point of the interface.
+    """
+    area = np.zeros(len(a))
+    for place, weight in zip(*_GAUSS, strict=True):
+        reach = 4 * place * (1 - place) * _BENT
+        point = a + place * (b - a)
+        inner = point + reach * normal
+        wrong = (label(inner) != own) | (label(point - reach * normal) == own)
+        if wrong.any():
+            raise TooCoarse(point[wrong])
+        share = _first_change(label, inner, point - reach * normal)
+        area += weight * (1 - 2 * share) * reach
+    return 1.5 * area

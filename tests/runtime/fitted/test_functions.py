@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skfem
+from skfem.helpers import dot, grad
+
+from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, triangles
+from nhpinn_sym.runtime.fitted.functions import FittedMesh, TriangleFunction, TriangleRule
+from tests.runtime.fitted.samples import HEXAGONAL, mesh_of
+
+
+def mesh() -> FittedMesh:
+    return FittedMesh(mesh_of([((0.0, 0.3), 0.3)], 8, HEXAGONAL), (0.0, 0.0))
+
+
+def wave(points: np.ndarray) -> np.ndarray:
+    """Of the periods of the hexagonal lattice."""
+    shares = points @ np.linalg.inv(np.array(HEXAGONAL))
+    return np.cos(2 * np.pi * shares[..., 0]) + np.sin(2 * np.pi * shares[..., 1])
+
+
+@pytest.mark.parametrize(("degree", "error"), [(1, 0.2), (2, 0.03), (3, 4e-3)])
+def test_interpolants_are_found_at_any_point(degree: int, error: float) -> None:
+    space = FittedSpace(mesh(), degree)
+    assert space.nodes.shape[1] == space.mesh.count(degree)
+    function = space.grid(wave(space.nodes.T)[None])
+    points = 5 * np.random.default_rng(0).random((300, 2)) - 2
+    found = function.evaluate(points, (0, 0))
+    assert found.shape == (1, 300)
+    assert np.abs(found - wave(points)).max() < error
+    step = 1e-5 * np.array([0.0, 1.0])
+    there = function.evaluate(points + step, (0, 0)) - function.evaluate(points - step, (0, 0))
+    # Some points lie beside an edge: slopes jump there.
+    assert np.median(np.abs(there / 2e-5 - function.evaluate(points, (0, 1)))) < 1e-8
+    if degree > 1:
+        there = function.evaluate(points + step, (1, 0)) - function.evaluate(points - step, (1, 0))
+        assert np.median(np.abs(there / 2e-5 - function.evaluate(points, (1, 1)))) < 1e-7
+    with pytest.raises(ValueError, match="at most"):
+        function.evaluate(points, (0, 3))
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_patch(degree: int) -> None:
+    """A linear function, which is in the space of curved elements too, has no residual: unknowns
+    that were mixed up would leave one, as those of unsorted triangles are."""
+    space = FittedSpace(mesh(), degree)
+    basis = space.basis
+    linear = np.array([1.3, -0.4]) @ basis.doflocs
+    stiffness = skfem.BilinearForm(lambda u, v, w: dot(grad(u), grad(v))).assemble(basis)
+    inner = np.setdiff1d(np.arange(basis.N), basis.get_dofs().flatten())
+    assert np.abs((stiffness @ linear)[inner]).max() < 1e-12
+
+
+def test_triangles_of_scikit_fem_are_sorted() -> None:
+    """MeshTri2 leaves them as they are, and mixes up the two unknowns of an edge of degree 3."""
+    made = triangles(mesh())
+    assert (np.diff(made.t, axis=0) > 0).all()
+    assert made.sort_t
+
+
+def test_rule() -> None:
+    rule = TriangleRule(mesh(), 3).inside()
+    assert rule.weights.sum() == pytest.approx(np.sqrt(3) / 2, abs=1e-13)
+    assert rule.weights @ wave(rule.points) ** 2 == pytest.approx(np.sqrt(3) / 2, abs=1e-3)
+
+
+def test_values_at_other_places_are_refused() -> None:
+    from nhpinn_sym.runtime.fitted.functions import function_of
+
+    own = mesh()
+    places = own.corners_and_middles + 0.01
+    with pytest.raises(ValueError, match="do not stand at the nodes"):
+        function_of(own, 2, places, np.zeros(places.shape[:2]))
+    assert TriangleFunction(own, 2, np.zeros((4, 3, len(places), 6))).batch == (4, 3)

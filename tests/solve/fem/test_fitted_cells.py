@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.solve.cell_solution import CellSolution
+from tests.disk_arrays import conductivity
+
+S = nh.Scales(2)
+U = S.unknown("u")
+
+
+def model_of(a: sp.Expr) -> nh.HomogenizedModel:
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    return nh.homogenize(nh.MultiscaleProblem(equation, scales=S, unknown=U))
+
+
+def disk(center: tuple[float, float], contrast: float, radius: float = 0.3) -> sp.Expr:
+    return nh.phases(S, {nh.Disk(center, radius): contrast}, default=1)
+
+
+def solved(a: sp.Expr, **options: Any) -> CellSolution:
+    return nh.solve_cells(model_of(a), "skfem", **options)
+
+
+@pytest.mark.parametrize(("center", "contrast"), [((0.5, 0.5), 10), ((0, 0), 1000)])
+def test_disk_against_its_series(center: tuple[float, float], contrast: int) -> None:
+    cells = solved(disk(center, contrast), tolerance=1e-6)
+    a = conductivity(0.3, contrast)
+    error = np.abs(cells.effective["A"] - a * np.eye(2)).max() / a
+    assert error < 1e-7
+    assert error <= cells.info["estimate"] < 1e-6
+    assert "triangles" in cells.info["method"]
+
+
+def test_estimates_hold_for_each_degree_and_mesh() -> None:
+    a = conductivity(0.3, 10)
+    for degree in (1, 2, 3):
+        for n in (8, 16):
+            cells = solved(disk((0.5, 0.5), 10), degree=degree, n=n, tolerance=1)
+            error = np.abs(cells.effective["A"] - a * np.eye(2)).max() / a
+            assert error <= cells.info["estimate"] < 300 * error
+    assert error < 1e-6
+
+
+def test_duality() -> None:
+    """Keller 1964: a* of the coefficient, along an axis, times that of its inverse across is 1."""
+    shapes = {nh.Ellipse((0.3, 0.6), (0.35, 0.25), 0.5): 10}
+    other = {shape: sp.Rational(1, value) for shape, value in shapes.items()}
+    a = solved(nh.phases(S, shapes, default=1), n=16).effective["A"]
+    inverse = solved(nh.phases(S, other, default=1), n=16)
+    turned = np.array([[0, 1], [-1, 0]])
+    assert turned.T @ inverse.effective["A"] @ turned @ a == pytest.approx(np.eye(2), abs=1e-6)
+
+
+def test_shapes_that_meet_and_their_shift() -> None:
+    """A disk on a layer, whose interfaces meet; the cell may begin anywhere."""
+
+    def moved(x: float, y: float) -> CellSolution:
+        shapes = {nh.Disk((0.3 + x, 0.5 + y), 0.2): 10, nh.Layer(0, (0.2 + x, 0.4 + x)): 3}
+        return solved(nh.phases(S, shapes, default=1), n=16, tolerance=1e-4)
+
+    one, other = moved(0, 0), moved(0.25, 0.375)
+    assert one.effective["A"] == pytest.approx(other.effective["A"], abs=1e-6)
+
+
+def test_values_that_vary_in_a_phase() -> None:
+    """Conditions are asked in the middle of an element, values at its points."""
+    y = S.y
+    smooth = 2 + sp.sin(2 * sp.pi * y[0])
+    a = sp.Piecewise((3 * smooth, (y[0] - 0.5) ** 2 + (y[1] - 0.5) ** 2 < 0.09), (smooth, True))
+    cells = solved(a, tolerance=1e-6)
+    finer = solved(a, n=24, degree=2)
+    assert cells.effective["A"] == pytest.approx(finer.effective["A"], abs=1e-5)
+    assert "points[0]" in nh.emit(model_of(a), "skfem")["cell_forms.py"]
+    assert 'data["y1_middle"]' in nh.emit(model_of(a), "skfem")["cell_forms.py"]
+
+
+def test_meshes_that_are_given(tmp_path: Path) -> None:
+    model = model_of(disk((0, 0), 10))
+    own = nh.solve_cells(model, "skfem", mesh="own", h=0.1, tolerance=1e-3)
+    assert own.mesh is not None
+    assert own.mesh.size < 0.2
+    given = nh.solve_cells(model, "skfem", mesh=own.mesh, tolerance=1e-2)
+    assert given.effective["A"] == pytest.approx(own.effective["A"], abs=1e-12)
+    error = np.abs(given.effective["A"][0, 0] - conductivity(0.3, 10))
+    assert error < given.info["estimate"] < 1e-2
+    path = own.mesh.save(tmp_path / "cell.npz")
+    again = nh.solve_cells(model, "skfem", mesh=str(path), tolerance=1e-2)
+    assert again.effective["A"] == pytest.approx(own.effective["A"], abs=1e-12)
+    lattice = nh.solve_cells(model, "skfem", mesh="lattice", n=16, tolerance=1)
+    assert lattice.mesh is None
+    assert "Q2" in lattice.info["method"]
+
+
+def test_functions_are_kept(tmp_path: Path) -> None:
+    cells = solved(disk((0, 0), 10), n=8, tolerance=1)
+    points = 3 * np.random.default_rng(0).random((20, 2))
+    again = nh.load(cells.save(tmp_path / "cells.npz"))
+    for index in ((0, 0), (1, 0)):
+        found = again.functions[0].derivative(points, index)
+        assert found == pytest.approx(cells.functions[0].derivative(points, index), abs=1e-14)
+    assert again.mesh == cells.mesh
+
+
+def test_what_is_refused() -> None:
+    model = model_of(disk((0, 0), 10))
+    mesh = nh.solve_cells(model, "skfem", n=8, tolerance=1).mesh
+    assert mesh is not None
+    points = mesh.points.copy()
+    points[mesh.pairs[3, 0]] += 1e-4
+    with pytest.raises(nh.ProblemError, match="are no mesh of a cell"):
+        nh.solve_cells(model, "skfem", mesh=replace(mesh, points=points))
+    with pytest.raises(nh.ProblemError, match="another shape"):
+        nh.solve_cells(model_of(disk((0.5, 0.5), 10)), "skfem", mesh=mesh)
+    with pytest.raises(nh.ProblemError, match="no mesh of a cell"):
+        nh.solve_cells(model, "skfem", mesh="cell.stl")
+    with pytest.raises(nh.ProblemError, match="this file is no mesh"):
+        nh.solve_cells(model, "skfem", mesh="missing.npz")
+    with pytest.raises(nh.ProblemError, match="both say how fine"):
+        nh.solve_cells(model, "skfem", n=8, h=0.1)
+    with pytest.raises(nh.ProblemError, match="degree 3 are triangles"):
+        nh.solve_cells(model, "skfem", mesh="lattice", degree=3)
+    with pytest.raises(nh.UnsupportedError, match="there are none"):
+        nh.solve_cells(model_of(2 + sp.sin(2 * sp.pi * S.y[0])), "skfem", mesh="own")
+    touching = {nh.Disk((0.25, 0.5), 0.25): 10, nh.Disk((0.75, 0.5), 0.25): 3}
+    with pytest.raises(nh.ProblemError, match="interfaces that touch"):
+        solved(nh.phases(S, touching, default=1))
