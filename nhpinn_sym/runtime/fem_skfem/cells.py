@@ -24,7 +24,6 @@ from ..cell_solve import (
     unknown_symbols,
     volumes_at_nodes,
 )
-from . import fitted_space as fitted_space  # registers its meshes
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, FunctionSpace, Space, block_matrix, block_vector, evaluate_at

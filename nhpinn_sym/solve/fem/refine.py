@@ -166,7 +166,7 @@ def entry_errors(
 
 
 def degree_errors(
-    history: Sequence[Effective], data_error: float = 0.0
+    history: Sequence[EffectiveNumbers], data_error: float = 0.0
 ) -> dict[EffectiveKey, Array]:
     """The same for elements of one degree more on each level: the last change, which is about the
     error of the level before; infinite on fewer than two levels.
@@ -179,7 +179,7 @@ def degree_errors(
 
 
 def _at_least(
-    errors: Mapping[EffectiveKey, Array], values: Effective, data_error: float
+    errors: Mapping[EffectiveKey, Array], values: EffectiveNumbers, data_error: float
 ) -> dict[EffectiveKey, Array]:
     """No entry is known better than the data."""
     sizes: dict[str, float] = {}

@@ -46,6 +46,7 @@ class CellSolver(ElementCellSolver):
     fits = True
 
     def runtime(self) -> ModuleType:
+        _runtime("fitted_space")  # which tells `space_on` of its meshes
         return _runtime("cells")
 
     def problem_on(self, mesh: Mesh) -> Any:
