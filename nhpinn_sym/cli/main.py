@@ -144,7 +144,9 @@ def _validate(arguments: argparse.Namespace) -> int:
         _remark(arguments, f"taken from an earlier run: {', '.join(report.info['resumed'])}")
     if report.out:
         _remark(arguments, f"the page of it: {os.path.join(report.out, 'report.html')}")
-    return 0 if report.verdict is Verdict.AGREEMENT else 3
+    if report.verdict is Verdict.AGREEMENT:
+        return 0
+    return 3
 
 
 def _study(arguments: argparse.Namespace) -> int:
@@ -179,7 +181,9 @@ def _study(arguments: argparse.Namespace) -> int:
         _remark(arguments, f"study.csv, study.json and plots: {found.out}")
     if found.below:
         _remark(arguments, f"below the expected rate: {'; '.join(found.below)}")
-    return 0 if found.agrees else 3
+    if found.agrees:
+        return 0
+    return 3
 
 
 def _swept(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -238,7 +242,9 @@ def _remark(arguments: argparse.Namespace, text: str) -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     from .doctor import print_doctor
 
-    return 0 if print_doctor() else 1
+    if print_doctor():
+        return 0
+    return 1
 
 
 def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
@@ -265,7 +271,9 @@ def _processes(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
     from ..solve.pinn.distributed import torchrun_group
 
     group = torchrun_group(arguments.device or "cpu")
-    return {} if group is None else {"group": group}
+    if group is None:
+        return {}
+    return {"group": group}
 
 
 def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]:

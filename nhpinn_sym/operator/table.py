@@ -127,7 +127,9 @@ class Operator:
 def differentiate(expr: sp.Expr, index: MultiIndex, coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
     """The unevaluated derivative D^index of an expression."""
     counts = [(v, n) for v, n in zip(coordinates, index, strict=True) if n]
-    return sp.Derivative(expr, *counts, evaluate=False) if counts else expr
+    if counts:
+        return sp.Derivative(expr, *counts, evaluate=False)
+    return expr
 
 
 def base_and_index(expr: sp.Expr, coordinates: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, MultiIndex]:

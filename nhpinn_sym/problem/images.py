@@ -330,7 +330,9 @@ def _read(path: Path) -> AnyArray:
             remedy="convert it, or give the array itself",
         )
     try:
-        return np.load(path, allow_pickle=False) if kind == ".npy" else _pages(path)
+        if kind == ".npy":
+            return np.load(path, allow_pickle=False)
+        return _pages(path)
     except (OSError, ValueError, EOFError) as cause:
         raise FileError(
             "the file of an image cannot be read",

@@ -209,7 +209,9 @@ class Engineering:
     def axes(self) -> Array:
         """(d, d), in rows: the axes of `symmetry`; the last one is the special one."""
         nearest = self.classes.get(self.symmetry)
-        return np.eye(self.dim) if nearest is None else nearest.axes
+        if nearest is None:
+            return np.eye(self.dim)
+        return nearest.axes
 
     def turned(self, axes: ArrayLike) -> Engineering:
         """The constants in other axes, (d, d) in rows; ProblemError where they are not
@@ -343,4 +345,6 @@ class Engineering:
 
 def shape_or_vector(vectors: Array) -> Any:
     """What an error quotes of directions."""
-    return vectors.tolist() if vectors.ndim == 1 else f"shape {vectors.shape}"
+    if vectors.ndim == 1:
+        return vectors.tolist()
+    return f"shape {vectors.shape}"

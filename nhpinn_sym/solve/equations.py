@@ -133,7 +133,9 @@ def solve_homogenized(
             solver, lowered, values, {**numbers, **functions}, shown(progress), **options
         )
     solution = judged(solution, lowered, options)
-    return solution if system is None else displacement(solution, model.components)
+    if system is None:
+        return solution
+    return displacement(solution, model.components)
 
 
 def solve_fine(
@@ -221,7 +223,9 @@ def solve_fine(
             solver, lowered, _no_externals, values, shown(progress), **options
         )
     solution = judged(solution, lowered, options)
-    return solution if system is None else displacement(solution, len(problem.unknowns))
+    if system is None:
+        return solution
+    return displacement(solution, len(problem.unknowns))
 
 
 def _solve_nonlinear_fine(

@@ -60,7 +60,9 @@ def first_order_in_time(problem: MultiscaleProblem) -> MultiscaleProblem:
         orders[t] -= 1
         left = [(v, n) for v, n in orders.items() if n]
         velocity = velocities[node.expr]
-        return sp.Derivative(velocity, *left, evaluate=False) if left else velocity
+        if left:
+            return sp.Derivative(velocity, *left, evaluate=False)
+        return velocity
 
     def rates(node: sp.Basic) -> bool:
         known = isinstance(node, sp.Derivative) and node.expr in velocities
@@ -140,7 +142,9 @@ class Displacement(Solution):
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         found = np.asarray(self.system.evaluate(points, indices, t))[..., : self.count]
-        return found[..., 0] if self.count == 1 else found
+        if self.count == 1:
+            return found[..., 0]
+        return found
 
 
 def displacement(system: Solution, count: int) -> Displacement:

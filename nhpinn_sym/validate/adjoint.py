@@ -46,4 +46,6 @@ def adjoint_problem(op: Operator) -> MultiscaleProblem:
 
 def _in_space(index: tuple[int, ...], times: tuple[int, ...], dim: int) -> tuple[int, ...]:
     """The multi-index with other orders in time."""
-    return (*index[:dim], sum(times)) if len(index) > dim else index
+    if len(index) > dim:
+        return (*index[:dim], sum(times))
+    return index

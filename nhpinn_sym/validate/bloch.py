@@ -326,11 +326,9 @@ class _Expansion:
 
     def kernel(self, points: Array) -> np.ndarray:
         """N^0: the ground state, or 1."""
-        return (
-            np.ones(len(points))
-            if self.cells.ground_state is None
-            else self.cells.ground_state(points)
-        )
+        if self.cells.ground_state is None:
+            return np.ones(len(points))
+        return self.cells.ground_state(points)
 
     def means(self, force: Array) -> list[ComplexArray]:
         """U_0, ..., U_order: h_m U_b = -sum_c h_{m+c} U_{b-c}, and h_m U_0 is the force."""

@@ -101,7 +101,9 @@ class Judges:
         known = [pair for pair in found if pair is not None]
         if not self.isotropic or not known or len(known) < len(self.enclosures):
             return None
-        return known if self.varying else known[0]
+        if self.varying:
+            return known
+        return known[0]
 
     def closed_form(self, shape: tuple[int, ...]) -> Array | None:
         """A of laminates, as a tensor; None where there is none."""
@@ -109,7 +111,9 @@ class Judges:
         if not known or len(known) < len(self.forms):
             return None
         found = self._shaped([f.tensor() for f in known], shape)
-        return found if np.any(found.imag) else found.real
+        if np.any(found.imag):
+            return found
+        return found.real
 
     def _shaped(self, tensors: Sequence[Any], shape: tuple[int, ...]) -> Any:
         """The tensors of all places, or of the first one where A is constant."""
@@ -145,7 +149,9 @@ def _slow_points(model: HomogenizedModel, lowered: LoweredCells) -> list[tuple[f
         return []
     if not names:
         held = {str(v) for t in lowered.bilinear for v in t.coefficient.free_symbols}
-        return [] if held & {*physical} else [()]
+        if held & {*physical}:
+            return []
+        return [()]
     columns = places(model.problem)[:, [physical.index(name) for name in names]]
     return [tuple(row) for row in columns.tolist()]
 

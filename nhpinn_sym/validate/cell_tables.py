@@ -96,7 +96,9 @@ def _judge(value: Any, key: str, index: tuple[int, ...], tensor: tuple[int, ...]
         return _number(value[index])
     half = len(tensor) // 2
     diagonal = len(tensor) % 2 == 0 and tensor[:half] == tensor[half:]
-    return f"{value[0][index]:.6g} .. {value[1][index]:.6g}" if diagonal else ""
+    if diagonal:
+        return f"{value[0][index]:.6g} .. {value[1][index]:.6g}"
+    return ""
 
 
 def _number(value: Any) -> str:

@@ -70,7 +70,9 @@ def _hidden(found: re.Match[str]) -> str:
 
 
 def _shown(mark: str) -> str:
-    return chr(ord(mark) - _PRIVATE) if 0 <= ord(mark) - _PRIVATE < 128 else mark
+    if 0 <= ord(mark) - _PRIVATE < 128:
+        return chr(ord(mark) - _PRIVATE)
+    return mark
 
 
 def _mend(node: ET.Element) -> None:

@@ -111,4 +111,6 @@ def formula(latex: str) -> Markup:
 
 
 def _plain(cell: object) -> str:
-    return cell.plain if isinstance(cell, Text) else str(cell)
+    if isinstance(cell, Text):
+        return cell.plain
+    return str(cell)

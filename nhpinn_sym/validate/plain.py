@@ -122,7 +122,9 @@ class _Plain:
                 term=given,
                 remedy=remedy,
             )
-        return found if len(exprs) > 1 else found[:, 0]
+        if len(exprs) > 1:
+            return found
+        return found[:, 0]
 
     def report(self, exact: Array | None, store: Store) -> Report:
         fem = self.settings.fem
@@ -251,4 +253,6 @@ class _Plain:
 def _rate(errors: Mapping[int, float]) -> float | None:
     """The observed order of the last two meshes; None where an error is rounding."""
     (n, coarse), (m, fine) = list(errors.items())[-2:]
-    return math.log(coarse / fine) / math.log(m / n) if min(coarse, fine) > 1e-13 else None
+    if min(coarse, fine) > 1e-13:
+        return math.log(coarse / fine) / math.log(m / n)
+    return None

@@ -161,7 +161,9 @@ class _Scene:
     @property
     def time(self) -> str:
         final = self.problem.final_time
-        return "" if final is None else f", $t = {float(final):g}$"
+        if final is None:
+            return ""
+        return f", $t = {float(final):g}$"
 
     def coefficient(
         self, model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float] | None

@@ -147,7 +147,9 @@ def html_of(table: Table) -> str:
 
 
 def _text(cell: object) -> str:
-    return cell.plain if isinstance(cell, Text) else str(cell)
+    if isinstance(cell, Text):
+        return cell.plain
+    return str(cell)
 
 
 _MEANINGS = {
@@ -190,4 +192,6 @@ _PLAIN = {"pinn": "PINN", "fem": "FEM", "difference": "PINN against FEM"}
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.5g}"
+    if value is None:
+        return ""
+    return f"{value:.5g}"

@@ -107,7 +107,9 @@ class Store:
             write_atomic(self.folder / name, data)
 
     def _path(self, name: str) -> Path | None:
-        return None if self.folder is None else self.folder / "parts" / f"{name}_{self.key}.npz"
+        if self.folder is None:
+            return None
+        return self.folder / "parts" / f"{name}_{self.key}.npz"
 
 
 def finite(cells: CellSolution) -> bool:
@@ -149,8 +151,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
+        if math.isfinite(value):
+            return value
+        return None
+    if isinstance(value, (str, int, bool, type(None))):
+        return value
+    return str(value)
 
 
 def to_json(value: Any) -> bytes:

@@ -235,7 +235,9 @@ def _label(item: object) -> str:
     number = number_expression(item)
     if isinstance(number, sp.Float):
         near = Fraction(float(number)).limit_denominator(10**6)
-        return str(near) if float(near) == float(number) else str(float(number))
+        if float(near) == float(number):
+            return str(near)
+        return str(float(number))
     return sp.sstr(number)
 
 

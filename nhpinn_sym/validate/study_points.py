@@ -242,7 +242,9 @@ def _cell_errors(
 
 
 def _steps(problem: MultiscaleProblem) -> dict[str, int]:
-    return {} if problem.final_time is None else {"steps": _STEPS}
+    if problem.final_time is None:
+        return {}
+    return {"steps": _STEPS}
 
 
 @contextmanager

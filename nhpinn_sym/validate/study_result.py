@@ -204,4 +204,6 @@ def _slope(sizes: Sequence[float], errors: Sequence[float]) -> float:
 
 
 def _written(rate: float) -> str:
-    return "-" if math.isnan(rate) else f"{rate:.2f}"
+    if math.isnan(rate):
+        return "-"
+    return f"{rate:.2f}"

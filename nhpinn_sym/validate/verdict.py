@@ -141,7 +141,9 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
     verdict = _cells(budget, found, limit) or _macro(budget, found, limit)
     if verdict is not None:
         return verdict
-    return Verdict.AGREEMENT if falls(budget, found) is not False else Verdict.NOT_THE_LIMIT
+    if falls(budget, found) is not False:
+        return Verdict.AGREEMENT
+    return Verdict.NOT_THE_LIMIT
 
 
 def _limit(budget: Mapping[str, float], found: Findings) -> float:
@@ -150,20 +152,26 @@ def _limit(budget: Mapping[str, float], found: Findings) -> float:
     share = max(_SHARE * budget["homogenization"], _FLOOR)
     reference = budget["reference"]
     plain = found.periods == math.inf and budget["homogenization"] <= reference <= _PLAIN
-    return max(share, reference) if plain else share
+    if plain:
+        return max(share, reference)
+    return share
 
 
 def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
     """Which cell problems are off, by an oracle; None where none are. (Those outside of their
     bounds are an error of `solve_cells`.)"""
     if not found.oracle:
-        return None if found.between <= limit else Verdict.UNDECIDED
+        if found.between <= limit:
+            return None
+        return Verdict.UNDECIDED
     pinn = budget["cell"] <= limit
     fem = found.fem_cell <= limit
     if pinn and fem:
         return None
     if pinn or fem:
-        return Verdict.FEM_CELLS_DISAGREE if pinn else Verdict.CELLS_DISAGREE
+        if pinn:
+            return Verdict.FEM_CELLS_DISAGREE
+        return Verdict.CELLS_DISAGREE
     return Verdict.UNDECIDED
 
 
@@ -180,9 +188,13 @@ def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
         if found.fem_third <= found.pinn_third / 2:
             return Verdict.MACRO_DISAGREES
         near = found.pinn_third <= found.fem_third / 2
-        return Verdict.FEM_MACRO_DISAGREES if near else Verdict.UNDECIDED
+        if near:
+            return Verdict.FEM_MACRO_DISAGREES
+        return Verdict.UNDECIDED
     lead = found.pinn_off - found.fem_off
-    return Verdict.UNDECIDED if lead <= budget["macro"] / 2 else Verdict.MACRO_DISAGREES
+    if lead <= budget["macro"] / 2:
+        return Verdict.UNDECIDED
+    return Verdict.MACRO_DISAGREES
 
 
 def needs_third(budget: Mapping[str, float], found: Findings) -> bool:
@@ -274,7 +286,9 @@ def _outvoted(cells: Mapping[str, Any], least: float) -> dict[str, str]:
     (odd,) = [name for name in names if name not in held]
     nearest = min(_number(value) for pair, value in pairs.items() if odd in pair.split(", "))
     text = f"differs by {nearest:.1e} from {held[0]} and {held[1]}, which agree"
-    return {} if nearest <= least else {odd: text}
+    if nearest <= least:
+        return {}
+    return {odd: text}
 
 
 def agree(cells: Mapping[str, Any]) -> bool:
@@ -293,12 +307,16 @@ def judge_cells(
     if "pinn" in off:
         return Verdict.CELLS_DISAGREE
     if off:
-        return Verdict.FEM_CELLS_DISAGREE if fem in off else Verdict.THIRD_CELLS_DISAGREE
+        if fem in off:
+            return Verdict.FEM_CELLS_DISAGREE
+        return Verdict.THIRD_CELLS_DISAGREE
     if "pinn" not in cells["checks"] or len(cells["checks"]) == 1:
         return Verdict.NOT_COMPARED
     if not agree(cells):
         return Verdict.UNDECIDED
-    return Verdict.EXPANSION_FAILS if converges(expansion) is False else Verdict.AGREEMENT
+    if converges(expansion) is False:
+        return Verdict.EXPANSION_FAILS
+    return Verdict.AGREEMENT
 
 
 def judge_all(
@@ -331,8 +349,12 @@ def judge_plain(errors: Mapping[str, float | None], found: Mapping[str, Any]) ->
         if pinn and fem:
             return Verdict.AGREEMENT
         if pinn or fem:
-            return Verdict.FEM_DISAGREES if pinn else Verdict.PINN_DISAGREES
-        return Verdict.EXACT_DISAGREES if between else Verdict.UNDECIDED
+            if pinn:
+                return Verdict.FEM_DISAGREES
+            return Verdict.PINN_DISAGREES
+        if between:
+            return Verdict.EXACT_DISAGREES
+        return Verdict.UNDECIDED
     if not _number(found["reference"]) <= limit:
         return Verdict.REFERENCE_TOO_COARSE
     if between:
@@ -385,7 +407,9 @@ def converges(expansion: Mapping[str, Any]) -> bool | None:
         return None
     if expansion["rate"] is None:
         pairs = zip(expansion["errors"], expansion["floor"], strict=True)
-        return True if all(error <= floor for error, floor in pairs) else None
+        if all(error <= floor for error, floor in pairs):
+            return True
+        return None
     return bool(expansion["rate"] >= expansion["expected"] - _SHORT)
 
 
@@ -412,4 +436,6 @@ def cell_evidence(cells: Mapping[str, Any], expansion: Mapping[str, Any]) -> Ite
 
 def _number(value: float | None) -> float:
     """None, which stands for it in results.json, is not a number."""
-    return math.nan if value is None else float(value)
+    if value is None:
+        return math.nan
+    return float(value)

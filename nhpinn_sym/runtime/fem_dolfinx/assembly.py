@@ -146,10 +146,14 @@ class RankAssembly(Assembly):
         return self._compiled[size]
 
     def _value(self, v: Any, i: int) -> Any:
-        return v if self.m == 1 else v[i]
+        if self.m == 1:
+            return v
+        return v[i]
 
     def _slope(self, v: Any, i: int, k: int) -> Any:
-        return ufl.grad(v)[k] if self.m == 1 else ufl.grad(v)[i, k]
+        if self.m == 1:
+            return ufl.grad(v)[k]
+        return ufl.grad(v)[i, k]
 
     def matrix(self, arrays: Mapping[str, Array], flux: str | None, reaction: str) -> PETSc.Mat:
         names = {"flux": flux, "reaction": reaction}
@@ -294,7 +298,9 @@ class RankProblem(BoundaryProblem):
 def _on_walls(form: Any) -> Any:
     """The integrals of a form over the boundary; None without any."""
     walls = [part for part in form.integrals() if part.integral_type() == "exterior_facet"]
-    return ufl.Form(walls) if walls else None
+    if walls:
+        return ufl.Form(walls)
+    return None
 
 
 def _no_coefficient(key: Any, points: Array) -> Array:

@@ -185,7 +185,9 @@ def quadrature_space(
 def quadrature_nodes(space: fem.FunctionSpace, cells: int) -> Integers:
     """The nodes of the first so many cells, cell by cell, in the order of the rule's points."""
     dofs = [space.dofmap.cell_dofs(cell) for cell in range(cells)]
-    return np.concatenate(dofs) if dofs else np.zeros(0, dtype=np.int64)
+    if dofs:
+        return np.concatenate(dofs)
+    return np.zeros(0, dtype=np.int64)
 
 
 class PointValues:

@@ -297,7 +297,9 @@ def refine_equation(
 
 
 def _times(spans: Sequence[float] | None, steps: int) -> Array | None:
-    return None if spans is None else time_lines(spans, steps)
+    if spans is None:
+        return None
+    return time_lines(spans, steps)
 
 
 def _fits(spans: Sequence[float] | None, steps: int) -> bool:
