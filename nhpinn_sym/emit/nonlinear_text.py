@@ -21,8 +21,9 @@ from .source import Source
 
 _STATE = """{title}: state problem and law, for numpy.
 
-Find N, periodic with zero mean, -div_y( flux ) + source = 0. The means over the cell of flux,
-reaction, storage and load make the law d_t storage - div( flux ) + reaction = load.
+Find N, periodic with zero mean, -div_y( flux ) + source = 0 (ERGODIC: = <source>). The means over
+the cell of flux, reaction, storage and load make the law d_t storage - div( flux ) + reaction =
+load, without the flux where it is ERGODIC.
 `values(data)` and `slopes(data)` give arrays by name, {{name: {{index: values}}}}, without entries
 that are zero; name_u, name_p, name_N, name_xi are derivatives, their last indices are those of what
 is differentiated by.
@@ -64,6 +65,7 @@ def state(lowered: LoweredState) -> Source:
         f"SLOW = {tuple(map(str, lowered.slow))!r}",
         f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
         f"SYMMETRIC, FROZEN, JUMPS = {lowered.symmetric}, {lowered.frozen}, {lowered.jumps}",
+        f"ERGODIC = {lowered.ergodic}",
     ]
     return _file("state_numpy.py", opening, constants, lowered)
 

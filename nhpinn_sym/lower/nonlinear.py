@@ -51,7 +51,7 @@ class LoweredState:
     """The state problem of one cell: -div_y flux + source = 0, <N> = 0.
 
     slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
-    frozen: it is linear at fixed values.
+    frozen: it is linear at fixed values; ergodic: the source counts without its mean.
     """
 
     title: str
@@ -64,6 +64,7 @@ class LoweredState:
     symmetric: bool
     frozen: bool
     jumps: bool
+    ergodic: bool = False
 
     @property
     def dim(self) -> int:
@@ -121,6 +122,8 @@ def lower_state(state: StateProblem, title: str) -> LoweredState:
         for j, u in enumerate(state.values):
             carried = put(sp.diff(state.cell_source[i], u)) * names.correctors[j]
             reaction[i,] += carried
+        if state.ergodic:
+            source[i,] = reaction[i,]
         for k, x in enumerate(op.coordinates[: state.dim]):
             b = state.transport[i][k]
             flux[i, k] = put(state.flux[i][k])
@@ -149,6 +152,7 @@ def lower_state(state: StateProblem, title: str) -> LoweredState:
         state.potential,
         state.frozen,
         any(jumps(e) for table in arrays.values() for e in table.values()),
+        state.ergodic,
     )
 
 
@@ -165,9 +169,10 @@ def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEqu
         return folded(e, op).xreplace(fast).xreplace(names.swap)
 
     m = range(state.components)
+    factor = eps if state.ergodic else 1
     arrays: dict[str, IndexTable] = {
         "flux": {
-            (i, k): put(state.flux[i][k]) + put(state.transport[i][k]) / eps
+            (i, k): factor * put(state.flux[i][k]) + put(state.transport[i][k]) / eps
             for i in m
             for k in range(state.dim)
         },

@@ -122,8 +122,9 @@ class ReducedLaw:
         basis = self.basis
         n = macro.count
         k = basis.count
-        corrector = (c @ basis.values.reshape(k, -1)).reshape(n, self.m, self.q)
-        slopes = (c @ basis.slopes.reshape(k, -1)).reshape(n, self.m, self.d, self.q)
+        corrector = (c @ basis.values.reshape(k, self.m * self.q)).reshape(n, self.m, self.q)
+        slopes = c @ basis.slopes.reshape(k, self.m * self.d * self.q)
+        slopes = slopes.reshape(n, self.m, self.d, self.q)
         total = macro.slopes[..., None] + np.moveaxis(slopes, 0, 2)
         others = {
             name: np.asarray(value)[:, None] if np.ndim(value) else value
@@ -163,6 +164,8 @@ class ReducedLaw:
             total += _weighted(c, basis.slopes[:, i, a], basis.slopes[:, j, b], n)
         for (i, a, j), c in slopes.get("flux_N", {}).items():
             total += _weighted(c, basis.slopes[:, i, a], basis.values[:, j], n)
+        for (i, j, m), c in slopes.get("source_p", {}).items():
+            total += _weighted(c, basis.values[:, i], basis.slopes[:, j, m], n)
         return total / self.q
 
     def _batch(self, macro: MacroState, c: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:

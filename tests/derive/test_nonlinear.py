@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Callable[[nh.Scales, Any], Any], type[NhpinnError], str
         "power of eps",
     ),
     "no flux at order one": (
-        lambda s, u: -s.eps * s.laplacian(u) + s.grad(u)[0] ** 2,
+        lambda s, u: -s.eps * s.laplacian(u) + u**2,
         nh.UnsupportedError,
         "Hamilton-Jacobi",
     ),

@@ -14,10 +14,11 @@ from ...operator.table import Operator
 from ...problem.problem import MultiscaleProblem
 from ..model import HomogenizedModel
 from .checks import check_state
+from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
 from .model import NonlinearModel, refuse_order
-from .state import state_problem
 from .steps import write_steps
+from .steps_of_hamiltonians import write_steps_of_hamiltonian
 
 
 def homogenize_nonlinear(
@@ -30,7 +31,9 @@ def homogenize_nonlinear(
     expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
     refuse_order(order)
-    state = state_problem(op)
+    state = read_state(op)
     check_state(state)
+    if state.ergodic:
+        return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
     return NonlinearModel(op.problem, op, state, tangent, write_steps)

@@ -21,6 +21,7 @@ class NonlinearModel:
     """Result of `homogenize` for a nonlinear problem. `print(model)` shows the derivation.
 
     state      : what stands under each derivative, by powers of eps
+    tangent    : the model `linearized`; None for Hamilton-Jacobi equations
     linearized : the ordinary model of the tangent, of order 1: its "A" is the derivative of the
                  effective flux by the gradient, its cell functions are those of the corrector
     potential  : whether the state problem is that of a minimum, and the effective flux the
@@ -40,7 +41,7 @@ class NonlinearModel:
     problem: MultiscaleProblem
     operator: Operator
     state: StateProblem = field(repr=False)
-    linearized: HomogenizedModel = field(repr=False)
+    tangent: HomogenizedModel | None = field(repr=False)
     written: Callable[[NonlinearModel], Derivation] = field(repr=False)
     order: int = 1
 
@@ -54,6 +55,22 @@ class NonlinearModel:
     def linear(self) -> bool:
         """False: the problem has terms that are not linear in the unknowns."""
         return False
+
+    @property
+    def linearized(self) -> HomogenizedModel:
+        """UnsupportedError for Hamilton-Jacobi equations, whose law is of first order."""
+        if self.tangent is None:
+            raise UnsupportedError(
+                "a model of the tangent of a Hamilton-Jacobi equation",
+                term=self.title,
+                remedy="law.hamiltonian(grad=) and law.hamiltonian_slope(grad=) are there",
+            )
+        return self.tangent
+
+    @property
+    def hamiltonian(self) -> bool:
+        """Whether it is a Hamilton-Jacobi equation: the law is `law.hamiltonian(grad=)`."""
+        return self.state.ergodic
 
     @property
     def potential(self) -> bool:

@@ -41,6 +41,9 @@ class StateProblem:
     reaction: tuple[sp.Expr, ...]
     storage: tuple[sp.Expr, ...]
     load: tuple[sp.Expr, ...]
+    ergodic: bool = False
+    """A Hamilton-Jacobi equation, see `hamilton_jacobi`: flux has the factor eps, reaction is the
+    Hamiltonian, which is in the state problem up to its mean."""
 
     @property
     def dim(self) -> int:
@@ -68,14 +71,14 @@ class StateProblem:
     @cached_property
     def frozen(self) -> bool:
         """Whether the state problem is linear at fixed values: A is affine in grad u."""
-        return not any(entry.has(*self.all_slopes) for entry in self.tangent)
+        return not self.ergodic and not any(e.has(*self.all_slopes) for e in self.tangent)
 
     @cached_property
     def potential(self) -> bool:
         """Whether the state problem is that of a minimum: dA / d grad u is symmetric, and nothing
         is transported at order 1/eps.
         """
-        still = all(b == 0 for row in self.transport for b in row)
+        still = not self.ergodic and all(b == 0 for row in self.transport for b in row)
         return still and all(
             is_zero(self.tangent[i, j] - self.tangent[j, i])
             for i in range(self.tangent.rows)
@@ -89,6 +92,21 @@ class StateProblem:
         parts += [*self.cell_source, *self.reaction, *self.storage]
         return any(e.has(*self.values) for e in parts)
 
+    @cached_property
+    def cell_depends_on_values(self) -> bool:
+        """Whether the state problem, and with it the flux, depends on u itself."""
+        parts = [*self.all_fluxes, *(b for row in self.transport for b in row), *self.cell_source]
+        if self.ergodic:
+            parts += self.reaction
+        return any(e.has(*self.values) for e in parts)
+
+    @cached_property
+    def places(self) -> tuple[sp.Symbol, ...]:
+        """The coordinates x and t that the law depends on, its load aside."""
+        parts = [*self.all_fluxes, *(b for row in self.transport for b in row)]
+        parts += [*self.cell_source, *self.reaction, *self.storage]
+        return tuple(v for v in self.operator.coordinates if any(e.has(v) for e in parts))
+
     @property
     def timely(self) -> bool:
         """Whether there is a time derivative."""
@@ -99,13 +117,13 @@ def state_problem(op: Operator) -> StateProblem:
     """The state problem of an operator of second order with one fast scale y; typed refusals quote
     the term.
     """
-    _check_scales(op)
+    check_scales(op)
     gathered = _Gathered(op)
     gathered.read()
     return gathered.result()
 
 
-def _check_scales(op: Operator) -> None:
+def check_scales(op: Operator) -> None:
     scales = op.problem.scales
     if scales.levels > 1 or scales.fast_time is not None:
         raise UnsupportedError(
@@ -278,7 +296,8 @@ class _Gathered:
                     term=sp.Add(*row) if any(row) else f"equation {i + 1}",
                     remedy=(
                         "every equation has -s.div(A(y, u, grad u)); viscous Hamilton-Jacobi"
-                        " equations (diffusion of order eps) are not derived yet"
+                        " equations, with -s.eps*s.div(A(y, grad u)) + H(y, grad u), have one"
+                        " unknown"
                     ),
                 )
 

@@ -23,7 +23,7 @@ _GRAD = Formula("grad u0", r"\nabla u_0")
 
 def write_steps(model: NonlinearModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
-    writer = _Writer(model)
+    writer = StateWriter(model)
     steps = [
         Step("Multiscale equation", writer.setting(), writer.multiscale()),
         Step("Ansatz", writer.gauge(), writer.ansatz()),
@@ -45,7 +45,7 @@ def write_steps(model: NonlinearModel) -> Derivation:
     return Derivation(model.title, tuple(steps))
 
 
-class _Writer:
+class StateWriter:
     """The names of a model's unknowns and functions, and its equations in them."""
 
     def __init__(self, model: NonlinearModel) -> None:

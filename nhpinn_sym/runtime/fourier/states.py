@@ -222,6 +222,8 @@ class StateSolver:
         size = float(np.abs(source).max(initial=0.0))
         mean = float(np.abs(result[grid.zero]).max(initial=0.0))
         result[grid.zero] = 0
+        if self.forms.ERGODIC:
+            return result, 0.0
         return result, mean / size if size else 0.0
 
     def operator(self, macro: MacroState, modes: np.ndarray) -> BlockOperator:
@@ -234,6 +236,8 @@ class StateSolver:
             terms.append((i, self.units[k], value, j, self.units[m]))
         for (i, k, j), c in tables.get("flux_N", {}).items():
             terms.append((i, self.units[k], -np.broadcast_to(c, points), j, self.zero))
+        for (i, j, m), c in tables.get("source_p", {}).items():
+            terms.append((i, self.zero, np.broadcast_to(c, points), j, self.units[m]))
         return BlockOperator(self.grid, self.m, terms, bool(self.forms.SYMMETRIC))
 
     def _size(self, operator: BlockOperator, residual: np.ndarray) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sympy as sp
 
+from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.model import NonlinearModel
-from ...derive.nonlinear.state import state_problem
 from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.forms import LoweredEquation
@@ -23,6 +23,7 @@ from ..backends import equation_solver
 from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
+from .hamilton_jacobi import solve_hamilton_jacobi
 from .law_solution import LawSolution
 from .macro_law import ROUNDS, MacroLaw
 
@@ -53,7 +54,6 @@ def solve_with_law(
             remedy="write law = solve_law(model)",
         )
     law.require_modes("a homogenized equation")
-    given, own = _split(backend, options)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():
         if numbers[name] != value:
@@ -62,6 +62,9 @@ def solve_with_law(
                 term=f"{name} = {numbers[name]:g}",
                 remedy="solve_law with the same parameters=",
             )
+    if model.hamiltonian:
+        return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
+    given, own = _split(backend, options)
     reference = reference_homogenized(model.state)
     elements = elements_of(backend, reference, numbers, shown(progress), **own)
     macro = MacroLaw(law, elements.gathered)
@@ -98,7 +101,7 @@ def solve_nonlinear_fine(
     beside it.
     """
     given, own = _split(backend, options)
-    state = state_problem(operator)
+    state = read_state(operator)
     reference = reference_fine(state)
     title = "Multiscale equation"
     forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")

@@ -27,6 +27,7 @@ from ...problem.errors import (
 from ...runtime.fourier.energies import bounds as energy_bounds
 from ...runtime.fourier.energies import energy as energies
 from ...runtime.fourier.grid import Grid, evaluate_modes
+from ...runtime.fourier.invariant_measure import mean_drift
 from ...runtime.fourier.law_levels import LawLevel, law_at
 from ...runtime.fourier.states import MacroState, StateSolver
 from ...runtime.nonlinear_arrays import MACRO, SLOPE, VALUE, named
@@ -94,6 +95,7 @@ class LawSolution:
         """<A(y, u, grad u0 + grad_y N) + dB/du N>: (d,), for systems (m, d); the stress for
         strain=.
         """
+        self._require_flux()
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
         return self._arranged(asked, "flux")
 
@@ -107,6 +109,7 @@ class LawSolution:
         t: ArrayLike | None = None,
     ) -> Array:
         """The derivative of the flux by the gradient: (d, d), for systems C[i, k, j, l]."""
+        self._require_flux()
         asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
         return self._arranged(asked, "flux_p")
 
@@ -175,6 +178,42 @@ class LawSolution:
         """The derivative of the reaction by the value of u0: a number, for systems (m, m)."""
         return self._scalar("reaction_u", u, grad, x, t)
 
+    def hamiltonian(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Any:
+        """Hbar of a Hamilton-Jacobi equation, b(u0)_t + Hbar(x, u0, grad u0) = load: the number for
+        which its state problem has a periodic solution. UnsupportedError for other models.
+        """
+        return _number_or_array(self._arranged(self._asked_hamiltonian(grad, u, x, t), "reaction"))
+
+    def hamiltonian_slope(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Array:
+        """dHbar / d grad u0: (d,), the mean drift under the invariant measure of the cell."""
+        asked = self._asked_hamiltonian(grad, u, x, t)
+        level = self._level(asked.macro)
+        found = mean_drift(level.solver, asked.macro, level.states)
+        return np.asarray(found.T.reshape((*asked.shape, level.solver.d)))
+
+    def _asked_hamiltonian(
+        self, grad: ArrayLike | None, u: ArrayLike | None, x: ArrayLike | None, t: ArrayLike | None
+    ) -> Asked:
+        if not self.model.hamiltonian:
+            raise UnsupportedError(
+                "the Hamiltonian of an equation that is none of Hamilton and Jacobi",
+                term=self.model.title,
+                remedy="law.flux, law.reaction and law.storage are there",
+            )
+        return self._asked(grad, u, x, None, t, needs_grad=True)
+
     def storage(
         self, u: ArrayLike | None = None, x: ArrayLike | None = None, t: ArrayLike | None = None
     ) -> Any:
@@ -189,9 +228,7 @@ class LawSolution:
 
     def load(self, x: ArrayLike | None = None, t: ArrayLike | None = None) -> Any:
         """<f>, the right-hand side: a number, for systems (m,)."""
-        ends = [self.model.problem.ranges.get(u, (0, 0)) for u in self.model.problem.unknowns]
-        middles = np.array([float(a + b) / 2 for a, b in ends]).reshape(self._many(()))
-        asked = self._asked(None, middles, x, None, t, needs_grad=False)
+        asked = self._asked(None, None, x, None, t, needs_grad=False, needs_value=False, whole=True)
         if self.elements is not None:
             return _number_or_array(self._arranged(asked, "load"))
         solver = StateSolver(self.forms, Grid(self.forms.CELL, int(self.info["n"])))
@@ -220,7 +257,8 @@ class LawSolution:
                 remedy=f"use one of {', '.join(names)}",
             )
         needs = name == "A" and not self.model.frozen
-        asked = self._asked(grad, u, x, None, t, needs_grad=needs)
+        needs_value = self._needs_value(names[name])
+        asked = self._asked(grad, u, x, None, t, needs_grad=needs, needs_value=needs_value)
         return self._arranged(asked, names[name])
 
     def state(
@@ -326,7 +364,16 @@ class LawSolution:
             **named(SLOPE, total, 2),
         }
 
+    def _require_flux(self) -> None:
+        if self.model.hamiltonian:
+            raise UnsupportedError(
+                "a flux of a Hamilton-Jacobi equation: its limit is of first order",
+                term=self.model.title,
+                remedy="law.hamiltonian(grad=) and law.hamiltonian_slope(grad=) are there",
+            )
+
     def _require_potential(self) -> None:
+        self._require_flux()
         self.require_modes("energy and bounds")
         if not self.model.potential:
             raise UnsupportedError(
@@ -346,8 +393,16 @@ class LawSolution:
         x: ArrayLike | None,
         t: ArrayLike | None,
     ) -> Any:
-        asked = self._asked(grad, u, x, None, t, needs_grad=False)
+        needs = self._needs_value(name)
+        asked = self._asked(grad, u, x, None, t, needs_grad=False, needs_value=needs)
         return _number_or_array(self._arranged(asked, name))
+
+    def _needs_value(self, name: str) -> bool:
+        """Whether an array of the law depends on the value of u0."""
+        state = self.model.state
+        own = {"reaction": state.reaction, "storage": state.storage}
+        held = own.get(name.split("_")[0], ())
+        return state.cell_depends_on_values or any(e.has(*state.values) for e in held)
 
     def _asked(
         self,
@@ -358,7 +413,14 @@ class LawSolution:
         t: ArrayLike | None,
         *,
         needs_grad: bool,
+        needs_value: bool | None = None,
+        whole: bool = False,
     ) -> Asked:
+        """needs_value : None where it is the state problem alone that says so; whole : the load as
+        well.
+        """
+        if needs_value is None:
+            needs_value = self.model.state.cell_depends_on_values
         return read_states(
             self.model,
             self.parameters,
@@ -369,6 +431,8 @@ class LawSolution:
             strain=strain,
             t=t,
             needs_grad=needs_grad,
+            needs_value=needs_value,
+            needs_places=self.forms.SLOW if whole else tuple(map(str, self.model.state.places)),
         )
 
     def _arranged(self, asked: Asked, name: str) -> Array:

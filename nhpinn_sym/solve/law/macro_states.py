@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...derive.nonlinear.checks import UNDECLARED
 from ...derive.nonlinear.model import NonlinearModel
 from ...problem.errors import ProblemError
 from ...runtime.fourier.states import MacroState
 from ..arguments import as_numbers
 from ..interpolation import Array
 
+_ANYWHERE = 0.37
+"""Place and time that are taken where the law does not depend on them, but its load does."""
 _OUTSIDE = 1e-12
 """Share of a range by which a value may lie outside of it."""
 
@@ -30,7 +33,7 @@ class Asked:
 def read_states(
     model: NonlinearModel,
     parameters: Mapping[str, float],
-    slow: tuple[str, ...],
+    slow: Collection[str],
     *,
     grad: ArrayLike | None,
     u: ArrayLike | None,
@@ -38,6 +41,8 @@ def read_states(
     strain: ArrayLike | None,
     t: ArrayLike | None,
     needs_grad: bool,
+    needs_value: bool,
+    needs_places: Collection[str],
 ) -> Asked:
     """ProblemError where something is missing, given twice, of another shape, or outside of the
     range that was declared.
@@ -53,13 +58,13 @@ def read_states(
             )
         grad = strain
     slopes = _gradients(grad, m, d, needs_grad)
-    values = _values(model, u, m)
+    values = _values(model, u, m, needs_value)
     columns: dict[str, tuple[Array, tuple[int, ...]]] = {}
-    if any(name.startswith("x") for name in slow):
+    if any(name.startswith("x") for name in (slow if x is not None else needs_places)):
         places = _places(x, d)
         for k in range(d):
             columns[f"x{k + 1}"] = (places[0][..., k], places[1])
-    if "t" in slow:
+    if "t" in slow and (t is not None or "t" in needs_places):
         if t is None:
             raise _missing("t", "the law depends on time")
         numbers = as_numbers(t, "t", "give a number, or an array of them")
@@ -74,7 +79,7 @@ def read_states(
             term=", ".join(map(str, shapes)),
             remedy="give one state, or as many of each",
         ) from cause
-    others: dict[str, Any] = dict(parameters)
+    others: dict[str, Any] = {**parameters, **dict.fromkeys(slow, _ANYWHERE)}
     for name, (column, _) in columns.items():
         if name in slow:
             others[name] = np.broadcast_to(column, shape).ravel()
@@ -104,12 +109,13 @@ def _gradients(grad: ArrayLike | None, m: int, d: int, needed: bool) -> Array:
     return array[..., None, :] if m == 1 else array
 
 
-def _values(model: NonlinearModel, u: ArrayLike | None, m: int) -> Array:
-    """(..., m)."""
+def _values(model: NonlinearModel, u: ArrayLike | None, m: int, needed: bool) -> Array:
+    """(..., m); where they are not needed the middles of their ranges."""
     if u is None:
-        if model.state.depends_on_values:
+        if needed:
             raise _missing("u", "the law depends on the value of u0")
-        return np.zeros(m)
+        ends = [model.problem.ranges.get(f, UNDECLARED) for f in model.problem.unknowns]
+        return np.array([float(low + high) / 2 for low, high in ends])
     remedy = "give u= as a number" if m == 1 else f"give u= of shape ({m},)"
     array = as_numbers(u, "u", remedy)
     if m > 1 and (array.ndim == 0 or array.shape[-1] != m):

@@ -83,6 +83,12 @@ def solve_law(
         )
     model = instance(model, NonlinearModel, "the model", "write model = homogenize(problem)")
     _check_backend(backend)
+    if model.hamiltonian and backend == "skfem":
+        raise UnsupportedError(
+            "state problems of Hamilton-Jacobi equations on finite elements",
+            term=model.title,
+            remedy='write solve_law(model, "fourier"), or "pinn"',
+        )
     wanted = TOLERANCE
     if tolerance is not None:
         wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-6"))

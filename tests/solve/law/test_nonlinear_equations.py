@@ -265,3 +265,23 @@ def test_refusals_of_equations() -> None:
     )
     with pytest.raises(nh.SolveError, match="Newton"):
         nh.solve_fine(runaway, 1, "skfem", mesh=16)
+
+
+def test_an_equation_without_a_fast_variable_has_no_corrector() -> None:
+    """-(u' + u'^3)' = 6 x: the law is the flux itself, and no mode is there to reduce it to."""
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-ONE.div((1 + g[0] ** 2) * g), 6 * ONE.x[0]),
+        scales=ONE,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model)
+    u0 = nh.solve_homogenized(model, law, "skfem", mesh=16)
+    fine = nh.solve_fine(problem, eps=1, backend="skfem", mesh=16)
+    points = np.linspace(0.1, 0.9, 5)[:, None]
+    assert law.flux(grad=0.5) == pytest.approx([0.625], rel=1e-12)
+    assert u0(points) == pytest.approx(fine(points), rel=1e-8)
