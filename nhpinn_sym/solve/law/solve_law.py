@@ -14,7 +14,7 @@ from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.nonlinear import lower_state
-from ...problem.errors import ProblemError, SolveError, UnknownBackendError
+from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
 from ...problem.user_input import instance, parameter_numbers, positive_number
 from ...resolution import Resolution, resolve
 from ...runtime.fourier.law_levels import FIRST, LawLevel, law_at
@@ -83,7 +83,7 @@ def solve_law(
         )
     model = instance(model, NonlinearModel, "the model", "write model = homogenize(problem)")
     _check_backend(backend)
-    if model.hamiltonian and backend == "skfem":
+    if model.hamiltonian and BACKENDS[backend].elements:
         raise UnsupportedError(
             "state problems of Hamilton-Jacobi equations on finite elements",
             term=model.title,
