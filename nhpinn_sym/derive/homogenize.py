@@ -18,6 +18,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..operator.parse import parse, parse_nonlinear
+from ..operator.perforated import solid_operator, without_holes
 from ..operator.table import Operator, Table
 from ..operator.twoscale import expand
 from ..problem.errors import ProblemError, UnsupportedError, shortened
@@ -84,7 +85,7 @@ def _check_number(order: object) -> None:
 
 
 def _homogenize_parsed(op: Operator, order: int) -> HomogenizedModel:
-    check_coefficients(op)
+    check_coefficients(solid_operator(op))
     physical = active_axes(op)
     op, corrections, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)
@@ -126,9 +127,8 @@ def homogenize_operator(
         op = unit
         powers = expand(unit)
         kernels = diagnose.check_leading_operator(op, powers)
-    definite = check_ellipticity(
-        op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest
-    )
+    leading = {t: c for t, c in powers[lowest].items() if t.field is not None}
+    definite = check_ellipticity(solid_operator(op), without_holes(op.problem, leading), -lowest)
     diagnose.check_sources(op, powers, lowest)
     symmetric = is_transpose_of_itself(op) and not kernels.ground and not corrections
     eigenvalue: sp.Symbol | None = None

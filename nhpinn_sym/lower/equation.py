@@ -152,6 +152,12 @@ def lower_fine(operator: Operator, system: MultiscaleProblem | None = None) -> L
     """The multiscale equation itself, y = x/eps put in and eps, where it is held, a parameter.
     system: as for `lower_homogenized`. Errors: those of `check_coefficients`.
     """
+    if operator.problem.holes:
+        raise UnsupportedError(
+            "the fine problem around many holes",
+            term=next(iter(operator.problem.holes)),
+            remedy="solve the homogenized one: solve_homogenized(model, cells)",
+        )
     check_coefficients(operator)
     problem = operator.problem
     eps = problem.scales.eps

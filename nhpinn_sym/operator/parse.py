@@ -30,6 +30,7 @@ from ..problem.user_input import instance
 from .constant_conditions import decided
 from .nonlinear_terms import FluxReader
 from .normal_form import normal_form
+from .perforated import perforated
 from .table import MultiIndex, Operator, Term, add, all_axes, unit
 from .written_scales import fold_fast
 from .zero_test import jumps
@@ -42,17 +43,17 @@ def parse(problem: MultiscaleProblem) -> Operator:
     reader = _read(problem)
     if reader.fluxes.first is not None:
         raise reader.fluxes.first
-    return normal_form(Operator(problem, reader.split(), all_axes(problem)))
+    return perforated(normal_form(Operator(problem, reader.split(), all_axes(problem))))
 
 
 def parse_nonlinear(problem: MultiscaleProblem) -> Operator:
     """`parse` for problems that may hold terms that are not linear: `Operator.linear` says it."""
     reader = _read(problem)
     op = normal_form(Operator(problem, reader.split(), all_axes(problem)))
-    if reader.fluxes.first is None:
-        return op
-    fluxes = reader.fluxes.split(reader.powers)
-    return replace(op, fluxes=fluxes, jets=reader.fluxes.jets)
+    if reader.fluxes.first is not None:
+        fluxes = reader.fluxes.split(reader.powers)
+        op = replace(op, fluxes=fluxes, jets=reader.fluxes.jets)
+    return perforated(op)
 
 
 def _read(problem: MultiscaleProblem) -> _Reader:

@@ -23,7 +23,9 @@ from .errors import (
     shortened,
 )
 from .escaping import latex_expression
+from .holes import check_holes, solid_part
 from .scales import Fast, Scales, unknown_functions
+from .shapes import Shape
 from .user_input import (
     check_parameter,
     check_unknowns,
@@ -50,6 +52,8 @@ class MultiscaleProblem:
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
+    holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
+    goes into them. Means stay those over the whole cell.
     ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
     coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
@@ -79,6 +83,7 @@ class MultiscaleProblem:
         tau_period: object = 1,
         parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None,
         ranges: Mapping[Any, tuple[object, object]] | None = None,
+        holes: Mapping[Shape, Condition] | None = None,
         name: str = "",
         paper: Mapping[object, Mapping[str, float]] | None = None,
     ) -> None:
@@ -118,6 +123,8 @@ class MultiscaleProblem:
                 final_time, InitialConditionError, "final_time", "write final_time=0.5"
             )
         self._check_shapes()
+        self.holes = check_holes(holes)
+        self.solid = solid_part(self.holes, self.scales, self.cell)
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
 

@@ -34,6 +34,7 @@ class Backend:
     differentiates : it takes coefficients as functions of tensors, and differentiates them; others
                      take their values (`LoweredCells.externals`)
     images         : its elements lie in the pixels of images
+    voids          : coefficients may vanish in a part of the cell: holes, and phases of value 0
     """
 
     module: str
@@ -46,6 +47,7 @@ class Backend:
     complex: bool = False
     differentiates: bool = False
     images: bool = False
+    voids: bool = False
 
 
 BACKENDS: Mapping[str, Backend] = {
@@ -74,6 +76,7 @@ BACKENDS: Mapping[str, Backend] = {
         elements=True,
         smooth=True,
         images=True,
+        voids=True,
     ),
     "fourier": Backend(
         "fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False, complex=True
@@ -86,6 +89,7 @@ BACKENDS: Mapping[str, Backend] = {
         equations=False,
         complex=True,
         images=True,
+        voids=True,
     ),
 }
 """The one table of them."""

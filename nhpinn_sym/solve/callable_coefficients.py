@@ -18,6 +18,7 @@ from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
 from ..emit.unknown_functions import function_names, opaque_nodes, read
 from ..lower.forms import LoweredEquation, MultiIndex
+from ..operator.perforated import solid_operator, without_holes
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.images import ImageFunction, images_in, pixel_values
@@ -44,11 +45,13 @@ def cell_functions(
     or elliptic.
     """
     given, known = _given(model.operator, None, coefficients, backend)
-    op = _with_numbers(model.cell_operator, known)
-    leading = {t: _put(c, known) for t, c in model.leading.items()}
+    op = solid_operator(_with_numbers(model.cell_operator, known))
+    leading = without_holes(op.problem, {t: _put(c, known) for t, c in model.leading.items()})
     for label in labels_of(leading.values()) if known or images_of(model.operator) else ():
         table = {t: c.xreplace(label) for t, c in op.table.items()}
         chosen = {t: c.xreplace(label) for t, c in leading.items()}
+        if label and not any(chosen.values()) and BACKENDS[backend].voids:
+            continue  # a void: nothing is there
         check_ellipticity(replace(op, table=table), chosen, model.homogenized_order)
     return given | {node.func.__name__: node.func.image for node in images_of(model.operator)}
 

@@ -22,7 +22,7 @@ from ..problem.errors import (
     warn_tolerance,
 )
 from ..problem.user_input import instance, parameter_numbers
-from ..resolution import resolve_cells, resolve_slow
+from ..resolution import Resolution, resolve_cells, resolve_slow
 from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
 from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions, images_of
@@ -107,6 +107,7 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     data = _cell_data(request, backend)
     tolerance = request.tolerance_on(backend)
     box, periodic = slow_box(request.model, data.cells)
+    _require_voids(request.model, backend, resolve_cells(data.cells, data.values, box))
     try:
         with memory_errors(f"{data.cells.title} ({backend})"):
             solver = make_solver(solver_class, request, backend, data, box)
@@ -136,6 +137,27 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     _warn_of_accuracy(backend, info, missed, fixed)
     require_expansion(request.model, batch, tolerance)
     return _solution(request, backend, data, nodes, replace(batch, info=info))
+
+
+def _require_voids(model: HomogenizedModel, backend: str, found: Resolution) -> None:
+    """UnsupportedError for holes on a backend whose functions go through them, or whose lattices do
+    not meet their edges.
+    """
+    holes = model.problem.holes
+    known = BACKENDS[backend]
+    if holes and not known.voids:
+        able = ", ".join(f'"{name}"' for name, other in BACKENDS.items() if other.voids)
+        raise UnsupportedError(
+            f"holes on the {backend} backend",
+            term=next(iter(holes)),
+            remedy=f"use one of {able}",
+        )
+    if holes and known.elements and found.curved:
+        raise UnsupportedError(
+            f"holes with edges that are not along the axes on the lattices of {backend}",
+            term=next(iter(holes)),
+            remedy='use backend="voxel"',
+        )
 
 
 def _cell_data(request: CellRequest, backend: str) -> CellData:
@@ -262,6 +284,8 @@ def _solve_by_choice(request: CellRequest) -> CellSolution:
 def _choice(request: CellRequest) -> BackendChoice:
     """The backends to try; what has no numbers is refused before anything else is asked for."""
     lowered = request.lowered(higher=False)
+    if request.model.problem.holes:
+        return BackendChoice(("voxel", "skfem"), "the cell has holes")
     first = "voxel" if images_of(request.model.operator) else "fourier"
     cell_functions(request.model, request.coefficients, first)
     if request.coefficients:

@@ -25,7 +25,7 @@ from ..cell_solve import (
     volumes_at_nodes,
 )
 from .hermite_space import space_on as space_on
-from .linear_solvers import bordered_solver, cancels
+from .linear_solvers import alive, bordered_solver, cancels
 from .space import Data, FunctionSpace, Space, block_matrix, block_vector, evaluate_at
 
 
@@ -141,6 +141,15 @@ class AssembledCells:
         quotient = numerator / denominator
         return float(quotient.min()), float(quotient.max())
 
+    def _living(self, matrix: sps.csr_matrix, pins: Sequence[int]) -> list[int]:
+        """The pins, at the first node outside of the voids where they lie in one."""
+        living = alive(matrix)
+        if living[list(pins)].all():
+            return list(pins)
+        c = self.components
+        node = int(np.argmax(living.reshape(-1, c).all(axis=1)))
+        return [node * c + pin % c for pin in pins]
+
     @contextmanager
     def solver(
         self,
@@ -150,7 +159,7 @@ class AssembledCells:
         transposed: bool = False,
     ) -> Iterator[BorderedSolve]:
         matrix = matrix.T.tocsr() if transposed else matrix
-        pins = self._pins[: len(rows)]
+        pins = self._living(matrix, self._pins[: len(rows)])
         solve, self.method = bordered_solver(
             matrix, columns, rows, pins, self.space.dim, self.components, self.forms.DEFINITE
         )

@@ -103,12 +103,12 @@ def bordered_solver(
     with as many kernel functions.
 
     `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their
-    rows and columns the matrix is regular. (Multigrid stalls on the singular matrix itself.) Where
-    the kernels are the constants of each component, one solve a call is enough.
+    rows and columns, and those of unknowns in no equation, which are 0, the matrix is regular.
+    (Multigrid stalls on the singular matrix itself.) Where the kernels are the constants of each
+    component, one solve a call is enough.
     """
-    # Without these rows and columns the matrix is regular; multigrid stalls on a singular one.
-    free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
-    block = matrix[free][:, free] if len(pins) else matrix
+    free = np.setdiff1d(np.flatnonzero(alive(matrix)), pins)
+    block = matrix if len(free) == matrix.shape[0] else matrix[free][:, free]
     if smooth is None:
         smooth = _constants(matrix, components)
     regular, method = linear_solver(block, dim, definite=definite, smooth=smooth[free])
@@ -123,6 +123,11 @@ def bordered_solver(
 
     units = [np.eye(1, matrix.shape[0], pin)[0] for pin in pins]
     return Bordered(pinned, units, [matrix.T @ unit for unit in units], columns, rows), method
+
+
+def alive(matrix: sps.csr_matrix) -> NDArray[np.bool_]:
+    """The unknowns that stand in an equation: those of a void do not."""
+    return np.asarray(abs(matrix).sum(axis=1)).ravel() > 0
 
 
 def _kernels_are_constants(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from ..arrays import AnyArray, MultiIndex
+from ..arrays import AnyArray, Flags, MultiIndex
 from ..fourier.krylov import gmres
 from .elements import Elements, Mode
 
@@ -243,6 +243,14 @@ def operator_of(
         for i, left, (number, k), j, right in forms.OPERATOR
     ]
     return ElementOperator(elements, forms.COMPONENTS, terms, coefficients, positive)
+
+
+def voids(operator: ElementOperator) -> Flags:
+    """The boxes in which every coefficient vanishes."""
+    found = np.ones(operator.elements.shape, dtype=bool)
+    for c in operator.entries.values():
+        found &= np.asarray(c) == 0
+    return found
 
 
 def tensor(

@@ -20,7 +20,7 @@ from ...problem.images import common_shape
 from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
 from ...resolution.images import images_of
-from ...runtime.arrays import EffectiveKey
+from ...runtime.arrays import EffectiveKey, Flags
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.levels import by_name, relative_estimate
@@ -28,7 +28,8 @@ from ...runtime.tensor_grids import tensor_points
 from ...runtime.voxel.cells import VoxelCells, refined
 from ...runtime.voxel.dual import lower_bound
 from ...runtime.voxel.elements import Elements
-from ...runtime.voxel.operator import IndefiniteError, tensor
+from ...runtime.voxel.operator import IndefiniteError, tensor, voids
+from ...runtime.voxel.percolation import blocked_directions
 from ..external_fields import CellFields, with_weak_fields
 from ..progress import Progress, silent
 from ..resources import require_affordable
@@ -80,7 +81,7 @@ class CellSolver:
         *,
         n_sub: int | None = None,
         n: int | None = None,
-        max_dofs: int = 2_500_000,
+        max_dofs: int = 1_000_000,
         residual: float = RESIDUAL,
     ) -> None:
         _require_second_order(cells)
@@ -141,13 +142,18 @@ class CellSolver:
                 batch = self._level(np.asarray(slow_points, dtype=float), cuts)
                 task.update(0.5, f"{batch.info['cells']}, estimate {batch.info['estimate']:.1e}")
                 done = batch.info["estimate"] <= self.tolerance
-                if self.n_sub is not None or done or self._unknowns(2 * cuts) > self.max_dofs:
+                if self.n_sub is not None or done or not self._may_refine(cuts):
                     break
                 cuts *= 2
         info = {**batch.info, "seconds": time.perf_counter() - start}
         if not done:
             info["advice"] = f"that is with n_sub={cuts}: give a larger one, or raise max_dofs="
         return replace(batch, info=info)
+
+    def _may_refine(self, cuts: int) -> bool:
+        """Whether boxes of half the size are few enough, and those that judge them."""
+        finest = 2 * cuts if self.enclosed else 4 * cuts
+        return self._unknowns(finest) <= self.max_dofs
 
     def _unknowns(self, cuts: int) -> int:
         return math.prod(n * cuts for n in self.shape) * self.cells.components
@@ -222,7 +228,10 @@ class CellSolver:
                 remedy="the contrast is too large; look at the values of the labels",
             )
         lower = None
-        if self.enclosed and coarse is None:
+        void = voids(cells.operator) if coarse is None else None
+        if void is not None and void.any():
+            _warn_of_blocked(~void)
+        elif self.enclosed and coarse is None:
             known = tensor(self.forms, elements, cells.coefficients)
             lower, _ = lower_bound(elements, known, self.residual)
         return _Level(cells, lower)
@@ -323,6 +332,19 @@ def _matrix(values: Mapping[EffectiveKey, Any], dim: int) -> Array:
             k, other = index[1::2] if len(index) == 4 else index
             found[k, other] = value
     return (found + found.T) / 2
+
+
+def _warn_of_blocked(solid: Flags) -> None:
+    """A ToleranceWarning where what is no void does not connect in some direction: elements hang
+    together at corners, where nothing goes through.
+    """
+    blocked = blocked_directions(solid)
+    if len(blocked):
+        shown = ", ".join(str(np.round(v, 3).tolist()) for v in blocked)
+        warn_tolerance(
+            "voxel: the solid does not connect from cell to cell along"
+            f" {shown}: the effective coefficient is 0 there, whatever the numbers are"
+        )
 
 
 def _warn_of_residual(found: float, asked: float) -> None:

@@ -1,0 +1,58 @@
+"""Holes of the cell, and the conditions at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+
+from .conditions import Condition, Neumann
+from .domain import Cell
+from .errors import ProblemError, UnsupportedError, shortened
+from .scales import Scales
+from .shapes import Shape, phases
+
+Holes = dict[Shape, Condition]
+
+
+def check_holes(holes: Any) -> Holes:
+    """Shapes with Neumann(0); ProblemError for what is none, UnsupportedError for other
+    conditions.
+    """
+    if holes is None:
+        return {}
+    if not isinstance(holes, Mapping):
+        raise ProblemError(
+            "holes are a dictionary of shapes",
+            term=shortened(holes),
+            remedy="write holes={nh.Disk((0.5, 0.5), 0.3): nh.Neumann(0)}",
+        )
+    for shape, condition in holes.items():
+        if not isinstance(condition, Condition):
+            raise ProblemError(
+                "a hole has a boundary condition",
+                term=shortened(condition),
+                remedy="write nh.Neumann(0)",
+            )
+        free = isinstance(condition, Neumann) and condition.value == 0
+        if not free or condition.on is not None or condition.unknown is not None:
+            raise UnsupportedError(
+                "another condition than Neumann(0) at a hole",
+                term=f"{shape}: {condition}",
+                remedy="no flux goes into a hole here; write nh.Neumann(0)",
+            )
+    return dict(holes)
+
+
+def solid_part(holes: Holes, scales: Scales, cell: Cell) -> sp.Expr | None:
+    """1 outside of the holes, and 0 in them, in plain symbols; None without holes."""
+    if not holes:
+        return None
+    if scales.dim == 1:
+        raise UnsupportedError(
+            "holes in one dimension, where nothing goes around them",
+            term=next(iter(holes)),
+            remedy="take two or three dimensions",
+        )
+    return scales.plain(phases(scales, dict.fromkeys(holes, 0), default=1, cell=cell))

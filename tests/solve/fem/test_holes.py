@@ -1,0 +1,150 @@
+"""Holes: the equation on a part of the cell, by voxels and by elements on fitted lattices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+
+S = nh.Scales(2)
+U = S.unknown("u")
+SQUARE = nh.Polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)])
+DISK = nh.Disk((0.5, 0.5), 0.3)
+LABELS = np.pad(np.ones((2, 2), dtype=int), 1)
+
+
+def problem(a: Any, hole: Any = None, condition: Any = None, **options: Any) -> Any:
+    if hole is not None:
+        options["holes"] = {hole: nh.Neumann(0) if condition is None else condition}
+    equation = sp.Eq(-S.div(a * S.grad(U)), 2)
+    return nh.MultiscaleProblem(equation, scales=S, unknown=U, **options)
+
+
+def model(*given: Any, **options: Any) -> Any:
+    return nh.homogenize(problem(*given, **options))
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_a_square_hole_by_voxels_and_by_elements() -> None:
+    """A coefficient that varies, beside a hole whose edges are lines of the lattice."""
+    a = 2 + sp.sin(2 * sp.pi * S.y[0])
+    voxel = nh.solve_cells(model(1, SQUARE), "voxel", n=16, residual=1e-11)
+    fem = nh.solve_cells(model(1, SQUARE), "skfem", degree=1, n=16)
+    fine = nh.solve_cells(model(1, SQUARE), "skfem", tolerance=1e-3)
+    assert fem.info["cells"] == (16, 16)
+    image = nh.solve_cells(model(nh.image(S, LABELS, {0: 1, 1: 0})), "voxel", n_sub=4)
+    # the sub-lattices differ: 4 x 4 pixels cut into 4 are the lattice of 16
+    assert image.effective["A"] == pytest.approx(fem.effective["A"], abs=1e-8)
+    error = np.abs(voxel.effective["A"] - fine.effective["A"]).max()
+    assert error < voxel.info["estimate"]
+    assert voxel.effective["f"] == pytest.approx(2 * 0.75)
+    assert fem.effective["f"] == pytest.approx(2 * 0.75)
+    coarse = nh.solve_cells(model(a, SQUARE), "voxel", n=64)
+    other = nh.solve_cells(model(a, SQUARE), "skfem", tolerance=2e-3)
+    assert coarse.effective["A"] == pytest.approx(other.effective["A"], abs=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_a_hole_is_the_limit_of_small_coefficients() -> None:
+    limit = nh.solve_cells(model(nh.image(S, LABELS, {0: 1, 1: 0})), "voxel", n_sub=4)
+    errors = []
+    for k in (1e-3, 1e-5):
+        cells = nh.solve_cells(model(nh.image(S, LABELS, {0: 1, 1: k})), "voxel", n_sub=4)
+        errors.append(np.abs(cells.effective["A"] - limit.effective["A"]).max())
+    assert errors[0] < 2e-3
+    assert errors[1] < 2e-5
+    assert not limit.bounds
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_a_square_array_of_round_holes() -> None:
+    """Rayleigh 1892, Phil. Mag. 34:481: 1 - 2 f/(1 + f - 0.305827 f^4 - 0.013363 f^8)."""
+    share = np.pi * 0.3**2
+    expected = 1 - 2 * share / (1 + share - 0.305827 * share**4 - 0.013363 * share**8)
+    cells = nh.solve_cells(model(1, DISK), "voxel", n=128)
+    assert cells.effective["A"] == pytest.approx(expected * np.eye(2), abs=4e-3)
+    assert cells.effective["f"] == pytest.approx(2 * (1 - share), abs=1e-3)
+    assert nh.solve_cells(model(1, DISK), tolerance=0.5).backend == "voxel"
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_an_elastic_sheet_with_holes() -> None:
+    v = S.unknown("v", components=2)
+    e = S.sym_grad(v)
+    stress = e.trace() * sp.eye(2) + 2 * e
+    given = nh.homogenize(
+        nh.MultiscaleProblem(
+            (-S.div(stress), sp.Matrix([0, 1])),
+            scales=S,
+            unknown=v,
+            holes={SQUARE: nh.Neumann(0)},
+        )
+    )
+    voxel = nh.solve_cells(given, "voxel", n=16)
+    fem = nh.solve_cells(given, "skfem", tolerance=0.02)
+    size = np.abs(fem.effective["A"]).max()
+    error = np.abs(voxel.effective["A"] - fem.effective["A"]).max() / size
+    assert error < voxel.info["estimate"] < 20 * error
+    assert voxel.effective["f"] == pytest.approx([0, 0.75])
+
+
+def test_storage_stands_on_the_solid() -> None:
+    s = nh.Scales(2, time=True)
+    u = s.unknown("u")
+    equation = sp.Eq(3 * s.dt(u) - s.laplacian(u) + 2 * u, 0)
+    given = nh.homogenize(
+        nh.MultiscaleProblem(equation, scales=s, unknown=u, holes={SQUARE: nh.Neumann(0)})
+    )
+    cells = nh.solve_cells(given, "voxel", n=8, tolerance=0.5)
+    assert cells.effective["rho"] == pytest.approx(3 * 0.75)
+    assert cells.effective["c"] == pytest.approx(2 * 0.75)
+
+
+def test_a_solid_that_hangs_together_at_corners_is_told() -> None:
+    given = model(nh.image(S, np.eye(4, dtype=int), {0: 0, 1: 1}))
+    with pytest.warns(nh.ToleranceWarning, match="does not connect"):
+        nh.solve_cells(given, "voxel", n_sub=2, tolerance=0.9)
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (lambda: nh.solve_cells(model(1, DISK), "fourier"), "holes on the fourier backend"),
+        (lambda: nh.solve_cells(model(1, DISK), "pinn"), "holes on the pinn backend"),
+        (lambda: nh.solve_cells(model(1, DISK), "skfem"), "not along the axes"),
+        (lambda: problem(1, DISK, nh.Robin(1, 0)), "another condition"),
+        (lambda: problem(1, DISK, nh.Neumann(1)), "another condition"),
+        (lambda: problem(1, DISK, nh.Dirichlet(0)), "another condition"),
+        (lambda: problem(1, DISK, 0), "a hole has a boundary condition"),
+        (lambda: problem(1, holes=[DISK]), "dictionary of shapes"),
+        (lambda: problem(1, "hole"), "not a Shape"),
+        (
+            lambda: nh.solve_fine(
+                problem(1, DISK, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)]),
+                eps=0.5,
+                backend="skfem",
+            ),
+            "around many holes",
+        ),
+        (
+            lambda: nh.homogenize(
+                nh.MultiscaleProblem(
+                    sp.Eq(-S.laplacian(U) + U.diff(S.x[0]), 1),
+                    scales=S,
+                    unknown=U,
+                    holes={DISK: nh.Neumann(0)},
+                )
+            ),
+            "first order beside holes",
+        ),
+        (lambda: model(-1, DISK), "not positive definite"),
+    ],
+)
+def test_refused(run: Callable[[], Any], text: str) -> None:
+    with pytest.raises(nh.NhpinnError, match=text):
+        run()
