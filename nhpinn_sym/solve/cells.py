@@ -107,7 +107,8 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     data = _cell_data(request, backend)
     tolerance = request.tolerance_on(backend)
     box, periodic = slow_box(request.model, data.cells)
-    _require_voids(request.model, backend, resolve_cells(data.cells, data.values, box))
+    if request.model.problem.holes:
+        _require_holes(request, backend, resolve_cells(data.cells, data.values, box))
     try:
         with memory_errors(f"{data.cells.title} ({backend})"):
             solver = make_solver(solver_class, request, backend, data, box)
@@ -139,23 +140,22 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     return _solution(request, backend, data, nodes, replace(batch, info=info))
 
 
-def _require_voids(model: HomogenizedModel, backend: str, found: Resolution) -> None:
-    """UnsupportedError for holes on a backend whose functions go through them, or whose lattices do
+def _require_holes(request: CellRequest, backend: str, found: Resolution) -> None:
+    """UnsupportedError for holes on a backend whose functions go through them, or whose meshes do
     not meet their edges.
     """
-    holes = model.problem.holes
+    hole = next(iter(request.model.problem.holes))
     known = BACKENDS[backend]
-    if holes and not known.voids:
+    if not known.voids:
         able = ", ".join(f'"{name}"' for name, other in BACKENDS.items() if other.voids)
         raise UnsupportedError(
-            f"holes on the {backend} backend",
-            term=next(iter(holes)),
-            remedy=f"use one of {able}",
+            f"holes on the {backend} backend", term=hole, remedy=f"use one of {able}"
         )
-    if holes and known.elements and found.curved:
+    fits = found.jumps and len(found.axes) == 2 and request.options.get("mesh") != "lattice"
+    if known.elements and found.curved and not fits:
         raise UnsupportedError(
             f"holes with edges that are not along the axes on the lattices of {backend}",
-            term=next(iter(holes)),
+            term=hole,
             remedy='use backend="voxel"',
         )
 
@@ -285,7 +285,7 @@ def _choice(request: CellRequest) -> BackendChoice:
     """The backends to try; what has no numbers is refused before anything else is asked for."""
     lowered = request.lowered(higher=False)
     if request.model.problem.holes:
-        return BackendChoice(("voxel", "skfem"), "the cell has holes")
+        return BackendChoice(("skfem", "voxel"), "the cell has holes")
     first = "voxel" if images_of(request.model.operator) else "fourier"
     cell_functions(request.model, request.coefficients, first)
     if request.coefficients:
