@@ -63,6 +63,7 @@ def _symmetrized(
     result = []
     for averages, term in named:
         if term.name == "A":
+            # a_ij d_ij u sees a_ij + a_ji alone: half of each entry goes to the transposed one.
             half = term._replace(share=2 * term.share)
             result += [(averages, half), (averages, _transposed(half))]
         else:
@@ -229,6 +230,7 @@ def _symbol(op: Operator, recursion: Recursion, term: NamedTerm, average: Averag
         for combination in recursion.function(number).flux.values():
             holders += [recursion.coefficients.expressions[p.coefficient] for p in combination]
     if recursion.local and average.terms:
+        # Through A_0 every cell function depends on what its coefficients depend on.
         holders += recursion.powers[recursion.lowest].values()
     slow = [v for v in op.coordinates if any(h.has(v) for h in holders)]
     if slow:
@@ -249,6 +251,7 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
     for part in sp.Add.make_args(
         sp.expand(split_angles(c, op.fast, phases=False), power_exp=False)
     ):
+        # The mean over y takes what is free of y in front: the rest is a number.
         slow, fast = part.as_independent(*op.fast, as_Add=False)
         value = _number(op, fast)
         if value is None:

@@ -48,6 +48,7 @@ def closing(
     deepest = max([model.order, *(p.cell_function.level for p in model.cell_problems)])
     highest = m + model.order
     if model.symmetric:
+        # The energy form gives h_n from N up to (n - 1)/2, rounded up.
         levels = max(deepest, -(-(highest - 1) // 2))
         found = recursion.extended(levels)
         return found, {
@@ -84,6 +85,7 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
     for n in range(m + 1, m + model.order + 1):
         found = []
         for key, averages in table.get(n, {}).items():
+            # They vanish identically; quadrature would give their rounding.
             if even and _is_odd(key):
                 continue
             average = averaged(op, recursion, [(averages, Fraction(1))])

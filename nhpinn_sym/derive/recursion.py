@@ -210,6 +210,7 @@ class Recursion:
             if self._vanishes(flux, solvable):
                 continue
             form, sign = normalized(self.coefficients.unsigned_flux(flux))
+            # Equal sources, up to sign, share one function: chi^12 and chi^21 come out as one.
             following = self.kernels + len(self.functions) + len(sources)
             number = self._merged.setdefault((n, form), following)
             sources.setdefault(number, []).append((key, sign))

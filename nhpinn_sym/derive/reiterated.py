@@ -68,11 +68,13 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
         axes=tuple(axis._replace(power=1) for axis in z),
         frozen=(*op.frozen, *rest),
     )
+    # One corrector is enough: the next term of the expansion in z is smaller by eps.
     model = derive(normal_form(inner) if singular else inner, 1)
     arguments = _arguments(op, rest, inside)
     table = {t: c for t, c in flat.items() if t.power != 0}
     for e in model.law:
         place = _place(e, beside_derivatives=bool(singular))
+        # Terms without z are their own means over it.
         table[place] = table.get(place, sp.Integer(0)) + e.sign * _value(e, arguments)
     open_entries = [e for e in model.law if e.value is None]
     formulas = [equation(_value(e, arguments), model.writer.formula(e)) for e in open_entries]

@@ -82,6 +82,7 @@ def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ..
             if recursion.power(f.level) < scale or (n > 1 and recursion.power(f.level) == scale):
                 _refuse(op, tau, recursion.power(f.level) - scale)
             if recursion.power(f.level) == scale:
+                # eps^(-n k) d_tau^n acts on eps^L N, and stays where L = n k.
                 add_slope(recursion, f, tau.symbol)
                 added.append(f)
     symbol = Formula("tau", r"\tau")

@@ -93,12 +93,14 @@ class TimeAlgebra:
         slopes: dict[tuple[OscillatingTerm, MultiIndex], Series] = {}
         for (p, c), (q, d) in itertools.product(a.items(), b.items()):
             power = p.power + q.power
+            # Terms of higher powers vanish in the limit, and so do all products with them.
             if p.field != q.equation or power > self.highest:
                 continue
             for on_d, rest, count in _shares(p.right):
                 if q.field is None and any(rest):
                     continue
                 if (q, on_d) not in slopes:
+                    # Most terms share the coefficient that they differentiate.
                     slopes[q, on_d] = self._derivative(d, on_d)
                 slope = slopes[q, on_d]
                 self._count(_effort(c, slope))

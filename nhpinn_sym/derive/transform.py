@@ -73,6 +73,8 @@ def ground_state(
     zero = (0,) * (len(op.coordinates) + len(op.axes))
     place = Term(0, zero, 0, zero, lowest)
     shifted = dict(powers[lowest])
+    # u_t = -lambda0/eps^2 u + ..., so that A_0 loses lambda0 rho, and its kernel is the ground
+    # state.
     shifted[place] = shifted.get(place, sp.Integer(0)) - LAMBDA * rho
     u = op.problem.unknowns[0]
     v = sp.Function("v")(*op.problem.unknowns[0].args)
@@ -118,6 +120,7 @@ def moving_frame(
     oscillates in tau so slowly that the frame would not stay near x - c t/eps.
     """
     recursion = _recursion(op, powers, kernels)
+    # Without terms of order 1/eps and with a constant psi no mean drift of that order can come.
     drifting = any(term.power < 0 or kernels.adjoint for term, _ in op.terms())
     if recursion.homogenized_order != 2 or not drifting or is_transpose_of_itself(op):
         return (), powers, ()
@@ -313,6 +316,7 @@ def _moved(op: Operator, powers: Expansion, frame: tuple[Frame, ...]) -> Expansi
             if term.field is None or not term.right[slow - 1]:
                 continue
             for j, f in enumerate(frame):
+                # One derivative by t becomes one by X_j.
                 right = tuple(n + (i == j) - (i == slow - 1) for i, n in enumerate(term.right))
                 place = term._replace(right=right, power=k - 1)
                 if f.velocity != 0:

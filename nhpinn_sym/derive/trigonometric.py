@@ -170,6 +170,7 @@ class Trigonometry:
         for v, omega in zip(self.fast, self.omega, strict=True):
             slope = sp.diff(rest, v)
             if slope.has(sp.Float):
+                # A float such as 6.283185307 is meant as 2 pi.
                 m = sp.nsimplify(slope / omega, rational=True)
             else:
                 m = sp.cancel(slope / omega)
@@ -198,6 +199,8 @@ class Trigonometry:
         values = np.broadcast_to(sp.lambdify(tau, g, "numpy")(ticks), ticks.shape)
         modes = np.fft.fft(values) / _SAMPLES
         size = float(np.abs(modes).max())
+        # Half of the modes that the samples can tell apart: a function with more aliases into them
+        # unseen.
         highest = _SAMPLES // 4
         if not np.abs(modes[highest:-highest]).max() < 10 * _NEGLIGIBLE * size:
             raise UnsupportedError(
@@ -207,6 +210,7 @@ class Trigonometry:
             )
         found = SeriesSum()
         for m in range(-highest, highest):
+            # The transform counts phases from the first sample, waves from the origin.
             value = complex(modes[m] * np.exp(-2j * np.pi * m * start / length))
             index = (m, *self.zero[1:])
             for imaginary, part in enumerate((value.real, value.imag)):
@@ -275,6 +279,7 @@ class Trigonometry:
         parts = []
         for wave, number in a.items():
             first_mode = next((m for m in wave.modes if m), 0)
+            # Of each conjugate pair one is written, with twice its real part.
             if real and first_mode < 0:
                 continue
             scale = self._scale(wave, number)

@@ -166,6 +166,7 @@ class _Walls:
         weights = self._weights(p)
         for row, own, product, count in self.recursion.flux(2, self.axis):
             if own == source and row in weights:
+                # What stands under d_x is minus the flux.
                 found[_pair(product, weights[row], self.nothing)] -= count
         number, sign = self.recursion.correctors[1].get(source, (None, 1))
         if number is not None:
@@ -187,6 +188,7 @@ class _Walls:
             if term.equation in weights and self._moves(weights[term.equation], left):
                 product = Product(number, self.recursion.zero, None, ())
                 pair = _pair(product, weights[term.equation], left)
+                # From each derivative that goes over to psi.
                 table[term.field][pair] += (-1) ** sum(left)
         return table
 

@@ -67,6 +67,7 @@ def lower_boundary_value_problem(
     zero = (0,) * d
     timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]
     space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
+    # Sources stand on the left of the operator's table: in the forms they are on the right.
     loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
     # Only what is differentiated can lose a jump.
     broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))

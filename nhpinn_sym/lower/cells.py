@@ -202,6 +202,7 @@ class _Lowering:
         if (number, slope) not in self.places:
             function = self.recursion.function(number)
             flux = self.recursion.slope(number, slope) if any(slope) else function.flux
+            # Before the place is taken: it may need functions that come first.
             form = self._form(function, slope, flux)
             self.places[number, slope] = len(self.forms)
             self.forms.append(form)
@@ -236,6 +237,8 @@ class _Lowering:
         strong: list[SourceTerm] = []
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():
+            # -sum D^left( flux ) tested with v: one sign for the right-hand side, one for each
+            # derivative.
             sign = (-1) ** (sum(left) + 1)
             for factor, c in products.items():
                 weak.append(WeakTerm(left, sign * self.plain(c), zero, equation, 0, factor))

@@ -63,6 +63,7 @@ def lower_homogenized(
             sources.append((e.equation, e.left, e.sign * value, 0, zero))
         else:
             term = (e.equation, e.left, e.sign * value, e.field, e.right)
+            # Weak forms want one derivative on each side, and natural conditions a flux.
             terms += _in_flux_form(term, model.problem)
         if e.value is None:
             names[symbol_name(e.symbol)] = (e.name, e.index)
@@ -202,6 +203,7 @@ def _with_velocities(
     rate = unit(d, d + 1)
     found: list[OperatorTerm] = []
     for i in range(m):
+        # u_t - w = 0.
         found.append((i, zero, sp.Integer(1), i, rate))
         found.append((i, zero, sp.Integer(-1), m + i, zero))
     for equation, left, c, field, right in terms:

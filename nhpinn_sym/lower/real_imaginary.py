@@ -35,7 +35,6 @@ Products = list[tuple[sp.Expr, tuple[Factor, ...]]]
 """A sum of real coefficients times real factors."""
 
 ComplexParts = tuple[Products, Products]
-"""(real part, imaginary part) of a product."""
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
 
 
@@ -91,6 +90,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         loads += _load(w, m)
     sources = [split(v.xreplace(swap)) for v in equation.sources]
     bilinear = doubled(equation.bilinear)
+    # Dirichlet data are real: imaginary parts vanish on those parts.
     no_values = [replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential]
     return replace(
         equation,

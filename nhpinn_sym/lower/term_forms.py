@@ -23,6 +23,7 @@ def strong_terms(
     rows: dict[tuple[int, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
     for equation, left, c, field, right in terms:
         for (on_c, on_u), count in leibniz(left, 2):
+            # Only here, after all averages are taken, is a flux form expanded.
             part = count * derivative(c, on_c, coordinates)
             rows[equation, field, add(on_u, right)].append(part)
     sums = {key: sp.Add(*parts) for key, parts in rows.items()}
@@ -42,6 +43,8 @@ def weak_terms(terms: Iterable[OperatorTerm]) -> tuple[WeakTerm, ...]:
     """int (-1)^|left| c D^right u D^left v of each term, merged."""
     rows: dict[tuple[int, MultiIndex, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
     for equation, left, c, field, right in terms:
+        # Integration by parts, a sign for each derivative; boundary terms are those of natural
+        # conditions.
         rows[equation, left, field, right].append((-1) ** sum(left) * c)
     sums = {key: sp.Add(*parts) for key, parts in rows.items()}
     return tuple(

@@ -178,6 +178,7 @@ class EquationProblem:
 
     def _bordered(self, matrix: PETSc.Mat, b: PETSc.Vec, left: Array, right: Array) -> PETSc.Vec:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
+        # The 1-norm, as a mean is a sum of entries.
         size = b.norm(PETSc.NormType.NORM_1)
         if size <= rounding(matrix):
             b = b * 0.0
@@ -281,11 +282,14 @@ class EquationProblem:
         def solver(dt: float, t: float) -> Callable[[Array], Array]:
             mass, stiffness = matrices(t)
             stage = mass + (GAMMA * dt) * stiffness
+            # Freed at once: the garbage collector sees small objects, not their factors.
             for old in linears:
                 old.destroy()
             linears[:] = [self._linear(self.box.reduced(stage))]
 
             def solve(b: Array) -> Array:
+                # At held dofs the load is g', the rate of the Dirichlet data, and the rate of u is
+                # that.
                 rate = self._vec(np.where(held, b, 0.0))
                 free = linears[0](self.box.restricted(self._vec(b) - stage * rate))
                 return (self.box.P * free + rate).array
@@ -298,6 +302,7 @@ class EquationProblem:
                 u[held] = self.box.values(self._lift(self.dirichlet))[held]
             if every or step == last:
                 levels.append(u)
+            # Kept for errors in time, which are relative to the largest value at any time.
             np.maximum(largest, self._sizes(u), out=largest)
             release(self.box.comm)
             report(step / last)

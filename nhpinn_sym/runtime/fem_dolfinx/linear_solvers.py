@@ -110,6 +110,7 @@ class ProjectedCG:
             vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
         )
         matrix.setNullSpace(kernel)
+        # Multigrid has to represent the kernel on all levels.
         matrix.setNearNullSpace(kernel)
 
     def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
@@ -149,6 +150,7 @@ class Pinned:
         lines = [matrix.createVecRight() for _ in pins]
         for unit, line in zip(units, lines):
             matrix.multTranspose(unit, line)
+        # Rows alone: columns stay, so that what the unknowns do to others is not lost.
         self._matrix.zeroRows(owned, diag=1.0)
         self._linear = Linear(self._matrix, method)
         self._bordered = Bordered(self._linear, units, lines, columns, rows)

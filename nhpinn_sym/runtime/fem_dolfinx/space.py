@@ -74,6 +74,8 @@ class BoxSpace:
         self.components = components
         self.space = function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
+        # Exact for products of two functions and a linear coefficient: the order 2 degree of
+        # effective coefficients is kept.
         self.quadrature_degree = 2 * degree + 1
         rule = {"quadrature_degree": self.quadrature_degree}
         marked = self._facet_tags(tags)
@@ -145,6 +147,8 @@ class BoxSpace:
         column[master] = first + np.arange(count)
         keys = self._keys(wrapped)
         lower = master & (self._nodes[:, periodic] == 0).any(axis=1).repeat(c)
+        # The opposite sides of a box lie on different ranks: every rank is told of all dofs on
+        # lower ones.
         known = np.concatenate(self.comm.allgather(keys[lower]))
         columns = np.concatenate(self.comm.allgather(column[lower]))
         order = np.argsort(known)
@@ -246,6 +250,8 @@ class BoxSpace:
         A constant, or a function of degree 3 on each cell: that interpolation costs less accuracy
         than the solution has. What jumps at a line of the mesh jumps there: no node lies on a line.
         """
+        # On all points, on every rank: what is called may communicate, or keep what it has
+        # computed.
         space, points, own = self._cubic
         samples = values(points)
         if np.ptp(samples) == 0:
