@@ -129,8 +129,11 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
     lattice = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
     largest = []
     for k, (low, high) in enumerate(grid.bounds):
+        # Beyond the root of the number of nodes, equispaced ones leave a polynomial free to swing
+        # between them.
         degree = int(_DEGREE_OF_ROOT * np.sqrt(_evenly(lattice[k])))
         largest.append(Axis(low, high, k in periodic, min(_LARGEST, degree)))
+    # The first fit shows from where on coefficients are noise; the second leaves these out.
     coarse = _least_squares(largest, lattice, grid.values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
     coefficients = _least_squares(axes, lattice, grid.values)
@@ -155,7 +158,9 @@ def _evenly(nodes: Array) -> float:
 def _least_squares(axes: Sequence[Axis], lattice: Sequence[Array], values: Array) -> Array:
     """Coefficients of the best fit to values on the lattice."""
     return _along(
-        values, [np.linalg.pinv(axis.basis(x)) for axis, x in zip(axes, lattice, strict=True)]
+        # A fit to values on a lattice is one fit along each axis after another.
+        values,
+        [np.linalg.pinv(axis.basis(x)) for axis, x in zip(axes, lattice, strict=True)],
     )
 
 

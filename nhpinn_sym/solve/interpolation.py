@@ -70,6 +70,8 @@ class Nodes:
         ends = self.pieces(axis)
         nodes = ends[:-1, None] + np.diff(ends)[:, None] * local
         if len(ends) > 2:
+            # At a cut the data of the pieces differ: each piece has its own node there, on its own
+            # side.
             nodes[1:, 0] += _INSIDE * (b - a)
             nodes[:-1, -1] -= _INSIDE * (b - a)
         return nodes.ravel()
@@ -134,6 +136,7 @@ class Nodes:
         if self._is_trigonometric(axis):
             return _trigonometric(self.degree, (x - a) / (b - a), order) / (b - a) ** order
         if self._is_periodic(axis):
+            # A periodic axis that is cut has pieces, and points of all periods.
             x = a + np.mod(x - a, b - a)
         self._require_inside(axis, x)
         piece, local, length = self._located(axis, x)
@@ -194,6 +197,8 @@ def _cardinal(degree: int, points: Array, order: int) -> Array:
 def cardinal_coefficients(degree: int, order: int) -> Array:
     """Chebyshev coefficients of these derivatives, one column per polynomial."""
     nodes = -np.cos(np.pi * np.arange(degree + 1) / max(degree, 1))
+    # At Lobatto points the Vandermonde matrix of Chebyshev polynomials has a condition of the
+    # degree.
     coefficients = np.linalg.solve(cheb.chebvander(nodes, degree), np.eye(degree + 1))
     return np.asarray(cheb.chebder(coefficients, order, axis=0) if order else coefficients)
 
@@ -211,6 +216,7 @@ def _trigonometric(degree: int, points: Array, order: int) -> Array:
     """
     count = 2 * degree + 1
     waves = 2j * np.pi * np.arange(-degree, degree + 1)
+    # The sum over all waves is the cardinal function: 1 at its node, 0 at the others.
     at_points = waves**order * np.exp(points[:, None] * waves)
     at_nodes = np.exp(-waves[:, None] * np.arange(count) / count)
     return np.asarray((at_points @ at_nodes).real / count)

@@ -124,6 +124,7 @@ class Reconstruction(Solution):
         lines = self.fields[0].extent.lines
         low = np.array([line[0] for line in lines])
         lengths = np.array([line[-1] - line[0] for line in lines])
+        # In time t/eps the frame may pass through the periodic box many times.
         return low + np.mod(points - velocity * t / self.eps - low, lengths)
 
     def _mean_fields(
@@ -151,6 +152,7 @@ class Reconstruction(Solution):
         zero = (0,) * self.dim
         first = [index for index in indices if any(index)]
         value, *fast = function.evaluate(x / self.eps, [zero, *first], x)
+        # d/dx of N(x/eps) is D_y N / eps.
         slopes = {index: d / self.eps for index, d in zip(first, fast, strict=True)}
         if function.local:
             for index in first:
@@ -159,6 +161,8 @@ class Reconstruction(Solution):
 
     def _terms(self, function: CellFunction) -> Iterator[_Term]:
         """The products that a cell function takes part in."""
+        # eps^level N eps^b D^alpha U_b belongs to the approximation while level + b is at most its
+        # order.
         orders_left = int(self.order - function.level) + 1
         for (component, alpha), sign in function.sources:
             slow = alpha[: self.dim]

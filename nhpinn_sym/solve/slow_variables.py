@@ -117,9 +117,8 @@ def solve_on_nodes(
         )
     checks = _check_points(resolution)
     checked = solver.solve(checks)
-    enough = max(
-        tolerance, float(checked.info["estimate"])
-    )  # no interpolation is better than what it interpolates
+    # No interpolation is better than what it interpolates.
+    enough = max(tolerance, float(checked.info["estimate"]))
     for nodes in ladder:
         batch = solver.solve(nodes.points)
         error = _SAFETY * _largest_difference(
@@ -146,6 +145,7 @@ def _cuts(axis: AxisResolution, dim: int) -> tuple[float, ...]:
     """The points inside an axis at which its interpolation is cut."""
     low, high = axis.interval
     panels = np.diff(axis.lines)
+    # One polynomial over a narrow panel would need a degree of about the number of such panels.
     sharp = np.min(panels) < _SMALLEST_PANEL[dim] * (high - low)
     chosen = axis.lines if sharp else axis.breaks
     return tuple(float(v) for v in chosen if low < v < high)
@@ -184,6 +184,7 @@ def _largest_difference(
     largest = max(sizes.values(), default=0.0) or 1.0
     worst = 0.0
     for key in keys:
+        # What is below rounding of the largest entry is no error of the interpolation.
         error = float(np.max(np.abs(weights @ values[key] - exact[key]))) - _ROUNDING * largest
         worst = max(worst, error / max(sizes[key[0]], _VANISHING * largest))
     return worst

@@ -126,6 +126,7 @@ def _missed(
     lines = [lattice.lines[k] for k in axes]
     own = _all_means(calls, _rule(lines, degree))
     cut = _FINER[len(axes)] if layout.erratic else _SMOOTH_PARTS
+    # Between the same lines, and those that the data ask for: both rules see the same jumps.
     finer = _finer(layout, lattice, axes, degree, cut, _MOST)
     missed = _worst(own, _all_means(calls, _rule(finer, degree)))
     if not layout.erratic:

@@ -114,6 +114,8 @@ class Layout:
         for part in parts:
             axis = part.axis
             low, high = self.bounds[axis]
+            # Singular functions are powers of the distance: cells that halve towards the corner see
+            # all scales.
             away = (high - low) * 0.5 ** np.arange(1, _CORNER_PANELS + 1)
             place = self.bounds[axis][part.end]
             graded = place - part.sign * away
@@ -259,6 +261,7 @@ def _cut(ends: Array, longest: float) -> Array:
     """Lines that cut the panels between `ends` into equal cells no longer than that."""
     panels = np.diff(ends)
     parts = np.maximum(1, np.ceil(panels / longest - _FITS).astype(int))
+    # Cells of one length are assembled once, and must be exactly equal for that.
     lengths = panels / parts / longest
     if len(set(np.round(lengths, _SAME_DIGITS))) == 1:
         return np.linspace(ends[0], ends[-1], int(parts.sum()) + 1)

@@ -101,12 +101,15 @@ def refine_cells(
             if isinstance(layout, GivenLayout):
                 errors = degree_errors(history, data_error)
             else:
+                # An operator of order 2m costs the functions m orders, and the entries twice as
+                # many.
                 rate = degree + 1 - order // 2
                 errors = entry_errors(history, rate, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
             )
             task.update((k + 1) / len(levels), f"{mesh} cells, estimate {estimate:.1e}")
+            # Two meshes may agree by accident, three hardly do.
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     _require_solvable(batch.info)
@@ -212,6 +215,7 @@ def solve_on_mesh(
         for k, mesh in enumerate(meshes):
             left = len(meshes) - 1 - k
             count = max(1, math.ceil(steps / 2**left))
+            # A mesh of halved cells takes about five times as long, for the bar of progress.
             share = 0.8 / 5**left
 
             def report(

@@ -341,6 +341,7 @@ def best_scales(
     allowed = patience(best)
     if not allowed:
         return best
+    # Time has a scale of its own: what happens at the start is faster than anything in space.
     graded = any(kind == "graded" for kind, _, _ in axes)
     for group in range(2 if graded else 1):
         worse = 0
@@ -376,6 +377,7 @@ def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
     """Why a ladder ended, from the residuals of its sizes."""
     if reached:
         return Result.CONVERGED
+    # More features still help where the residual falls, or has not begun to.
     falls = residuals[-1] < residuals[-2] / 2
     if falls or residuals[-1] > _POOR:
         return Result.MAX_FEATURES

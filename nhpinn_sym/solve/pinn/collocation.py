@@ -192,9 +192,9 @@ def collocation_points(
         count, dtype=torch.float64
     )
     points = spread(unit, axes)
-    half = (
-        count // 2
-    )  # not every other one: consecutive Sobol points lie in opposite halves of the box
+    # Half of the points are uniform in time: a stretched axis has few of them late. The second
+    # half, not every other one: consecutive Sobol points lie in opposite halves of the box.
+    half = count // 2
     points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
     for axis, lines in enumerate(panels):
         if len(lines) > 2:

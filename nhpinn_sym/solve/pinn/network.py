@@ -141,6 +141,7 @@ class RememberingSpace(TrialSpace):
     def _features(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...]) -> Tensor:
         """(derivatives, n, features)."""
         tensors = [points, *(tensor for layer in layers for tensor in layer)]
+        # By value: tensors are made anew for every slow point.
         key = (indices, *(tensor.cpu().numpy().tobytes() for tensor in tensors))
         if key not in self.known:
             jet = super().hidden(points, layers, indices)

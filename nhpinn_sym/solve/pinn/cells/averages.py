@@ -206,6 +206,7 @@ class CellAveraging:
         As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that
         can be seen.
         """
+        # A step back from what was needed before: nets that are smoother need fewer points.
         self.per_axis = max(self._coarsest, self.per_axis // 2)
         few = slow[:_FEW]
         numbers = self._means(family, pairs(self._grid().to(slow.device), few))
@@ -331,6 +332,8 @@ class CellAveraging:
         elif kind == "adjoint":
             mixing[:, own, own] = first / (values[..., own] * values[..., :1]).mean(1)
         else:
+            # Correctors are known up to multiples of the ground state, which the condition <N> = 0
+            # decides.
             mixing[:, own, 0] = -mean[:, own] / first
 
     def _adjoint_block(self, members: Sequence[int], mean: Tensor) -> Tensor:
@@ -353,6 +356,7 @@ class CellAveraging:
             return value
         module = self.trial.module
         phi, psi = (columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
+        # The weak form is affine in the eigenvalue: from two values its zero is known.
         here, beside = (
             module.bilinear(points, phi, psi, **self.arguments({**constants, EIGENVALUE: v})).mean(
                 1, keepdim=True

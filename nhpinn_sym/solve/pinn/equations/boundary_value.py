@@ -152,6 +152,7 @@ class BoundaryValueProblem:
         blocks = self.blocks(count, seed)
         if self.null_space.count:
             gauge = self._gauge(blocks[0].extra.shape[2])
+            # As strong as the other rows: a weaker one would be fitted last, a stronger one alone.
             blocks.append(gauge.scale_to(blocks[0].strength(self.trial), self.trial))
         return concatenate(blocks)
 
@@ -185,6 +186,7 @@ class BoundaryValueProblem:
         Rotations are the last of the known functions.
         """
         columns = self.balance[1]
+        # Back from the units in which all components weigh the same.
         network = network.scale_outputs(columns)
         kernel = self.null_space
         if not kernel.count:
