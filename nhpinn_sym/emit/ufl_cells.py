@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..lower.forms import Functional, LoweredCells, StrongTerm, WeakTerm
+from ..lower.interfaces import with_middles
 from ..problem.escaping import docstring, literal
 from .fem_scope import (
     LawKey,
@@ -40,6 +41,7 @@ _SHORT = 80
 def cells(lowered: LoweredCells) -> Source:
     """cell_forms.py. UnsupportedError where a coefficient has no counterpart in UFL."""
     require_elements(lowered)
+    lowered = with_middles(lowered)
     writer = _Writer(lowered)
     functions = [writer.bilinear("operator", "B(u, v).", lowered.bilinear), writer.sources()]
     if lowered.mass:
@@ -56,8 +58,10 @@ def cells(lowered: LoweredCells) -> Source:
 def _constants(lowered: LoweredCells) -> dict[str, str]:
     keys = tuple(effective_law(lowered))
     held = {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}
+    middles = {"MIDDLES": literal(tuple(v.name for v in lowered.middles))}
     return {
         "CELL": repr(lowered.cell.bounds),
+        **(middles if lowered.middles else {}),
         "COMPONENTS": repr(lowered.components),
         "SLOW": literal(tuple(map(str, lowered.slow))),
         "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
@@ -85,7 +89,7 @@ class _Writer:
         self.lowered = lowered
         self.components = lowered.components
         given = [*lowered.parameters, *(c.symbol for c in lowered.constants)]
-        given += [e.symbol for e in lowered.externals]
+        given += [*(e.symbol for e in lowered.externals), *lowered.middles]
         if lowered.eigenvalue is not None:
             given.append(lowered.eigenvalue)
         self.names = {v: str(v) for v in lowered.coordinates}

@@ -4,7 +4,6 @@ effective coefficients.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -25,6 +24,7 @@ from ..cell_solve import (
     volumes_at_nodes,
 )
 from ..lattice import Lattice
+from ..mesh import Mesh
 from .compat import (
     assemble_matrix,
     assemble_scalar,
@@ -35,7 +35,7 @@ from .compat import (
 )
 from .equation import method
 from .linear_solvers import bordered, component, rounding
-from .space import BoxSpace, QuadratureField
+from .space import BoxSpace, QuadratureField, space_on
 
 # Forms that are compiled as one: that saves compilations, and costs the time to assemble the others
 # with each.
@@ -46,17 +46,17 @@ class CompiledCells:
     """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow
     point; assembled for `cell_solve`.
 
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of
-    the cell; degree 1 or 2; solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but
-    for symmetric definite scalar problems; always where A_0 is indefinite); fields: the names of
-    the external fields that stand in the forms, which `solve` is given.
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; mesh: of the cell;
+    degree 1 or 2, on triangles 3; solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D
+    but for symmetric definite scalar problems on a lattice; always where A_0 is indefinite);
+    fields: the names of the external fields that stand in the forms, which `solve` is given.
     """
 
     def __init__(
         self,
         forms: ModuleType,
         parameters: Mapping[str, float],
-        lattice: Lattice,
+        mesh: Mesh,
         degree: int = 2,
         solver: str = "auto",
         comm: MPI.Comm = MPI.COMM_WORLD,
@@ -64,25 +64,25 @@ class CompiledCells:
     ) -> None:
         self.forms = forms
         self.components = forms.COMPONENTS
-        self.box = BoxSpace(
-            comm, lattice, degree, periodic=range(lattice.dim), components=self.components
-        )
-        self.method = _method(solver, forms)
+        self.box = space_on(mesh, comm, degree, range(mesh.dim), (), self.components, {}, {})
+        self.method = _method(solver, forms, isinstance(mesh, Lattice))
         numbers = {name: parameters[name] for name in forms.PARAMETERS}
         numbers |= dict.fromkeys(unknown_symbols(forms), 0.0)
         self.slow = {name: self.box.constant(0.0) for name in forms.SLOW}
         self.given = {name: self.box.constant(value) for name, value in numbers.items()}
         self.fields = {name: QuadratureField(self.box) for name in fields}
         self._compile()
-        self.volume = math.prod(b - a for a, b in lattice.bounds)
+        self.volume = self.box.volume
         self.weights = self._weights(ufl.TestFunction(self.box.space))
         self._noise = 0.0
         self.iterations = 0
-        self._alternating = [
-            self.box.alternating(axis)
-            for axis in forms.FIRST_ORDER
-            if lattice.cells[axis] * degree % 2 == 0
-        ]
+        self._alternating = []
+        if isinstance(mesh, Lattice):
+            self._alternating = [
+                self.box.alternating(axis)
+                for axis in forms.FIRST_ORDER
+                if mesh.cells[axis] * degree % 2 == 0
+            ]
         self.modes = []
         for mode in self._alternating:
             scaled = (self.volume * self.components / mode.getSize()) * mode
@@ -94,6 +94,7 @@ class CompiledCells:
         forms = self.forms
         box = self.box
         held = {name: field.function for name, field in self.fields.items()}
+        held |= box.middles(getattr(forms, "MIDDLES", ()))
         data = (box.x, self.slow, {**self.given, **held}, box.dx)
         u = ufl.TrialFunction(box.space)
         v = ufl.TestFunction(box.space)
@@ -224,12 +225,12 @@ class CompiledCells:
         solve.destroy()
 
 
-def _method(solver: str, forms: ModuleType) -> str:
-    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D
-    is slower than MUMPS.
+def _method(solver: str, forms: ModuleType, lattice: bool) -> str:
+    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D,
+    and on elements of degree 3, is slower than MUMPS.
     """
     semidefinite = forms.SYMMETRIC and forms.DEFINITE and forms.EIGENVALUE is None
-    if solver == "auto" and not forms.DEFINITE:
+    if solver == "auto" and not (forms.DEFINITE and lattice):
         return "direct"
     return method(solver, len(forms.CELL), semidefinite, many=forms.COMPONENTS > 1)
 

@@ -97,6 +97,31 @@ def _equal_boxes(
     return create(comm, corners, list(cells), cell_type=_CELL_TYPES[len(cells)])
 
 
+# Nodes of a triangle of order 2, by their place in gmsh's order: DOLFINx has each edge by the
+# opposite corner.
+_TRIANGLE_NODES = [0, 1, 2, 4, 5, 3]
+
+
+def triangle_mesh(comm: MPI.Comm, points: Array, cells: Integers) -> tuple[dmesh.Mesh, Integers]:
+    """Curved triangles, nodes (m, 6) in gmsh's order, given on every rank; and the number of each
+    cell of this rank, ghosts included.
+    """
+    first = comm.rank == 0
+    order = np.array(cells[:, _TRIANGLE_NODES] if first else cells[:0], dtype=np.int64)
+    places = np.array(points if first else points[:0], dtype=float)
+    with _quiet_compiler():
+        if hasattr(fem, "functionspace"):
+            wrappers = importlib.import_module("basix.ufl")
+            element = wrappers.element("Lagrange", "triangle", 2, shape=(2,))
+            mesh = dmesh.create_mesh(comm, cells=order, x=places, e=element)
+        else:
+            cell = ufl.Cell("triangle", geometric_dimension=2)
+            mesh = dmesh.create_mesh(
+                comm, order, places, ufl.Mesh(ufl.VectorElement("Lagrange", cell, 2))
+            )
+    return mesh, np.array(mesh.topology.original_cell_index)
+
+
 def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.FunctionSpace:
     """Continuous Lagrange functions, of degree 3 with equally spaced nodes; those with several
     components are vectors.

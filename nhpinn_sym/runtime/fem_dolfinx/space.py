@@ -4,6 +4,7 @@ the same on any number of ranks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial, singledispatch
 from types import MappingProxyType
@@ -103,6 +104,20 @@ class BoxSpace:
     def owned(self) -> int:
         """The number of nodes, fixed and repeated ones included, that this rank owns."""
         return len(self._nodes)
+
+    @property
+    def volume(self) -> float:
+        """That of the mesh."""
+        return math.prod(b - a for a, b in self.lattice.bounds)
+
+    def middles(self, names: Sequence[str]) -> dict[str, ufl.core.expr.Expr]:
+        """The coordinates, by these names, of the point at which conditions are asked: in the
+        middle of the cell where meshes fit interfaces."""
+        return {name: self.x[axis] for axis, name in enumerate(names)}
+
+    def wrapped(self, points: Array) -> Array:
+        """Points of the mesh as points of the cell."""
+        return points
 
     def on(self, parts: Sequence[str], component: int) -> NDArray[np.bool_]:
         """Which of the owned dofs are those of a component on one of the parts of the boundary."""
@@ -309,7 +324,8 @@ class QuadratureField:
     """A function that is known by its values at the quadrature points of `box.dx` alone."""
 
     def __init__(self, box: BoxSpace) -> None:
-        space, self._points = quadrature_space(box.mesh, box.quadrature_degree)
+        space, points = quadrature_space(box.mesh, box.quadrature_degree)
+        self._points = box.wrapped(points)
         self.function = fem.Function(space)
 
     def assign(self, values: Callable[[Array], Array]) -> None:

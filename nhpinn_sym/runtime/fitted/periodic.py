@@ -15,10 +15,17 @@ _SAME = 1e-11
 
 def numbered(points: Array, vectors: Array) -> Integers:
     """A number for each of the points (n, 2); those that differ by whole periods have the same."""
-    shares = points @ np.linalg.inv(vectors)
-    shares = shares - np.floor(shares)
-    shares[shares >= 1.0] = 0.0
-    pairs = cKDTree(shares, boxsize=1.0).query_pairs(_SAME, output_type="ndarray")
+    pairs = cKDTree(shares_in(points, vectors), boxsize=1.0).query_pairs(
+        _SAME, output_type="ndarray"
+    )
     entries = (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1]))
     graph = coo_matrix(entries, shape=(len(points), len(points)))
     return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def shares_in(points: Array, vectors: Array) -> Array:
+    """The places (n, 2) of points in the period, as shares of the vectors, below 1."""
+    shares = points @ np.linalg.inv(vectors)
+    shares = shares - np.floor(shares)
+    shares[shares >= 1.0] = 0.0
+    return np.asarray(shares)

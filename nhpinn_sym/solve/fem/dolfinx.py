@@ -22,11 +22,11 @@ from ...lower.forms import LoweredEquation
 from ...problem.errors import ProblemError, SolveError
 from ...runtime.arrays import CoefficientKey
 from ...runtime.cell_solve import KernelError
+from ...runtime.fem_dolfinx import fitted_space as fitted_space  # tells `space_on` of its meshes
 from ...runtime.fem_dolfinx.cells import CompiledCells
 from ...runtime.fem_dolfinx.compat import PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
-from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh, MeshFunction
 from ..progress import Progress, silent
 from ..resources import memory_errors
@@ -59,6 +59,7 @@ class CellSolver(ElementCellSolver):
 
     backend = BACKEND
     target = target
+    fits = True
 
     def __init__(
         self,
@@ -91,18 +92,18 @@ class CellSolver(ElementCellSolver):
     def runtime(self) -> type[CompiledCells]:
         return CompiledCells
 
-    def problem_on(self, lattice: Lattice) -> CompiledCells:
+    def problem_on(self, mesh: Mesh) -> CompiledCells:
         return CompiledCells(
             self.forms,
             self.parameters,
-            lattice,
+            mesh,
             self.degree,
             self.solver,
             self.comm,
             self.fields.names,
         )
 
-    def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
+    def solve_level(self, mesh: Mesh, problem: Any, slow_points: Array) -> CellBatch:
         with solve_errors():
             results = [
                 problem.solve(dict(zip(self.forms.SLOW, point, strict=True)), self.fields.at(point))

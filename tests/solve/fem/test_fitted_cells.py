@@ -99,6 +99,27 @@ def test_meshes_that_are_given(tmp_path: Path) -> None:
     assert "Q2" in lattice.info["method"]
 
 
+def test_both_libraries_on_one_mesh() -> None:
+    """In elasticity too; values vary in a phase, and the disk lies across the corner."""
+    v = S.unknown("v", components=2)
+    strain = S.sym_grad(v)
+    stiff = nh.phases(S, {nh.Disk((0, 0), 0.3): 9 + sp.cos(2 * sp.pi * S.y[0])}, default=1)
+    stress = stiff * (strain.trace() * sp.eye(2) + 2 * strain)
+    problem = nh.MultiscaleProblem((-S.div(stress), sp.Matrix([1, 0])), scales=S, unknown=v)
+    model = nh.homogenize(problem)
+    one = nh.solve_cells(model, "skfem", n=8, tolerance=1)
+    for degree in (2, 3):
+        pair = [
+            nh.solve_cells(model, backend, mesh=one.mesh, degree=degree, tolerance=1)
+            for backend in ("skfem", "dolfinx")
+        ]
+        a, b = (cells.effective["A"] for cells in pair)
+        assert np.abs(a - b).max() < 1e-10 * np.abs(a).max()
+        points = np.random.default_rng(1).random((30, 2))
+        found = [cells.functions[0].derivative(points, (1, 0)) for cells in pair]
+        assert found[0] == pytest.approx(found[1], abs=1e-8)
+
+
 def test_functions_are_kept(tmp_path: Path) -> None:
     cells = solved(disk((0, 0), 10), n=8, tolerance=1)
     points = 3 * np.random.default_rng(0).random((20, 2))

@@ -98,6 +98,12 @@ results["nonlinear state"] = [*law.flux(grad=[[0.5], [2.0]]).ravel(), *law.tange
 spread = nh.solve_homogenized(model, nh.solve_law(model), "dolfinx", mesh=12)
 results["nonlinear limit"] = list(spread(along))
 results["nonlinear fine"] = list(nh.solve_fine(bar, sp.Rational(1, 2), "dolfinx", mesh=32)(along))
+plane = nh.Scales(2)
+spread = plane.unknown("u")
+round_one = nh.phases(plane, {nh.Disk((0, 0), 0.3): 10}, default=1)
+problem = nh.MultiscaleProblem((-plane.div(round_one * plane.grad(spread)), 1), scales=plane, unknown=spread)
+fitted = nh.solve_cells(nh.homogenize(problem), "dolfinx", n=8, tolerance=1)
+results["fitted cells"] = [fitted.effective["A"][0, 0], *fitted.functions[0]([[0.1, 0.2], [0.9, 0.4]])]
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
     for other in everyone:
@@ -153,6 +159,7 @@ def results(tmp_path_factory):
         "pure traction",
         "exchange",
         "graded cells",
+        "fitted cells",
         "graded equation",
         "nonlinear state",
         "nonlinear limit",

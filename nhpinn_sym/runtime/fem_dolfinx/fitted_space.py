@@ -1,0 +1,123 @@
+"""Lagrange functions on meshes that fit the interfaces of a cell, periodic, in DOLFINx: the same on
+any number of ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from petsc4py import PETSc
+from scipy.spatial import cKDTree
+
+from ..arrays import Array, Integers
+from ..fitted.elements import nodes, places_of
+from ..fitted.functions import FittedMesh, TriangleFunction
+from ..fitted.periodic import numbered, shares_in
+from .compat import coordinates, fem, function_space, piecewise_constants, triangle_mesh
+from .space import BoxSpace, ConstrainedParts, space_on
+
+
+class FittedSpace(BoxSpace):
+    """The same as `BoxSpace` for curved triangles that tile the plane: nodes are matched by their
+    places modulo the periods."""
+
+    def __init__(
+        self, comm: MPI.Comm, triangles: FittedMesh, degree: int, components: int = 1
+    ) -> None:
+        self.comm = comm
+        self.triangles = triangles
+        self.degree = degree
+        self.components = components
+        own = triangles.mesh
+        self.mesh, self._cells = triangle_mesh(comm, own.points, own.cells)
+        self.space = function_space(self.mesh, degree, components)
+        self.x = self._inside(ufl.SpatialCoordinate(self.mesh))
+        self.quadrature_degree = 2 * degree + 1
+        rule = {"quadrature_degree": self.quadrature_degree}
+        self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
+        self._points = coordinates(self.space)
+        self.held = np.zeros(self.owned * components, dtype=bool)
+        self.P, self.masters = self._periodic()
+
+    @property
+    def owned(self) -> int:
+        return len(self._points)
+
+    @property
+    def volume(self) -> float:
+        return abs(float(np.linalg.det(self.triangles.mesh.vectors)))
+
+    def middles(self, names: Sequence[str]) -> dict[str, fem.Function]:
+        """The coordinates of a point inside of each triangle, by these names."""
+        found = {}
+        for name, values in zip(names, self.triangles.middles.T, strict=True):
+            function = fem.Function(piecewise_constants(self.mesh))
+            function.x.array[:] = values[self._cells]
+            found[name] = function
+        return found
+
+    def wrapped(self, points: Array) -> Array:
+        return self.triangles.wrapped(points)
+
+    def _inside(self, x: ufl.core.expr.Expr) -> ufl.core.expr.Expr:
+        """The image in the cell, which is a box, of a point that lies less than a period beside
+        it."""
+        parts = []
+        for axis, (low, high) in enumerate(self.triangles.bounds):
+            below = ufl.conditional(ufl.lt(x[axis], low), x[axis] + (high - low), x[axis])
+            parts.append(ufl.conditional(ufl.ge(x[axis], high), x[axis] - (high - low), below))
+        return ufl.as_vector(parts)
+
+    @cached_property
+    def _everywhere(self) -> tuple[Array, int]:
+        """The nodes of all ranks, and the number of those of the ranks before."""
+        parts = self.comm.allgather(self._points)
+        return np.concatenate(parts), sum(len(part) for part in parts[: self.comm.rank])
+
+    def _periodic(self) -> tuple[PETSc.Mat, Integers]:
+        """P, and the owned dofs that its columns stand for: of nodes that are images of each other
+        the first one."""
+        points, first = self._everywhere
+        unknown = numbered(points, self.triangles.mesh.vectors)
+        _, masters = np.unique(unknown, return_index=True)
+        # Columns follow the nodes, so that those of a rank are together.
+        column = np.empty(len(masters), dtype=np.int64)
+        column[np.argsort(masters)] = np.arange(len(masters))
+        mine = (masters >= first) & (masters < first + self.owned)
+        own = np.sort(masters[mine]) - first
+        c = self.components
+        targets = column[unknown[first : first + self.owned]]
+        columns = (targets[:, None] * c + np.arange(c)).ravel().astype(PETSc.IntType)
+        sizes = ((self.owned * c, None), (len(own) * c, None))
+        P = PETSc.Mat().createAIJ(sizes, bsize=(c, c), nnz=(1, 1), comm=self.comm)
+        P.setValuesCSR(np.arange(len(columns) + 1, dtype=PETSc.IntType), columns, 1.0 + 0 * columns)
+        P.assemble()
+        return P, (own[:, None] * c + np.arange(c)).ravel()
+
+    def grid(self, values: Array) -> TriangleFunction:
+        points, _ = self._everywhere
+        gathered = np.concatenate(self.comm.allgather(values), axis=-1)
+        vectors = self.triangles.mesh.vectors
+        places = places_of(self.triangles.corners_and_middles, nodes(self.degree))
+        tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
+        _, number = tree.query(shares_in(places.reshape(-1, 2), vectors))
+        held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
+        return TriangleFunction(self.triangles, self.degree, held)
+
+
+@space_on.register
+def _(
+    mesh: FittedMesh,
+    comm: MPI.Comm,
+    degree: int,
+    periodic: Sequence[int],
+    fixed: Sequence[tuple[str, int]],
+    components: int,
+    parts: ConstrainedParts,
+    tags: Mapping[str, int],
+) -> BoxSpace:
+    return FittedSpace(comm, mesh, mesh.degree or degree, components)
