@@ -45,9 +45,10 @@ from .versions import versions
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 # Width of the enclosure of A* that the judgement of jumping coefficients asks for.
 _ENCLOSED = 1e-6
-# Relative L2 accuracy of the FEM solutions of homogenized equations (True: of systems, whose
-# corners are singular): far below any homogenization error of interest.
-_MACRO_TOLERANCE = {False: 1e-6, True: 1e-4}
+# Relative L2 accuracy of the FEM solutions of homogenized equations, by the dimension, and of
+# systems, whose corners are singular: far below any homogenization error of interest.
+_MACRO_TOLERANCE = {1: 1e-6, 2: 1e-5, 3: 1e-5}
+_SYSTEM_TOLERANCE = 1e-4
 
 
 class Run:
@@ -171,7 +172,9 @@ class Run:
     def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
         options = self.settings.equation
         if backend != "pinn":
-            options = {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
+            options = {"tolerance": _MACRO_TOLERANCE[self.problem.scales.dim]}
+            if self.model.components > 1:
+                options = {"tolerance": _SYSTEM_TOLERANCE}
         here = self.exact if eps is None else eps
         solution = solve_homogenized(
             self.model,
