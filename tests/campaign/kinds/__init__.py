@@ -8,3 +8,4 @@ from . import natural as natural
 from . import scalar_cells as scalar_cells
 from . import slow_cells as slow_cells
 from . import systems as systems
+from . import transient as transient

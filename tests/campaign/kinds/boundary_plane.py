@@ -11,6 +11,7 @@ import sympy
 
 from ..case import Draft, Random, kind
 from ..oracles.boundary import End, stationary
+from ..oracles.spaces import edges, gauss
 from ..profiles import Profile, harmonic, layers, mean_over, rounded
 from .boundary_value import FINE, HOMOGENIZED, Source, fine_panels
 
@@ -130,3 +131,48 @@ def separable(rng: Random) -> Draft:
         equation, lengths, f"[{', '.join(boundary)}, {sides}]", FINE.format(eps=repr(eps), t="")
     )
     return Draft(text, {"u": wanted}, doubt=1e-9)
+
+
+@kind("equation/2D edge", *FEM, "pinn")
+def edge_data(rng: Random) -> Draft:
+    """-div(A* grad u) = 0, zero on three sides, and on the left side a bump or a gate of x2, as
+    value or flux: the sine series.
+    """
+    a = harmonic(rng, 4)
+    mean = mean_over(a)
+    A1, A2 = 1 / float(mean(lambda y: 1 / a.value(y))), float(mean(a.value))
+    centre = rounded(rng.uniform(0.2, 0.8))
+    thick = rounded(math.exp(rng.uniform(math.log(3e-3), math.log(0.2))), 3)
+    given, gate = bool(rng.random() < 0.5), bool(rng.random() < 0.4)
+    low, high = max(centre - thick / 2, 0.0), min(centre + thick / 2, 1.0)
+    bump = f"sp.exp(-((x2 - {centre})/{thick})**2)"
+    gated = f"sp.Piecewise((1, (x2 > {low!r}) & (x2 < {high!r})), (0, True))"
+    condition = f"nh.{'Dirichlet' if given else 'Neumann'}({gated if gate else bump}, on='left')"
+    points = _points((1.0, 1.0))
+    # The points next to the edge decide how many sines there are: exp(-n pi ratio x1) < 1e-13.
+    ratio = math.sqrt(A2 / A1)
+    points = points[points[:, 0] > 0.01 / ratio]
+    n = np.arange(1, 1001)
+    waves = n * math.pi
+    if gate:
+        shares = 2 * (np.cos(waves * low) - np.cos(waves * high)) / waves
+    else:
+        y, weights = gauss(edges(0.0, 1.0, (), [(centre, thick)], 400))
+        shares = 2 * np.sin(waves[:, None] * y) @ (weights * np.exp(-(((y - centre) / thick) ** 2)))
+    decay = ratio * waves
+    depth = points[:, 0][:, None]
+    fade = np.exp(-decay * depth)
+    back = np.exp(-decay * (2 - depth))
+    if given:
+        profile = (fade - back) / (1 - np.exp(-2 * decay))
+    else:
+        profile = (fade - back) / (A1 * decay * (1 + np.exp(-2 * decay)))
+    wanted = np.sum(shares * profile * np.sin(points[:, 1][:, None] * waves), axis=1)
+    tail = HOMOGENIZED.replace("{t}", "").replace(
+        "u0(x[:, None])", f"u0(x[x[:, 0] > {0.01 / ratio!r}])"
+    )
+    rest = "nh.Dirichlet(0, on=['right', 'bottom', 'top'])"
+    text = _posed(
+        f"sp.Eq(-s.div({a.at('s.y[0]')}*s.grad(u)), 0)", (1.0, 1.0), f"[{condition}, {rest}]", tail
+    )
+    return Draft(text, {"u": wanted}, doubt=1e-11)

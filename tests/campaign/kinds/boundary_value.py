@@ -184,6 +184,59 @@ def slow_1d(rng: Random) -> Draft:
     )
 
 
+@kind("equation/1D layers", *FEM, "pinn")
+def boundary_layers_1d(rng: Random) -> Draft:
+    """-e (a u')' + b u' + c u = f with a small e: layers at the ends, of which the data do not tell."""
+    a, f = harmonic(rng, 4), source(rng, 1.0)
+    text, ends = conditions(rng)
+    small = rounded(math.exp(rng.uniform(math.log(1e-6), math.log(0.1))))
+    flow = (0.0, 1.0, -1.0)[int(rng.integers(3))]
+    reaction = rounded(rng.uniform(0.2, 5)) if flow == 0 or rng.random() < 0.5 else 0.0
+    A = small / float(mean_over(a)(lambda y: 1 / a.value(y)))
+    thin = A if flow else math.sqrt(A / reaction)
+    marks = [*f.marks, (0.0, thin / 4), (1.0, thin / 4)]
+    wanted, doubt = stationary_with_doubt(
+        edges(0.0, 1.0, f.breaks, marks, 24),
+        ends,
+        points(1.0),
+        constant(A),
+        f.value,
+        b=constant(flow),
+        c=constant(reaction),
+    )
+    left = f"-s.div({small}*{a.at('s.y[0]')}*s.grad(u)) + {flow}*s.grad(u)[0] + {reaction}*u"
+    return Draft(
+        posed(f"sp.Eq({left}, {f.text})", 1.0, text, HOMOGENIZED.replace("{t}", "")),
+        {"u": wanted},
+        doubt=doubt + 1e-11,
+    )
+
+
+@kind("equation/1D flux", *FEM, "pinn")
+def source_of_flux(rng: Random) -> Draft:
+    """-(a u' + g)' + c u = f: a source under the divergence, which may jump."""
+    a, f, g = harmonic(rng, 4), source(rng, 1.0), source(rng, 1.0)
+    text, ends = conditions(rng)
+    reaction = rounded(rng.uniform(0, 20)) if rng.random() < 0.5 else 0.0
+    A = 1 / float(mean_over(a)(lambda y: 1 / a.value(y)))
+    wanted, doubt = stationary_with_doubt(
+        edges(0.0, 1.0, [*f.breaks, *g.breaks], [*f.marks, *g.marks], 24),
+        ends,
+        points(1.0),
+        constant(A),
+        f.value,
+        c=constant(reaction),
+        g=g.value,
+    )
+    flux = f"{a.at('s.y[0]')}*s.grad(u) + sp.Matrix([{g.text}])"
+    equation = f"sp.Eq(-s.div({flux}) + {reaction}*u, {f.text})"
+    return Draft(
+        posed(equation, 1.0, text, HOMOGENIZED.replace("{t}", "")),
+        {"u": wanted},
+        doubt=doubt + 1e-11,
+    )
+
+
 @kind("fine/1D", *FEM)
 def fine_1d(rng: Random) -> Draft:
     """u_eps itself, with jumps and thin features in every period."""

@@ -144,9 +144,13 @@ def tensor_layers(rng: Random) -> Draft:
 
 @kind("cells/oblique layers 2D", *ALL)
 def oblique_layers(rng: Random) -> Draft:
-    """Layers across the direction (m, n): strips or waves of m y1 + n y2."""
+    """Layers across the direction (m, n): one strip, two that may cross, or waves of m y1 + n y2."""
     m, n = [(1, 1), (1, -1), (2, 1), (1, 2), (3, 1)][int(rng.integers(5))]
     a = strip(rng, 100) if rng.random() < 0.5 else harmonic(rng, 12)
+    if rng.random() < 0.4:
+        b = strip(rng, 30)
+        one = a
+        a = one.combined(f"({one.text})*({b.text})", lambda y: one.value(y) * b.value(y), b)
     normal = np.array([m, n]) / math.hypot(m, n)
     across, along = _means(a)
     expected = along * np.eye(2) + (across - along) * np.outer(normal, normal)

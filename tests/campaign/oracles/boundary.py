@@ -29,7 +29,7 @@ ONE = constant(1.0)
 
 @dataclass(frozen=True)
 class End:
-    """u = value ("dirichlet"), or a du/dn + alpha u = value ("natural")."""
+    """u = value ("dirichlet"), or n.(a u' + g) + alpha u = value ("natural")."""
 
     kind: str
     value: float = 0.0
@@ -67,8 +67,9 @@ def _system(
     c: Function,
     f: Function,
     conditions: tuple[End, End] | None,
+    g: Function = NONE,
 ) -> tuple[Any, Array, Any, Array, Array]:
-    """Matrix, load, prolongation and fixed part of -(a u')' + b u' + c u = f; None is periodic.
+    """Matrix, load, prolongation and fixed part of -(a u' + g)' + b u' + c u = f; None is periodic.
     Mass is of rho = 1.
     """
     space = interval.space
@@ -79,7 +80,7 @@ def _system(
         + space.form(value, b(y), slope)
         + space.form(value, c(y), value)
     )
-    load = space.load(f(y))
+    load = space.load(f(y)) - slope.T @ (space.weights * g(y))
     size = len(load)
     matrix = matrix.tolil()
     fixed = np.zeros(size)
@@ -112,10 +113,11 @@ def stationary(
     b: Function = NONE,
     c: Function = NONE,
     degree: int = 9,
+    g: Function = NONE,
 ) -> Array:
-    """Values at the points `at` of the solution of -(a u')' + b u' + c u = f."""
+    """Values at the points `at` of the solution of -(a u' + g)' + b u' + c u = f."""
     interval = Interval(ends, degree)
-    matrix, load, keep, fixed, _ = _system(interval, a, b, c, f, conditions)
+    matrix, load, keep, fixed, _ = _system(interval, a, b, c, f, conditions, g)
     reduced = (keep.T @ matrix @ keep).tocsc()
     inner = scipy.sparse.linalg.spsolve(reduced, keep.T @ (load - matrix @ fixed))
     return interval.evaluate(keep @ inner + fixed, at)
