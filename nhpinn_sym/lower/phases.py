@@ -2,8 +2,9 @@
 levels that vanish between them.
 
 A piece is what one alternative of every Piecewise selects (an alternative: a branch, or one of the
-conditions that an Or in it joins, such as an image of a shape). A phase is a set of adjacent pieces
-with the same coefficients, so that two inclusions of one material are two phases.
+conditions that an Or in it joins, such as an image of a shape), between two neighbouring planes at
+which data break across an axis. A phase is a set of adjacent pieces with the same coefficients, so
+that two inclusions of one material are two phases, and what layers leave between them is several.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.numbers.breaks import smooth_levels
+from ..operator.numbers.breaks import find_breaks, smooth_levels
+from ..operator.numbers.data import DataSpace
 from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
@@ -113,18 +115,21 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     put = {s: sp.Float(values[s.name], 17) for s in lowered.parameters if s.name in values}
     alternatives = [_alternatives(node, put) for node in nodes]
     _require_fixed(lowered, [c for rows in alternatives for _, c in rows])
-    selector, count = _selector(alternatives)
+    planes = _planes(alternatives, lowered)
+    bands = [_bands(v, p) for v, p in zip(lowered.coordinates, planes, strict=True)]
+    radices = [*alternatives, *bands]
+    selector, count = _selector(radices)
     labels = Labels(lowered.coordinates, lowered.cell.bounds, selector, (), ())
-    d = len(labels.bounds)
-    codes = labels.pieces(grid(labels.bounds)).reshape((_GRID[d],) * d)
+    lines = [_line(axis, labels.bounds, p) for axis, p in enumerate(planes)]
+    codes = labels.pieces(tensor_points(lines)).reshape([len(line) for line in lines])
     cells = {}
     for code in np.unique(codes).tolist():
-        branches = _branches(code, alternatives)
+        branches = _branches(code, radices)[: len(nodes)]
         cells[code] = _active(lowered, dict(zip(nodes, branches, strict=True)))
     numbers = _united(codes, cells)
-    _require_periodic(labels, codes, cells, numbers)
+    _require_periodic(labels, lines, codes, cells, numbers)
     first = {number: code for code, number in reversed(numbers.items())}
-    numbers |= _unseen(min(count, _MOST), alternatives, numbers)
+    numbers |= _unseen(min(count, _MOST), radices, numbers)
     known = tuple(sorted(numbers))
     return Phases(
         tuple(cells[first[k]] for k in sorted(first)),
@@ -141,6 +146,21 @@ def _alternatives(node: sp.Piecewise, put: Mapping[sp.Symbol, sp.Expr]) -> Alter
         parts = condition.args if isinstance(condition, sp.Or) else (condition,)
         rows += [(branch, part.xreplace(put)) for part in parts]
     return rows
+
+
+def _planes(alternatives: Sequence[Alternatives], lowered: LoweredCells) -> tuple[Array, ...]:
+    """Where conditions change across each axis: what one branch leaves between two such planes is
+    not one piece, as in the gaps of layers.
+    """
+    space = DataSpace(lowered.coordinates, lowered.cell.bounds, len(lowered.coordinates))
+    selector, _ = _selector(alternatives)
+    return find_breaks([selector], space).points
+
+
+def _bands(coordinate: sp.Symbol, planes: Array) -> Alternatives:
+    """The bands between planes across an axis, as alternatives."""
+    inner = [(n, coordinate < sp.Float(plane, 17)) for n, plane in enumerate(planes.tolist())]
+    return [*inner, (len(planes), sp.true)]
 
 
 def _selector(alternatives: Sequence[Alternatives]) -> tuple[sp.Expr, int]:
@@ -204,11 +224,17 @@ def _branches(code: int, alternatives: Sequence[Alternatives]) -> list[int]:
 
 
 def grid(bounds: tuple[tuple[float, float], ...]) -> Array:
-    """The points of the cell at which phases are looked for, near the midpoints of a uniform grid,
-    (n, d).
-    """
+    """Points of the cell near the midpoints of a uniform grid, (n, d)."""
+    return tensor_points([_line(axis, bounds, np.empty(0)) for axis in range(len(bounds))])
+
+
+def _line(axis: int, bounds: tuple[tuple[float, float], ...], planes: Array) -> Array:
+    """Where phases are looked for along an axis: evenly, and in every band between planes."""
+    a, b = bounds[axis]
     n = _GRID[len(bounds)]
-    return tensor_points([a + (b - a) * (np.arange(n) + _OFFSET) / n for a, b in bounds])
+    even = a + (b - a) * (np.arange(n) + _OFFSET) / n
+    ends = np.array([a, *planes, b])
+    return np.unique([*even, *(ends[:-1] + _OFFSET * np.diff(ends))])
 
 
 def _united(codes: Integers, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
@@ -233,12 +259,16 @@ def _united(codes: Integers, cells: Mapping[int, LoweredCells]) -> dict[int, int
 
 
 def _require_periodic(
-    labels: Labels, codes: Integers, cells: Mapping[int, LoweredCells], numbers: Mapping[int, int]
+    labels: Labels,
+    lines: Sequence[Array],
+    codes: Integers,
+    cells: Mapping[int, LoweredCells],
+    numbers: Mapping[int, int],
 ) -> None:
     """UnsupportedError where a phase goes on across the boundary of the cell, but a coefficient
     jumps there.
     """
-    points = grid(labels.bounds).reshape((*codes.shape, -1))
+    points = tensor_points(lines).reshape((*codes.shape, -1))
     for axis in range(codes.ndim):
         behind = np.take(codes, 0, axis).ravel()
         before = np.take(codes, -1, axis).ravel()

@@ -80,7 +80,26 @@ def test_nested_conditions_and_kinks() -> None:
 
 def test_signs_are_jumps_too() -> None:
     found = phases(lambda s: 2 + sp.sign(sp.sin(2 * sp.pi * s.y[0]) * sp.sin(2 * sp.pi * s.y[1])))
-    assert sorted(coefficients(found)) == [1, 3]
+    assert sorted(coefficients(found)) == [1, 1, 3, 3]
+
+
+def test_what_layers_leave_between_them_are_phases_of_their_own() -> None:
+    """The gaps of two layers; the second goes on across the boundary of the cell."""
+    layers = {nh.Layer(0, (0.1, 0.2)): 5, nh.Layer(0, (0.4, 0.5)): 7}
+    for dim in (1, 2):
+        found = phases(lambda s: nh.phases(s, layers), dim)
+        assert sorted(coefficients(found)) == [1, 1, 5, 7]
+        at = np.full((4, dim), 0.3)
+        at[:, 0] = (0.05, 0.3, 0.45, 0.95)
+        first, gap, layer, last = found.labels(at)
+        assert first == last and len({first, gap, layer}) == 3
+
+
+def test_a_thin_band_is_a_phase() -> None:
+    """Far thinner than the grid on which phases are looked for."""
+    found = phases(lambda s: nh.phases(s, {nh.Layer(0, (0.4, 0.40001)): 5}))
+    outside, inside = found.labels(np.array([[0.3, 0.1], [0.400005, 0.1]]))
+    assert outside != inside
 
 
 def test_parameters_get_their_values() -> None:
