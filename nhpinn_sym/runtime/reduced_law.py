@@ -18,6 +18,8 @@ from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_
 
 # Numbers of one array over modes, points and states that are solved at once.
 _NUMBERS = 2**20
+# Numbers of products of modes that are kept.
+_KEPT = 2**24
 # As for states on a grid: steps, the relative residual at which they end, the share of the slope of
 # the energy that may be left, the shortest step.
 _STEPS = 60
@@ -88,6 +90,7 @@ class ReducedLaw:
         self.m = int(forms.COMPONENTS)
         self.d = int(forms.DIM)
         self.q = basis.points.shape[1]
+        self._products: dict[tuple[int, int, int, int], np.ndarray] = {}
 
     def __call__(
         self, macro: MacroState, guess: np.ndarray | None = None
@@ -161,12 +164,58 @@ class ReducedLaw:
         basis = self.basis
         total = np.zeros((n, basis.count, basis.count))
         for (i, a, j, b), c in slopes.get("flux_p", {}).items():
-            total += _weighted(c, basis.slopes[:, i, a], basis.slopes[:, j, b], n)
+            if not self.forms.SYMMETRIC or (i, a) <= (j, b):
+                total += self._weighted((i, a, j, b), c, n)
         for (i, a, j), c in slopes.get("flux_N", {}).items():
-            total += _weighted(c, basis.slopes[:, i, a], basis.values[:, j], n)
+            left = basis.slopes[:, i, a] * np.broadcast_to(c, (n, self.q))[:, None, :]
+            total += left @ basis.values[:, j].T
         for (i, j, m), c in slopes.get("source_p", {}).items():
-            total += _weighted(c, basis.values[:, i], basis.slopes[:, j, m], n)
+            left = basis.values[:, i] * np.broadcast_to(c, (n, self.q))[:, None, :]
+            total += left @ basis.slopes[:, j, m].T
         return total / self.q
+
+    def _weighted(self, index: tuple[int, int, int, int], c: Any, n: int) -> np.ndarray:
+        """sum_q c left_k right_l (n, k, l) of an entry of the tangent; of a symmetric one with that
+        of its transpose.
+        """
+        count = self.basis.count
+        weight = np.broadcast_to(c, (n, self.q))
+        if n > 1 and np.ptp(weight, axis=0).max() == 0:
+            weight = weight[:1]
+        if len(weight) > 1 and self.q * count**2 * self._pairs <= _KEPT:
+            if index not in self._products:
+                self._products[index] = self._product(index)
+            found = weight @ self._products[index]
+            if not self.forms.SYMMETRIC:
+                return found.reshape(n, count, count)
+            rows, columns = np.triu_indices(count)
+            whole = np.empty((n, count, count))
+            whole[:, rows, columns] = found
+            whole[:, columns, rows] = found
+            return whole
+        i, a, j, b = index
+        left = self.basis.slopes[:, i, a] * weight[:, None, :]
+        found = left @ self.basis.slopes[:, j, b].T
+        if self.forms.SYMMETRIC and (i, a) != (j, b):
+            found = found + np.swapaxes(found, 1, 2)
+        return np.broadcast_to(found, (n, count, count))
+
+    @property
+    def _pairs(self) -> int:
+        return (self.m * self.d) ** 2
+
+    def _product(self, index: tuple[int, int, int, int]) -> np.ndarray:
+        """left_k right_l at the points (q, k l); of a symmetric tangent with its transpose, k <= l
+        alone: the matrices of many states are one product with it then.
+        """
+        i, a, j, b = index
+        left, right = self.basis.slopes[:, i, a], self.basis.slopes[:, j, b]
+        product = left[:, None] * right[None]
+        if self.forms.SYMMETRIC:
+            if (i, a) != (j, b):
+                product = product + np.swapaxes(product, 0, 1)
+            product = product[np.triu_indices(self.basis.count)]
+        return np.ascontiguousarray(product.reshape(-1, self.q).T)
 
     def _batch(self, macro: MacroState, c: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
         n = macro.count
@@ -271,14 +320,6 @@ class ReducedLaw:
         inner = np.einsum("...janq,kjaq->...nk", by_slopes, basis.slopes, optimize=True)
         inner = inner + np.einsum("...jnq,kjq->...nk", by_values, basis.values, optimize=True)
         return total + np.einsum("...nk,nkc->...cn", inner / self.q, columns, optimize=True)
-
-
-def _weighted(c: Any, left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
-    """sum_q c left_k right_l: (n, k, l)."""
-    weight = np.broadcast_to(c, (n, left.shape[1]))
-    if n > 1 and np.ptp(weight, axis=0).max() == 0:
-        return np.broadcast_to((left * weight[0]) @ right.T, (n, len(left), len(right)))
-    return (left * weight[:, None, :]) @ right.T
 
 
 def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

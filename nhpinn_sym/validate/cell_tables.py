@@ -18,6 +18,7 @@ _ZERO = 1e-12
 # Effective sources; most of them are the user's own.
 _SOURCES = ("f", "g")
 NOT_COEFFICIENTS = (
+    "states",
     "functions",
     "functions against",
     "checks",
@@ -40,7 +41,9 @@ def cells_table(title: str, cells: Mapping[str, Any]) -> Table:
     backends = list(cells["estimates"])
     table = Table(title=Text(printable(f"{title}: effective coefficients")), title_justify="left")
     table.add_column("entry")
-    more = [key for key in ("bounds", "closed form") if cells["A"].get(key) is not None]
+    tables = [entries for name, entries in cells.items() if name not in NOT_COEFFICIENTS]
+    known = {key for entries in tables for key, value in entries.items() if value is not None}
+    more = [key for key in ("bounds", "closed form") if key in known]
     for column in (*backends, *more):
         table.add_column(column, justify="right")
     for name, entries in cells.items():
@@ -96,7 +99,7 @@ def _judge(value: Any, key: str, index: tuple[int, ...], tensor: tuple[int, ...]
         return _number(value[index])
     half = len(tensor) // 2
     diagonal = len(tensor) % 2 == 0 and tensor[:half] == tensor[half:]
-    if diagonal:
+    if diagonal or len(tensor) == 1:  # the energy of a state
         return f"{value[0][index]:.6g} .. {value[1][index]:.6g}"
     return ""
 

@@ -8,7 +8,9 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine
+from ..lower.nonlinear_reference import reference_fine
 from ..operator.parse import parse
 from ..resolution import AxisResolution, resolve_equation
 from ..runtime.arrays import Array
@@ -25,15 +27,16 @@ _COARSE = 2.0
 _ON_LINE = 1e-9
 
 
-def oscillating_axes(model: HomogenizedModel) -> tuple[int, ...]:
+def oscillating_axes(model: HomogenizedModel | NonlinearModel) -> tuple[int, ...]:
     """The axes along which a coefficient or source oscillates."""
     op = model.operator
     fast = [axis for axis in op.axes if axis.slow < op.problem.scales.dim]
-    held = [a.slow for a in fast if any(c.has(a.symbol) for c in op.table.values())]
+    data = (*op.table.values(), *op.fluxes.values())
+    held = [a.slow for a in fast if any(c.has(a.symbol) for c in data)]
     return tuple(sorted(set(held)))
 
 
-def fewest_periods(model: HomogenizedModel, eps: sp.Expr) -> sp.Expr:
+def fewest_periods(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> sp.Expr:
     """Across the domain, along axes of oscillation; infinite where there are none."""
     problem = model.problem
     assert problem.domain is not None
@@ -43,7 +46,7 @@ def fewest_periods(model: HomogenizedModel, eps: sp.Expr) -> sp.Expr:
     return min(found, default=sp.oo)
 
 
-def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
+def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterator[sp.Expr]:
     """At most two larger eps for which the domain holds a period, and periodic axes whole ones."""
     problem = model.problem
     assert problem.domain is not None
@@ -62,13 +65,15 @@ def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
 
 
 def coarse_reference(
-    model: HomogenizedModel, fine: Solution, eps: float, parameters: Mapping[str, float]
+    model: HomogenizedModel | NonlinearModel, fine: Solution, eps: float, parameters: Mapping[str, float]
 ) -> str:
     """Why the mesh of the fine solution does not resolve the data of its equation; "" where it
     does."""
     if not fine.lines:
         return ""
-    if is_wave(model.problem):
+    if isinstance(model, NonlinearModel):
+        equation = reference_fine(model.state)
+    elif is_wave(model.problem):
         equation = lower_fine(parse(model.problem), first_order_in_time(model.problem))
     else:
         equation = lower_fine(model.operator)

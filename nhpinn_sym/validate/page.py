@@ -22,6 +22,7 @@ import sympy as sp
 
 from .. import __version__
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..emit.source import Source
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import BackendMissingError
@@ -81,7 +82,7 @@ class Content:
     report: Report
     problem: MultiscaleProblem
     settings: Settings
-    model: HomogenizedModel | None = None
+    model: HomogenizedModel | NonlinearModel | None = None
     pictures: Sequence[Picture] = ()
     sources: Sequence[Source] = ()
 
@@ -185,6 +186,9 @@ def _effective(content: Content) -> Iterator[PageBlock]:
     from .page_blocks import Equations, Paragraph
 
     cells = content.report.cells
+    if "states" in cells:
+        yield Paragraph("The law at macroscopic states: the table has their numbers.")
+        return
     size = _largest(cells["A"]) if cells else 0.0
     for name in CONVENTIONS:
         entries = cells.get(name)

@@ -141,6 +141,23 @@ def draw_rates(
         )
 
 
+def draw_solutions(
+    problem: MultiscaleProblem,
+    eps: float,
+    fine: Array,
+    mean: Array,
+    points: Array,
+    shape: tuple[int, ...],
+) -> Iterator[Drawing]:
+    """u_eps beside u0, and their difference."""
+    scene = _Scene(problem, eps, points, shape)
+    known = {FINE: fine, _FEM: mean}
+    yield scene.solutions(known)
+    if len(scene.lines) > 1:
+        yield scene.middle(known)
+    yield scene.differences({r"$u_\varepsilon - u_0$ (FEM)": fine - mean})
+
+
 class _Scene:
     """The grid on which one problem is drawn; in three dimensions its middle plane. `where`: what
     titles of curves tell of it.

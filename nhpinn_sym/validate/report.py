@@ -33,7 +33,8 @@ class Report:
     and their "difference".
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
     "macro" ||u0 pinn - u0(A pinn)||,
-               "reference": the fine solution's own error estimate.
+               "reference": the fine solution's own error estimate; of a nonlinear problem "law",
+               the error of the reduced law at states of u0.
     first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0; "L2 with layers"
     and "H1 with layers" where boundary layers are added.
     effective   : per backend, the effective coefficients (values at sample points where they depend
@@ -108,6 +109,8 @@ class Report:
         for column in ("share", "meaning", "value"):
             budget.add_column(column, justify="right" if column == "value" else "left")
         for name, meaning in _SHARES.items():
+            if name not in self.budget:
+                continue
             budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
         for name, meaning in _FIRST_ORDER.items():
             if name in self.first_order:
@@ -168,6 +171,7 @@ _SHARES = {
     "homogenization": "||u0* - u_eps||",
     "cell": "||u0(A pinn) - u0*||",
     "macro": "||u0 pinn - u0(A pinn)||",
+    "law": "error of the law at states of u0",
     "reference": "estimated error of the fine solution u_eps",
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..operator.parse import parse
+from ..operator.parse import parse_nonlinear
 from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
@@ -96,7 +96,8 @@ class Settings:
 
 def _is_fourth_order(problem: MultiscaleProblem) -> bool:
     d = problem.scales.dim
-    return any(sum(t.left[:d]) + sum(t.right[:d]) > 2 for t in parse(problem).table)
+    table = parse_nonlinear(problem).table
+    return any(sum(t.left[:d]) + sum(t.right[:d]) > 2 for t in table)
 
 
 def problem_key(problem: MultiscaleProblem) -> tuple[str, ...]:
@@ -109,6 +110,7 @@ def problem_key(problem: MultiscaleProblem) -> tuple[str, ...]:
         problem.cell,
         problem.fast_cell,
         problem.tau_period,
+        *([problem.ranges] if problem.ranges else []),
     )
     return (*map(str, problem.equations), *map(str, given))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..problem.errors import UnsupportedError
 from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
@@ -25,6 +26,9 @@ from .stored_parts import Store, StoredArrays
 from .study_orders import has_layers
 
 
+Expand = Callable[[Solution], Solution]
+
+
 @dataclass(frozen=True)
 class SolutionParts:
     """The solutions of one problem at one eps, each a part that is written when it is done.
@@ -32,7 +36,7 @@ class SolutionParts:
     plot_points : where pictures take their values
     """
 
-    model: HomogenizedModel
+    model: HomogenizedModel | NonlinearModel
     eps: float
     settings: Settings
     store: Store
@@ -43,13 +47,14 @@ class SolutionParts:
         self,
         name: str,
         solve: Callable[[], Solution],
-        corrector: CellSolution | None = None,
+        corrector: CellSolution | Expand | None = None,
         growth: float = 0.0,
         reference: bool = False,
     ) -> StoredArrays:
         """Values, gradients and plot values of one solution, and what it says of itself.
 
-        corrector : the cells with which it makes the expansion of first order, which is kept too;
+        corrector : the cells, or the verb, with which it makes the expansion of first order, which
+                    is kept too;
         growth    : lambda0 of what was factored out of u
         reference : whether it resolves the periods; then what its mesh misses of the data is kept
         """
@@ -85,12 +90,15 @@ class SolutionParts:
             "estimate": np.array(float(solution.info.get("estimate", np.nan))),
             "method": np.array(f"{solution.backend}: {solution.method}"),
             "seconds": np.array(float(solution.info.get("seconds", np.nan))),
+            "law": np.array(float(solution.info.get("law", 0.0))),
         }
 
     def _expansion(
-        self, solution: Solution, cells: CellSolution, growth: float
-    ) -> Reconstruction | None:
+        self, solution: Solution, cells: CellSolution | Expand, growth: float
+    ) -> Solution | None:
         """The expansion of first order; None where its cell functions depend on a fast time."""
+        if not isinstance(cells, CellSolution):
+            return cells(solution)
         mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
         try:
             return first_order(mean, cells, self.eps, growth)
@@ -101,7 +109,7 @@ class SolutionParts:
         """The expansion, whose values are given, with its boundary layers, where it has some and
         they are covered.
         """
-        if not has_layers(self.model):
+        if isinstance(self.model, NonlinearModel) or not has_layers(self.model):
             return {}
         try:
             layered = with_layers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..problem.conditions import Periodic
 from ..problem.domain import Domain
 from ..problem.errors import ProblemError, UnsupportedError
@@ -15,21 +16,25 @@ _REMEDY = (
 )
 
 
-def covered_domain(model: HomogenizedModel) -> Domain:
-    """The domain to compare on. ProblemError where there is none, UnsupportedError for what has no
-    comparison yet.
-    """
+def required_domain(model: HomogenizedModel | NonlinearModel) -> Domain:
+    """The domain to compare on; ProblemError where there is none."""
     if model.problem.domain is None:
         raise ProblemError(
             "the problem has no domain, so there is no boundary value problem to compare on",
             term=model.title,
             remedy="give domain=Box(...) and boundary=[...], or use nhpinn cells",
         )
+    return model.problem.domain
+
+
+def covered_domain(model: HomogenizedModel) -> Domain:
+    """`required_domain`; UnsupportedError for what has no comparison yet."""
+    domain = required_domain(model)
     for what, term in _uncovered(model):
         raise UnsupportedError(
             f"the comparison of PINN and FEM for {what}", term=term, remedy=_REMEDY
         )
-    return model.problem.domain
+    return domain
 
 
 def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:

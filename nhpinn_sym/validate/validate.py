@@ -1,5 +1,5 @@
 """validate: PINN against FEM on one problem, at one eps; without eps `validate_cells`, for a
-problem without fast variables `plain`.
+problem without fast variables `plain`, for a nonlinear one `nonlinear_run`.
 
 1. derive        the model (derive/)
 2. cells         compared and judged by themselves (`cell_comparison`), and the expansion; by the
@@ -24,11 +24,13 @@ from typing import Any
 
 import sympy as sp
 
+from ..operator.parse import parse_nonlinear
 from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from ..solve.progress import Progress
 from .boundary_value_run import Run
+from .nonlinear_run import validate_laws, validate_nonlinear
 from .page import require_page_libraries
 from .plain import is_plain, validate_plain
 from .report import Report
@@ -52,7 +54,7 @@ def validate(
     """Cross-validate PINN and FEM on `problem`: its cell problems and expansion, for every class;
     with `eps` also the boundary value problem, with the errors e1..e4 of NH-PINN and of
     homogenization (`Report`), in L2 (at the final time). A problem without fast variables is solved
-    itself.
+    itself; of a nonlinear one the law stands in the place of the cells.
 
     out        : folder for report.html, results.json, report.txt, derivation.tex, emitted sources,
     plots and the parts a resumed run takes; None writes nothing.
@@ -90,6 +92,7 @@ def validate(
     if out is not None:
         require_page_libraries()
     plain = is_plain(problem)
+    linear = parse_nonlinear(problem).linear
     if exact is not None and not plain:
         raise ProblemError(
             "exact= is the solution of a problem without fast variables, on a domain",
@@ -98,6 +101,10 @@ def validate(
         )
     if plain and (eps is None or exact is not None):
         return validate_plain(problem, settings, exact, out)
+    if not linear and eps is None:
+        return validate_laws(problem, settings, out)
+    if not linear:
+        return validate_nonlinear(problem, eps, settings, out)
     if eps is None:
         return validate_cells(problem, settings, out)
     return Run(problem, eps, out, settings).report()

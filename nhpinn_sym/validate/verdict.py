@@ -42,6 +42,10 @@ class Verdict(Enum):
         "The fine solution is not resolved well enough to judge the others: raise per_period=, "
         "or take a larger eps."
     )
+    LAW_TOO_COARSE = (
+        "The law of the nonlinear cells is not known well enough at the points of the homogenized "
+        "equation. Lower tolerance=, or smooth the data."
+    )
     CELLS_DISAGREE = (
         "The PINN's cell problems are off: by more than a fifth of the homogenization error, or "
         "from what judges them without a solver. Lower tolerance=, or change the method or width "
@@ -138,6 +142,8 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
         return Verdict.NO_SCALE_SEPARATION
     if found.coarse or not budget["reference"] <= limit:
         return Verdict.REFERENCE_TOO_COARSE
+    if not budget.get("law", 0.0) <= limit:
+        return Verdict.LAW_TOO_COARSE
     verdict = _cells(budget, found, limit) or _macro(budget, found, limit)
     if verdict is not None:
         return verdict
@@ -333,7 +339,8 @@ def judge_all(
     named = judge_cells(cells, expansion, fem, _HIDDEN)
     if verdict in _ON_CELLS and named in _NAMED:
         return named
-    if verdict is Verdict.AGREEMENT and named in (*_NAMED, Verdict.EXPANSION_FAILS):
+    unlike = (*_NAMED, Verdict.EXPANSION_FAILS, Verdict.NOT_COMPARED)
+    if verdict is Verdict.AGREEMENT and named in unlike:
         return named
     return verdict
 

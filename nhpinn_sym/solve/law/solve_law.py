@@ -96,7 +96,7 @@ def solve_law(
     source = nonlinear_text.state(lower_state(model.state, model.title))
     forms = load(source, "state_numpy")
     own = {name: numbers[name] for name in forms.PARAMETERS}
-    found = _resolution(model, numbers)
+    found = law_resolution(model, numbers)
     elements = None
     nets = None
     least = 1
@@ -108,7 +108,7 @@ def solve_law(
         elements = ElementLaw(forms, Layout.of(found), wanted, solvers)
     elif backend == "pinn":
         require_smooth(forms, model.state)
-        nets = NetLaw(forms, _tried(model, forms, own), wanted, points_needed(found))
+        nets = NetLaw(forms, tried_states(model, forms, own), wanted, points_needed(found))
         nets.require_points(model.title)
     elif n is None:
         least = points_needed(found)
@@ -123,7 +123,7 @@ def solve_law(
         )
     start = time.perf_counter()
     with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
-        macro = _tried(model, forms, own)
+        macro = tried_states(model, forms, own)
         level: LawLevel | ElementLevel
         if elements is not None:
             level = elements(macro)
@@ -172,7 +172,7 @@ def _refuse_points(n: object) -> None:
         )
 
 
-def _resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Resolution:
+def law_resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Resolution:
     """What the data ask of a grid or a mesh, the unknown and its slopes being 1."""
     op = model.operator
     axes = [
@@ -184,7 +184,7 @@ def _resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Resol
     return resolve([e for e in exprs if e != 0], axes, values)
 
 
-def _tried(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:
+def tried_states(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:
     """A few states of the ranges of values and places, and of gradients of order one."""
     state = model.state
     m = state.components

@@ -1,0 +1,345 @@
+"""The validation of a nonlinear problem: its law by every backend, and at one eps the boundary value
+problem.
+
+1. laws       compared and judged by themselves (`law_comparison`)
+2. macro      u0 with laws that can be reduced at quadrature points. p: law by PINN + PINN (where it
+              does not solve the equation, the other FEM), w: law by PINN + FEM, u0*: law by Fourier
+              + FEM; v is u0*: laws by FEM are not reduced
+3. fine       u_eps by FEM, also at a larger eps
+4. compare    as for linear problems, with the law's own error as one more share of the budget
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .. import __version__
+from ..derive.homogenize import homogenize
+from ..derive.nonlinear.model import NonlinearModel
+from ..emit.source import output_path
+from ..problem.errors import SolveError, UnsupportedError
+from ..problem.pictures import Drawing
+from ..problem.problem import MultiscaleProblem
+from ..solve.backends import other_elements
+from ..solve.equations import solve_fine, solve_homogenized
+from ..solve.law.law_solution import LawSolution
+from ..solve.law.solve_law import solve_law
+from ..solve.periods import number_expression, positive_eps, shortest_periods
+from ..solve.reconstruct import reconstruct
+from ..solve.solution import Solution
+from .comparison import Comparison, printed_errors
+from .evidence import fewest_periods, larger_eps
+from .law_comparison import LawComparison, compare_laws
+from .page import Content, keep_pictures, page
+from .quadrature import plot_points, remembered, resolving
+from .report import Report
+from .settings import Settings, problem_key
+from .solution_parts import SolutionParts
+from .stored_parts import Store, StoredArrays, check_folder, to_json
+from .supported import required_domain
+from .verdict import Findings, cell_evidence, evidence, falls, judge_all, judge_cells
+from .versions import versions
+
+# Relative accuracy of laws, and of FEM solutions of homogenized equations, by the dimension: far
+# below any homogenization error of interest.
+_LAW = {1: 1e-6, 2: 1e-5, 3: 1e-4}
+_MACRO = {1: 1e-6, 2: 5e-4, 3: 2e-3}
+
+
+def validate_laws(
+    problem: MultiscaleProblem, settings: Settings, out: str | os.PathLike[str] | None
+) -> Report:
+    """`validate` without eps."""
+    model = _model(problem)
+    store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
+    compared = _compared(model, settings, store)
+    return _law_report(model, settings, store, compared.as_dict(), "")
+
+
+def validate_nonlinear(
+    problem: MultiscaleProblem,
+    eps: object,
+    settings: Settings,
+    out: str | os.PathLike[str] | None,
+) -> Report:
+    """`validate` at one eps."""
+    return _NonlinearRun(problem, eps, settings, out).report()
+
+
+def _model(problem: MultiscaleProblem) -> NonlinearModel:
+    model = homogenize(problem)
+    assert isinstance(model, NonlinearModel)
+    return model
+
+
+def _solve_law(model: NonlinearModel, settings: Settings, backend: str) -> LawSolution:
+    return solve_law(
+        model,
+        backend,
+        tolerance=settings.tolerance or _LAW[model.state.dim],
+        parameters=settings.parameters,
+        progress=settings.progress,
+    )
+
+
+def _compared(model: NonlinearModel, settings: Settings, store: Store) -> LawComparison:
+    return compare_laws(
+        model,
+        partial(_solve_law, model, settings),
+        settings.fem,
+        settings.parameters,
+        settings.tolerance,
+        store,
+    )
+
+
+def _law_report(
+    model: NonlinearModel, settings: Settings, store: Store, cells: dict[str, Any], eps: str
+) -> Report:
+    """The report on laws alone."""
+    expansion = _expansion()
+    report = Report(
+        model.problem.name or "problem",
+        eps,
+        {},
+        {},
+        {},
+        {},
+        cells["methods"],
+        {"resumed": list(store.taken), "version": __version__},
+        {},
+        judge_cells(cells, expansion, settings.fem),
+        store.folder,
+        tuple(cell_evidence(cells, expansion)),
+        cells,
+        expansion,
+        {"fem": settings.fem},
+    )
+    _write(report, model, settings, store, ())
+    return report
+
+
+def _expansion() -> dict[str, Any]:
+    """Waves of one frequency do not solve a nonlinear problem."""
+    return {"rate": None, "expected": None, "refused": "the problem is not linear"}
+
+
+def _write(
+    report: Report,
+    model: NonlinearModel,
+    settings: Settings,
+    store: Store,
+    drawings: Iterable[Drawing],
+) -> None:
+    if store.folder is None:
+        return
+    store.write("derivation.tex", model.derivation.latex().encode())
+    store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
+    store.write("report.txt", str(report).encode(errors="backslashreplace"))
+    store.write("results.json", to_json(report.as_dict()))
+    pictures = keep_pictures(store, drawings, settings.progress)
+    content = Content(report, model.problem, settings, model, pictures)
+    store.write("report.html", page(content))
+
+
+class _NonlinearRun:
+    """One validation at one eps."""
+
+    def __init__(
+        self,
+        problem: MultiscaleProblem,
+        eps: object,
+        settings: Settings,
+        out: str | os.PathLike[str] | None,
+    ) -> None:
+        self.model = _model(problem)
+        domain = required_domain(self.model)
+        self.problem, self.settings = problem, settings
+        self.fem = settings.fem
+        self.eps = positive_eps(eps)
+        self.exact = number_expression(eps)
+        self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
+        quadrature = resolving(domain, shortest_periods(problem, self.eps))
+        points, self.plot_shape = plot_points(domain)
+        if out is not None:
+            check_folder(output_path(out))
+        key = (versions(self.fem), problem_key(problem), self.label, settings.key())
+        self.store = Store(out, repr((*key, quadrature.points.shape)))
+        self.parts = SolutionParts(self.model, self.eps, settings, self.store, quadrature, points)
+        self.laws: dict[str, LawSolution] = {}
+
+    def report(self) -> Report:
+        compared = _compared(self.model, self.settings, self.store)
+        cells = compared.as_dict()
+        if "fourier" in compared.failed:
+            return _law_report(self.model, self.settings, self.store, cells, self.label)
+        learned = "pinn" if "pinn" in compared.known else "fourier"
+        get = self.parts.get
+        fine = get("u_eps", partial(self._fine, self.exact), reference=True)
+        if not np.any(fine["values"]):
+            raise SolveError(
+                "the solution of the multiscale problem is zero, and relative errors mean nothing",
+                term=self.problem,
+                remedy="give a source, or boundary or initial data, other than zero",
+            )
+        best = get("u0", partial(self._macro, "fourier", self.fem), self._expanded)
+        w = best
+        if learned == "pinn":
+            w = get("w", partial(self._macro, "pinn", self.fem))
+        p = self._learned(learned)
+        kept = [name for name in best if name.startswith("first_")]
+        parts = {
+            "p": {**p, **{name: best[name] for name in kept}},
+            "w": w,
+            "v": best,
+            "u0": best,
+            "u_eps": fine,
+        }
+        report = self._compare(parts, compared, cells, self._larger(best, fine))
+        _write(report, self.model, self.settings, self.store, self._drawings(report, fine, best))
+        return report
+
+    def law(self, backend: str) -> LawSolution:
+        """Solved when a part asks for it."""
+        if backend not in self.laws:
+            self.laws[backend] = _solve_law(self.model, self.settings, backend)
+        return self.laws[backend]
+
+    def _learned(self, law: str) -> StoredArrays:
+        """u0 by PINN; where it does not solve the equation by the other FEM, or the same."""
+        try:
+            return self.parts.get("p", partial(self._macro, law, "pinn"))
+        except UnsupportedError:
+            other = other_elements(self.fem) or self.fem
+            return self.parts.get("p_elements", partial(self._macro, law, other))
+
+    def _macro(self, law: str, backend: str) -> Solution:
+        options = self.settings.equation
+        if backend != "pinn":
+            options = {"tolerance": _MACRO[self.problem.scales.dim]}
+        solution = solve_homogenized(
+            self.model,
+            self.law(law),
+            backend,
+            parameters=self.settings.parameters,
+            progress=self.settings.progress,
+            **options,
+        )
+        return remembered(solution)
+
+    def _expanded(self, solution: Solution) -> Solution:
+        return reconstruct(solution, self.law("fourier"), self.eps)
+
+    def _fine(self, eps: sp.Expr) -> Solution:
+        return solve_fine(
+            self.problem,
+            eps,
+            self.fem,
+            per_period=self.settings.per_period,
+            parameters=self.settings.parameters,
+            progress=self.settings.progress,
+        )
+
+    def _larger(self, best: StoredArrays, fine: StoredArrays) -> tuple[tuple[str, float], ...]:
+        """(eps, homogenization error) of larger eps."""
+        relative = self.parts.quadrature.relative
+        here = relative(best["values"] - fine["values"], fine["values"])
+        budget = {"homogenization": here, "reference": float(fine["estimate"])}
+        found: list[tuple[str, float]] = []
+        for k, eps in enumerate(larger_eps(self.model, self.exact)):
+            try:
+                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps))["values"]
+            except SolveError:  # data of order 1/eps may be too large for the method there
+                break
+            found.append((sp.sstr(eps, full_prec=False), relative(best["values"] - other, other)))
+            if falls(budget, Findings(larger=tuple(found))) is not False:
+                break
+        return tuple(found)
+
+    def _compare(
+        self,
+        parts: Mapping[str, StoredArrays],
+        laws: LawComparison,
+        cells: dict[str, Any],
+        larger: tuple[tuple[str, float], ...],
+    ) -> Report:
+        compared = Comparison(parts, self.parts.quadrature)
+        errors = compared.errors()
+        by_law = [float(parts[name]["law"]) for name in ("p", "w", "u0")]
+        budget = {**compared.budget(), "law": max(by_law)}
+        apart = laws.between(self.fem, "fourier") if self.fem in laws.known else float("nan")
+        findings = Findings(
+            "a third method, Fourier",
+            apart,
+            max(laws.between(self.fem, "pinn"), apart) if "pinn" in laws.known else apart,
+            float(fewest_periods(self.model, self.exact)),
+            str(parts["u_eps"]["coarse"]),
+            larger,
+            errors["e1"],
+            errors["e2"],
+        )
+        expansion = _expansion()
+        return Report(
+            self.problem.name or "problem",
+            self.label,
+            errors,
+            budget,
+            compared.first_order(),
+            {name: {"A": held["A"], "flux": held["flux"]} for name, held in laws.known.items()},
+            self._methods(parts, laws),
+            self._info(compared),
+            printed_errors(self.problem, self.eps),
+            judge_all(budget, findings, cells, expansion, self.fem),
+            self.store.folder,
+            (
+                *self._instead(parts),
+                *evidence(budget, findings, self.label),
+                *cell_evidence(cells, expansion),
+            ),
+            cells,
+            expansion,
+            {**asdict(findings), "fem": self.fem},
+        )
+
+    def _instead(self, parts: Mapping[str, StoredArrays]) -> Iterator[str]:
+        """What stands for a homogenized solution that the PINN does not give."""
+        method = str(parts["p"]["method"])
+        if not method.startswith("pinn"):
+            yield f"no homogenized solution by PINN: with its law the equation is solved by {method}"
+
+    def _methods(self, parts: Mapping[str, StoredArrays], laws: LawComparison) -> dict[str, str]:
+        return {
+            **{f"law by {name}": str(held["method"]) for name, held in laws.known.items()},
+            "PINN u0": str(parts["p"]["method"]),
+            "FEM u0": str(parts["v"]["method"]),
+            "u_eps": str(parts["u_eps"]["method"]),
+        }
+
+    def _info(self, compared: Comparison) -> dict[str, Any]:
+        apart = compared.by_component(self.problem)
+        parts = compared.parts
+        return {
+            **({"errors by component": apart} if apart else {}),
+            "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
+            "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
+            "law": {name: float(parts[name]["law"]) for name in ("p", "w", "u0")},
+            "resumed": list(self.store.taken),
+            "version": __version__,
+        }
+
+    def _drawings(
+        self, report: Report, fine: StoredArrays, mean: StoredArrays
+    ) -> Iterator[Drawing]:
+        from .plots import draw_rates, draw_solutions
+
+        plots = fine["plot"], mean["plot"]
+        points, shape = self.parts.plot_points, self.plot_shape
+        yield from draw_solutions(self.problem, self.eps, *plots, points, shape)
+        yield from draw_rates(report.eps, report.budget, report.findings, report.expansion)

@@ -1,0 +1,153 @@
+"""Validation of nonlinear problems: laws that agree, a law that is 1 % off, judges that have no
+solver behind them, the boundary value problem and the plain door.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.emit import nonlinear_text
+from nhpinn_sym.emit.source import load
+from nhpinn_sym.lower.nonlinear import lower_state
+from nhpinn_sym.solve.law.solve_law import law_resolution, solve_law, tried_states
+from nhpinn_sym.validate.law_judges import LawJudges
+from nhpinn_sym.validate.report import Verdict
+from nhpinn_sym.validate.verdict import judge, verdict_of
+
+RUN = importlib.import_module("nhpinn_sym.validate.nonlinear_run")
+S = nh.Scales(1)
+WAVE = sp.exp(sp.sin(2 * sp.pi * S.y[0]))
+WRONG = sp.Rational(101, 100)
+
+
+def problem(factor: Any = 1, coefficient: Any = WAVE) -> nh.MultiscaleProblem:
+    u = S.unknown("u")
+    g = S.grad(u)
+    return nh.MultiscaleProblem(
+        sp.Eq(-S.div(factor * coefficient * (1 + g[0] ** 2) * g), 10),
+        scales=S,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+
+
+def test_a_boundary_value_problem_agrees(tmp_path: Path) -> None:
+    """e4 as of an independent solution of the two ordinary differential equations."""
+    report = nh.validate(problem(), eps=sp.Rational(1, 8), fem="skfem", out=tmp_path)
+    assert report.verdict is Verdict.AGREEMENT
+    assert report.errors["e4"] == pytest.approx(3.404e-2, rel=1e-3)
+    assert report.errors["e3"] < 1e-6
+    assert report.budget["law"] < 1e-6
+    assert report.first_order["H1"] < 0.05
+    lower, upper = report.cells["energy"]["bounds"]
+    assert np.all(lower <= report.cells["energy"]["pinn"] + 1e-12)
+    assert np.all(report.cells["energy"]["pinn"] <= upper + 1e-9)
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert verdict_of(written) is Verdict.AGREEMENT
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    again = nh.validate(problem(), eps=sp.Rational(1, 8), fem="skfem", out=tmp_path)
+    assert again.errors == report.errors
+    assert {"law_pinn", "u0", "w", "u_eps"} <= {*again.info["resumed"]}
+    text = (Path(__file__).parents[2] / "docs" / "validation.md").read_text()
+    assert all(
+        f"`{key}`" in text or f'"{key}"' in text for key in written["cells"] if " " not in key
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "verdict"),
+    [
+        ("pinn", Verdict.CELLS_DISAGREE),
+        ("skfem", Verdict.FEM_CELLS_DISAGREE),
+        ("fourier", Verdict.THIRD_CELLS_DISAGREE),
+    ],
+)
+def test_a_law_that_is_one_percent_off_is_named(
+    monkeypatch: pytest.MonkeyPatch, backend: str, verdict: Verdict
+) -> None:
+    right = RUN._solve_law
+    wrong = nh.homogenize(problem(WRONG))
+
+    def solve(model: Any, settings: Any, name: str) -> Any:
+        return right(wrong if name == backend else model, settings, name)
+
+    monkeypatch.setattr(RUN, "_solve_law", solve)
+    report = nh.validate(problem(), fem="skfem")
+    assert report.verdict is verdict
+    assert any(line.startswith(f"{backend} is off") for line in report.evidence)
+
+
+def test_judges_know_a_flux_and_a_tangent_that_are_off() -> None:
+    """Also where data jump: the inverse has lines there."""
+    jump = sp.Piecewise((1, S.y[0] < sp.Rational(1, 3)), (10, True))
+    model = nh.homogenize(problem(1, jump))
+    forms = load(nonlinear_text.state(lower_state(model.state, "")), "state_numpy")
+    macro = tried_states(model, forms, {})
+    law = solve_law(model, "skfem")
+    grads = np.moveaxis(macro.slopes, -1, 0)[:, 0]
+    arrays = {"flux": law.flux(grad=grads), "A": law.tangent(grad=grads)}
+    judges = LawJudges(model, forms, macro, law_resolution(model, {}), None, None)
+    assert judges.check(arrays)["inverse of the flux"] < 1e-8
+    off = {**arrays, "flux": 1.01 * arrays["flux"]}
+    assert 5e-3 < judges.check(off)["inverse of the flux"] < 2e-2
+
+
+def test_the_flux_is_enclosed_by_the_bounds_on_the_energy() -> None:
+    scales = nh.Scales(2)
+    u = scales.unknown("u")
+    g = scales.grad(u)
+    a = 2 + sp.sin(2 * sp.pi * scales.y[0]) * sp.cos(2 * sp.pi * scales.y[1])
+    equation = sp.Eq(-scales.div(a * (1 + g.dot(g)) * g), 1)
+    model = nh.homogenize(nh.MultiscaleProblem(equation, scales=scales, unknown=u))
+    law = nh.solve_law(model, n=19)
+    macro = tried_states(model, law.forms, {})
+    judges = LawJudges.of(model, law.forms, macro, law_resolution(model, {}), 1)
+    grads = np.moveaxis(macro.slopes, -1, 0)[:, 0]
+    arrays = {
+        "flux": law.flux(grad=grads),
+        "A": law.tangent(grad=grads),
+        "energy": law.energy(grad=grads),
+    }
+    right = judges.check(arrays)
+    assert max(right.values()) < 1e-10
+    assert judges.along is not None
+    assert np.all(judges.along[1] - judges.along[0] < 1e-2 * np.abs(judges.along[0]))
+    wrong = judges.check(
+        {**arrays, "flux": 1.01 * arrays["flux"], "energy": 1.01 * arrays["energy"]}
+    )
+    assert wrong["bounds of the flux"] > 2e-3
+    assert wrong["energy bounds"] > 9e-3
+
+
+def test_the_share_of_the_law_is_judged() -> None:
+    budget = {"homogenization": 1e-2, "cell": 0.0, "macro": 0.0, "reference": 1e-6, "law": 5e-3}
+    assert judge(budget) is Verdict.LAW_TOO_COARSE
+    assert judge({**budget, "law": 1e-5}) is not Verdict.LAW_TOO_COARSE
+
+
+def test_a_plain_nonlinear_problem_meets_its_exact_solution() -> None:
+    x = S.x[0]
+    u = S.unknown("u")
+    exact = sp.sin(2 * x) + x
+    slope = sp.diff(exact, x)
+    load_of = -sp.diff((1 + exact**2 + slope**2) * slope, x)
+    flux = (1 + u**2 + u.diff(x) ** 2) * u.diff(x)
+    plain = nh.MultiscaleProblem(
+        sp.Eq(-S.div(sp.Matrix([flux])), load_of),
+        scales=S,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(exact)],
+    )
+    report = nh.validate(plain, exact=exact, fem="skfem")
+    assert report.errors["fem"] < 1e-6
+    assert report.info["convergence"]["rate"] > 2.8
