@@ -65,7 +65,10 @@ def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterat
 
 
 def coarse_reference(
-    model: HomogenizedModel | NonlinearModel, fine: Solution, eps: float, parameters: Mapping[str, float]
+    model: HomogenizedModel | NonlinearModel,
+    fine: Solution,
+    eps: float,
+    parameters: Mapping[str, float],
 ) -> str:
     """Why the mesh of the fine solution does not resolve the data of its equation; "" where it
     does."""

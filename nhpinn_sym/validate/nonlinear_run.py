@@ -1,5 +1,5 @@
-"""The validation of a nonlinear problem: its law by every backend, and at one eps the boundary value
-problem.
+"""The validation of a nonlinear problem: its law by every backend, and at one eps the boundary
+value problem.
 
 1. laws       compared and judged by themselves (`law_comparison`)
 2. macro      u0 with laws that can be reduced at quadrature points. p: law by PINN + PINN (where it
@@ -312,7 +312,7 @@ class _NonlinearRun:
         """What stands for a homogenized solution that the PINN does not give."""
         method = str(parts["p"]["method"])
         if not method.startswith("pinn"):
-            yield f"no homogenized solution by PINN: with its law the equation is solved by {method}"
+            yield f"no homogenized solution by PINN: with its law it is solved by {method}"
 
     def _methods(self, parts: Mapping[str, StoredArrays], laws: LawComparison) -> dict[str, str]:
         return {

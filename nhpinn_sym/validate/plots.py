@@ -150,11 +150,11 @@ def draw_solutions(
     shape: tuple[int, ...],
 ) -> Iterator[Drawing]:
     """u_eps beside u0, and their difference."""
-    scene = _Scene(problem, eps, points, shape)
+    scene = _Scene(problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
     known = {FINE: fine, _FEM: mean}
-    yield scene.solutions(known)
+    yield scene.solutions(known, f"The fine solution beside the homogenized one, eps = {eps:.4g}")
     if len(scene.lines) > 1:
-        yield scene.middle(known)
+        yield scene.middle(known, r"$u_\varepsilon$")
     yield scene.differences({r"$u_\varepsilon - u_0$ (FEM)": fine - mean})
 
 

@@ -25,7 +25,6 @@ from .settings import Settings
 from .stored_parts import Store, StoredArrays
 from .study_orders import has_layers
 
-
 Expand = Callable[[Solution], Solution]
 
 
