@@ -74,7 +74,9 @@ class LawComparison:
         return min(_ADMITTED * float(self.known[name]["estimate"]), _MOST_ADMITTED)
 
     def as_dict(self) -> dict[str, Any]:
-        """What a report holds, as `CellComparison.as_dict`; "A" is the tangent."""
+        """What a report holds, as `CellComparison.as_dict`; "A" is the tangent, of a Hamilton-Jacobi
+        equation the slope of its hamiltonian.
+        """
         names = dict.fromkeys(name for table in self.known.values() for name in _arrays(table))
         table: dict[str, dict[str, Any]] = {
             name: {b: held[name] for b, held in self.known.items() if name in held}
@@ -163,6 +165,12 @@ def _solved(solve: LawVerb, backend: str, macro: MacroState) -> StoredArrays:
 def at_states(law: LawSolution, macro: MacroState) -> StoredArrays:
     """The law at n states, as a part that is kept."""
     where = _asked(law, macro)
+    if law.model.hamiltonian:
+        return {
+            "A": np.asarray(law.hamiltonian_slope(**where)),
+            "hamiltonian": np.asarray(law.hamiltonian(**where)),
+            **_said_of(law),
+        }
     along = {name: value for name, value in where.items() if name != "grad"}
     state = law.model.state
     found: StoredArrays = {"flux": law.flux(**where), "A": law.tangent(**where)}
@@ -172,9 +180,12 @@ def at_states(law: LawSolution, macro: MacroState) -> StoredArrays:
         found["reaction"] = np.asarray(law.reaction(**where))
     if state.timely:
         found["storage"] = np.asarray(law.storage(**along))
-    for key in ("estimate", "fredholm", "seconds", "method"):
-        found[key] = np.array(law.info[key])
-    return found
+    return {**found, **_said_of(law)}
+
+
+def _said_of(law: LawSolution) -> StoredArrays:
+    keys = ("estimate", "fredholm", "seconds", "method")
+    return {key: np.array(law.info[key]) for key in keys}
 
 
 def _asked(law: LawSolution, macro: MacroState) -> dict[str, Any]:
@@ -194,5 +205,5 @@ def _asked(law: LawSolution, macro: MacroState) -> dict[str, Any]:
 
 
 def _arrays(held: StoredArrays) -> dict[str, Array]:
-    names = ("A", "flux", "energy", "reaction", "storage")
+    names = ("A", "flux", "energy", "reaction", "storage", "hamiltonian")
     return {name: np.asarray(held[name]) for name in names if name in held}

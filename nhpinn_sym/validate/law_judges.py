@@ -49,7 +49,7 @@ class LawJudges:
         cls, model: NonlinearModel, forms: Any, macro: MacroState, found: Resolution, least: int
     ) -> LawJudges:
         """found, least : what the data ask of a grid, and the points per axis that are enough."""
-        if not model.potential:
+        if model.hamiltonian or not model.potential:
             return cls(model, forms, macro, found, None, None)
         try:
             energy, before, beyond = (
@@ -66,6 +66,8 @@ class LawJudges:
         """{check: relative distance of a law from what it must be}; its arrays have the states in
         front.
         """
+        if self.model.hamiltonian:
+            return {}
         n = self.macro.count
         flux = law["flux"].reshape(n, -1)
         size = flux.shape[1]

@@ -160,6 +160,12 @@ class _NonlinearRun:
         out: str | os.PathLike[str] | None,
     ) -> None:
         self.model = _model(problem)
+        if self.model.hamiltonian:
+            raise UnsupportedError(
+                "the comparison of PINN and FEM for a Hamilton-Jacobi equation at one eps",
+                term=self.model.title,
+                remedy="validate(problem) compares its laws",
+            )
         domain = required_domain(self.model)
         self.problem, self.settings = problem, settings
         self.fem = settings.fem

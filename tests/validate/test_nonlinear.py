@@ -151,3 +151,19 @@ def test_a_plain_nonlinear_problem_meets_its_exact_solution() -> None:
     report = nh.validate(plain, exact=exact, fem="skfem")
     assert report.errors["fem"] < 1e-6
     assert report.info["convergence"]["rate"] > 2.8
+
+
+def test_hamilton_jacobi_equations_have_their_laws_compared() -> None:
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    kinetic = s.grad(u)[0] ** 2 / 2 + sp.cos(2 * sp.pi * s.y[0])
+    viscous = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.eps * s.laplacian(u) + kinetic, 0), scales=s, unknown=u
+    )
+    report = nh.validate(viscous, fem="skfem")
+    assert report.verdict is Verdict.AGREEMENT
+    assert "skfem" in report.cells["refused"]
+    held = report.cells["hamiltonian"]
+    assert held["pinn"] == pytest.approx(held["fourier"], rel=1e-6)
+    with pytest.raises(nh.UnsupportedError, match="at one eps"):
+        nh.validate(viscous, eps=sp.Rational(1, 8), fem="skfem")
