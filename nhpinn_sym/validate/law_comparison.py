@@ -74,8 +74,8 @@ class LawComparison:
         return min(_ADMITTED * float(self.known[name]["estimate"]), _MOST_ADMITTED)
 
     def as_dict(self) -> dict[str, Any]:
-        """What a report holds, as `CellComparison.as_dict`; "A" is the tangent, of a Hamilton-Jacobi
-        equation the slope of its hamiltonian.
+        """What a report holds, as `CellComparison.as_dict`. "A" is the tangent; of a
+        Hamilton-Jacobi equation the slope of its hamiltonian.
         """
         names = dict.fromkeys(name for table in self.known.values() for name in _arrays(table))
         table: dict[str, dict[str, Any]] = {
