@@ -39,6 +39,7 @@ from .forms import (
     StrongTerm,
     WeakTerm,
 )
+from .lattice_cells import in_shares
 from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 
 
@@ -47,12 +48,11 @@ def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCell
 
     hierarchy: also the averaged operators h_n that the mean fields U_1, U_2, ... of the expansion
     need, and the functions for them.
-    The strong form is left empty where a coefficient jumps: there it would lose the jump.
+    The strong form is left empty where a coefficient jumps: there it would lose the jump. On the
+    cell of a lattice the coordinates are shares of its vectors.
     """
-    return _Lowering(
-        instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)"),
-        hierarchy,
-    ).result()
+    own = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
+    return in_shares(_Lowering(own, hierarchy).result())
 
 
 T = TypeVar("T", WeakTerm, StrongTerm, SourceTerm)

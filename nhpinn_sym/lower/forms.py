@@ -176,6 +176,8 @@ class LoweredCells:
     symbol (not so: piezoelectricity). `finer`: the cell problems of the finer level whose effective
     coefficients are among the externals. `middles`: the coordinates of the middle of the element
     that holds a point, in conditions, see `interfaces`; empty where these hold the coordinates.
+    On the cell of a lattice coordinates are shares of its `vectors`, and `physical` is the bilinear
+    form with derivatives by y; both are empty elsewhere.
     """
 
     title: str
@@ -200,6 +202,8 @@ class LoweredCells:
     known: tuple[Functional, ...] = ()
     finer: LoweredCells | None = None
     middles: tuple[sp.Symbol, ...] = ()
+    vectors: tuple[tuple[sp.Expr, ...], ...] = ()
+    physical: tuple[WeakTerm, ...] = ()
 
     @property
     def order(self) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..problem.domain import LatticeCell
 from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array
@@ -139,8 +140,8 @@ def _numbers(value: object) -> Array:
 
 def grid(op: Operator, n: int, offset: float) -> list[Array]:
     """(k + offset)/n of the cell along each axis, as flat arrays: n points per axis."""
-    axes = [a + (b - a) * (np.arange(n) + offset) / n for a, b in op.cell.bounds]
-    return [g.ravel() for g in np.meshgrid(*axes, indexing="ij")]
+    shares = [(np.arange(n) + offset) / n] * len(op.axes)
+    return op.cell.place([g.ravel() for g in np.meshgrid(*shares, indexing="ij")])
 
 
 def generic_points(op: Operator, count: int, seed: int) -> list[Array]:
@@ -148,7 +149,7 @@ def generic_points(op: Operator, count: int, seed: int) -> list[Array]:
     interface.
     """
     shares = np.random.default_rng(seed).random((len(op.axes), count))
-    return [a + (b - a) * row for (a, b), row in zip(op.cell.bounds, shares, strict=True)]
+    return op.cell.place(list(shares))
 
 
 def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
@@ -188,6 +189,9 @@ def mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, 
 
 def _quadrature(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float]:
     axes = [(a.symbol, (float(a.interval[0]), float(a.interval[1])), True) for a in op.axes]
+    if isinstance(op.cell, LatticeCell):
+        axes = [(v, (0.0, 1.0), True) for v in op.fast]
+        expr = expr.xreplace(dict(zip(op.fast, op.cell.point(op.fast), strict=True)))
     return integrate(expr, axes, {v: x for v, x in slow.items() if expr.has(v)})
 
 
@@ -209,9 +213,7 @@ def in_cell(expr: sp.Expr, op: Operator) -> sp.Expr:
 
 
 def _fold(op: Operator) -> dict[sp.Symbol, sp.Expr]:
-    cell = op.cell
-    ends = zip(op.fast, cell.intervals, cell.lengths, strict=True)
-    return {y: y - length * sp.floor((y - a) / length) for y, (a, _), length in ends}
+    return dict(zip(op.fast, op.cell.folded(op.fast), strict=True))
 
 
 def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[float, float]]:
@@ -230,26 +232,26 @@ def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:
     """
     if not expr.has(op.fast[axis]) or is_opaque(expr):
         return True
-    length = float(op.cell.lengths[axis])
+    period = [float(x) for x in op.cell.period(axis)]
     points = generic_points(op, _PERIOD_POINTS, 17 + axis)
     values = sampler([expr], op)
     samples = slow_samples(op, [expr])
     some = samples[:: max(1, len(samples) // 4)]
-    return not any(_differs_after(length, axis, points, values, slow) for slow in some)
+    return not any(_differs_after(period, points, values, slow) for slow in some)
 
 
 def _differs_after(
-    length: float, axis: int, points: Sequence[Array], values: Sampler, slow: SlowPoint
+    period: Sequence[float], points: Sequence[Array], values: Sampler, slow: SlowPoint
 ) -> bool:
-    """Whether the values at some point differ from those one length further along an axis.
+    """Whether the values at some point differ from those one period further.
 
     A point that lies at an interface to rounding has the values of both sides: a difference counts
     where it stays after a small move to either side.
     """
     differs = np.ones(len(points[0]), dtype=bool)
     for move in (0.0, _BESIDE, -_BESIDE):
-        here = [v + move * length for v in points]
-        there = [v + length * (k == axis) for k, v in enumerate(here)]
+        here = [v + move * max(map(abs, period)) for v in points]
+        there = [v + step for v, step in zip(here, period, strict=True)]
         one = values(here, slow)[0]
         other = values(there, slow)[0]
         size = float(np.nanmax(np.abs(one), initial=0.0))
@@ -260,6 +262,8 @@ def _differs_after(
 def face_gap(expr: sp.Expr, op: Operator, axis: int) -> float:
     """The largest difference of the limits of an expression at the two faces of the cell across an
     axis, relative to its largest value: at random points of the faces, for some slow points."""
+    if isinstance(op.cell, LatticeCell):
+        return np.inf
     a, b = op.cell.bounds[axis]
     beside = _BESIDE * float(op.cell.lengths[axis])
     points = generic_points(op, _PERIOD_POINTS, 29 + axis)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from ..problem.domain import Cell
+from ..problem.domain import Cell, LatticeCell
 from ..problem.problem import MultiscaleProblem
 from ..runtime.arrays import MultiIndex as MultiIndex
 
@@ -102,6 +102,8 @@ class Operator:
     @cached_property
     def cell(self) -> Cell:
         """The period of the cell coordinates."""
+        if isinstance(self.problem.cell, LatticeCell):
+            return self.problem.cell
         return Cell(*(axis.interval for axis in self.axes))
 
     @cached_property

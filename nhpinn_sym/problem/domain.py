@@ -24,6 +24,8 @@ _SHORTEST = 1e-50
 _FARTHEST = 1e50
 # Of an interval far from the origin coordinates have ten digits left at least.
 _RELATIVE = 1e-6
+# By how much a share may be above a half by rounding.
+_HALF = 1e-9
 
 
 class BoundaryPart(ABC):
@@ -243,9 +245,135 @@ class Cell(Box):
     Cell(intervals=((0, 2*pi),))
     """
 
+    def period(self, axis: int) -> tuple[sp.Expr, ...]:
+        """One of the vectors by which the plane is tiled with cells."""
+        length = self.lengths[axis]
+        return tuple(length if k == axis else sp.Integer(0) for k in range(self.dim))
+
+    def place(self, shares: Sequence[Any]) -> list[Any]:
+        """The coordinates of points at shares of the periods, arrays of floats."""
+        return [a + (b - a) * row for (a, b), row in zip(self.bounds, shares, strict=True)]
+
+    def folded(self, coordinates: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """The coordinates of the point of the cell of which a point is an image."""
+        rows = zip(coordinates, self.intervals, self.lengths, strict=True)
+        return [y - length * sp.floor((y - a) / length) for y, (a, _), length in rows]
+
     @classmethod
     def unit(cls, dim: int) -> Cell:
         return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
+
+    @classmethod
+    def lattice(cls, *vectors: Sequence[object]) -> Cell:
+        """The cell of a lattice, spanned from the origin by vectors: hexagonal or sheared, of two
+        or three dimensions.
+
+        Its `vectors` are as short as those of the lattice are; that along the axes is a Cell of
+        intervals. Coefficients are given for the box around it: nh.phases(..., cell=cell) does.
+
+        >>> nh.Cell.lattice((1, 0), (sp.Rational(1, 2), sp.sqrt(3) / 2))
+        LatticeCell(vectors=((1, 0), (1/2, sqrt(3)/2)))
+        >>> nh.Cell.lattice((1, 0), (3, 1))  # the square lattice
+        Cell(intervals=((0, 1), (0, 1)))
+        """
+        rows = reduced(_vectors(vectors))
+        dim = len(rows)
+        along = all(rows[i][k] == 0 for i in range(dim) for k in range(dim) if i != k)
+        if along:
+            return Cell(*[(0, abs(rows[k][k])) for k in range(dim)])
+        return LatticeCell(rows)
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class LatticeCell(Cell):
+    """The cell spanned by vectors; `intervals` are those of the box around it."""
+
+    vectors: tuple[tuple[sp.Expr, ...], ...]
+
+    def __init__(self, vectors: Sequence[Sequence[sp.Expr]]) -> None:
+        rows = tuple(map(tuple, vectors))
+        object.__setattr__(self, "vectors", rows)
+        ends = []
+        for column in zip(*rows, strict=True):
+            low = sp.Add(*[x for x in column if x < 0])
+            ends.append((low, sp.Add(*[x for x in column if x > 0])))
+        object.__setattr__(self, "intervals", tuple(ends))
+
+    @property
+    def volume(self) -> sp.Expr:
+        return abs(sp.Matrix(self.vectors).det())
+
+    def period(self, axis: int) -> tuple[sp.Expr, ...]:
+        return self.vectors[axis]
+
+    def place(self, shares: Sequence[Any]) -> list[Any]:
+        return [
+            sum(float(row[axis]) * share for row, share in zip(self.vectors, shares, strict=True))
+            for axis in range(self.dim)
+        ]
+
+    def point(self, shares: Sequence[sp.Expr]) -> list[sp.Expr]:
+        """The coordinates, exact, of the point at shares of the vectors."""
+        columns = zip(*self.vectors, strict=True)
+        return [sp.Add(*[x * v for x, v in zip(c, shares, strict=True)]) for c in columns]
+
+    def folded(self, coordinates: Sequence[sp.Expr]) -> list[sp.Expr]:
+        inverse = sp.Matrix(self.vectors).inv()
+        shares = sp.Matrix([list(coordinates)]) * inverse
+        whole = shares.applyfunc(sp.floor) * sp.Matrix(self.vectors)
+        return [v - part for v, part in zip(coordinates, whole, strict=True)]
+
+    def __repr__(self) -> str:
+        return f"LatticeCell(vectors={self.vectors})"
+
+    def __str__(self) -> str:
+        return " x ".join(str(row) for row in self.vectors)
+
+
+def reduced(vectors: Sequence[Sequence[sp.Expr]]) -> tuple[tuple[sp.Expr, ...], ...]:
+    """Vectors of the same lattice of which none becomes shorter by whole multiples of another one
+    (Lagrange's reduction of pairs)."""
+    rows = [sp.Matrix([list(row)]) for row in vectors]
+    while True:
+        for i, row in enumerate(rows):
+            for k, other in enumerate(rows):
+                share = float(row.dot(other) / other.dot(other))
+                count = int(math.copysign(math.ceil(abs(share) - 0.5 - _HALF), share))
+                if i != k and abs(share) > 0.5 + _HALF:
+                    rows[i] = (row - count * other).applyfunc(sp.nsimplify)
+                    break
+            else:
+                continue
+            break
+        else:
+            return tuple(tuple(row) for row in rows)
+
+
+def _vectors(vectors: Sequence[Any]) -> list[list[sp.Expr]]:
+    """As exact numbers. ProblemError where they are no basis of a plane or of space."""
+    remedy = "write Cell.lattice((1, 0), (Rational(1, 2), sqrt(3)/2))"
+    try:
+        rows = [[scalar(x, ProblemError, "a number of a vector") for x in row] for row in vectors]
+        fits = len(rows) in (2, 3) and all(len(row) == len(rows) for row in rows)
+        real = all(x.is_number and x.is_real for row in rows for x in row)
+    except (TypeError, ProblemError):
+        fits = False
+        rows = []
+    if not (fits and real):
+        raise ProblemError(
+            "a lattice is spanned by as many vectors as they have real numbers, two or three",
+            term=shortened(vectors),
+            remedy=remedy,
+        )
+    rows = [[sp.nsimplify(x, rational=True) if x.has(sp.Float) else x for x in row] for row in rows]
+    size = max(math.sqrt(sum(float(x) ** 2 for x in row)) for row in rows)
+    if abs(float(sp.Matrix(rows).det())) <= _RELATIVE * size ** len(rows):
+        raise ProblemError(
+            "the vectors of a lattice depend on each other, or nearly",
+            term=shortened(vectors),
+            remedy=remedy,
+        )
+    return rows
 
 
 def require_box(domain: Domain, what: str) -> Box:
@@ -255,6 +383,16 @@ def require_box(domain: Domain, what: str) -> Box:
             f"{what} on a domain that is no box", term=domain, remedy="give domain=Box(...)"
         )
     return domain
+
+
+def refuse_lattice(cell: Cell, what: str) -> None:
+    """UnsupportedError where `what` meets the cell of a lattice that is no box."""
+    if isinstance(cell, LatticeCell):
+        raise UnsupportedError(
+            f"{what} on the cell of a lattice that is no box",
+            term=cell,
+            remedy="give a box, which may hold several cells of the lattice: Cell((0, 1), ...)",
+        )
 
 
 def names_of(parts: Sequence[BoundaryPart]) -> str:

@@ -18,7 +18,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from ..runtime.arrays import AnyArray, Array
-from .domain import Cell
+from .domain import Cell, LatticeCell
 from .errors import BackendMissingError, FileError, ProblemError, shortened
 from .scales import Scales
 from .user_input import instance, scalar
@@ -148,6 +148,12 @@ def image(
     scales = instance(scales, Scales, "scales", "write nh.image(s, array, {...}), s = Scales(dim)")
     cell = Cell.unit(scales.dim) if cell is None else cell
     cell = instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
+    if isinstance(cell, LatticeCell):
+        raise ProblemError(
+            "an image of the cell of a lattice that is no box",
+            term=cell,
+            remedy="give an image of a box: cell=Cell((0, 1), ...)",
+        )
     if cell.dim != scales.dim:
         raise ProblemError(
             f"the cell has dimension {cell.dim}, the scales have {scales.dim}",

@@ -14,7 +14,7 @@ from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, Robin, assign_parts, fields_of, values_of
-from .domain import Box, Cell, Domain
+from .domain import Box, Cell, Domain, refuse_lattice
 from .errors import (
     BoundaryConditionError,
     EquationError,
@@ -123,10 +123,18 @@ class MultiscaleProblem:
                 final_time, InitialConditionError, "final_time", "write final_time=0.5"
             )
         self._check_shapes()
+        self._check_lattices()
         self.holes = check_holes(holes)
+        if self.holes:
+            refuse_lattice(self.cell, "holes")
         self.solid = solid_part(self.holes, self.scales, self.cell)
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
+
+    def _check_lattices(self) -> None:
+        refuse_lattice(self.fast_cell, "the fastest scale")
+        if len(self.scales.fast) > self.scales.dim:
+            refuse_lattice(self.cell, "more than one fast scale")
 
     def _check_shapes(self) -> None:
         if len(self.equations) != len(self.unknowns):

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from .domain import Cell
+from .domain import Cell, LatticeCell
 from .errors import ProblemError, shortened
 from .polygons import require_simple, triangles
 from .scales import Scales
@@ -268,6 +269,14 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
             term=shape,
             remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid",
         )
+    if isinstance(cell, LatticeCell):
+        images = _lattice_images(shape, cell)
+        return sp.Or(
+            *[
+                shape.holds([v - move for v, move in zip(scales.y, image, strict=True)])
+                for image in images
+            ]
+        )
     shifts = [
         _shifts(extent, a, b, shape)
         for extent, (a, b) in zip(
@@ -282,6 +291,31 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
             for image in itertools.product(*shifts)
         ]
     )
+
+
+def _lattice_images(shape: Shape, cell: LatticeCell) -> list[list[sp.Expr]]:
+    """The moves by vectors of the lattice that bring a part of the shape into the box around the
+    cell."""
+    if None in shape.extents or len(shape.extents) < cell.dim:
+        raise ProblemError(
+            "a shape without ends, in the cell of a lattice: it would not be periodic",
+            term=shape,
+            remedy="give cell=Cell((0, 1), ...), or a shape that ends along every axis",
+        )
+    inverse = np.linalg.inv(np.array(cell.vectors, dtype=float))
+    low = np.array([float(a) for a, _ in shape.extents])
+    high = np.array([float(b) for _, b in shape.extents])
+    box = np.array(cell.bounds)
+    corners = itertools.product(*zip(box[:, 0] - high, box[:, 1] - low, strict=True))
+    shares = np.array(list(corners)) @ inverse
+    ends = zip(np.floor(shares.min(axis=0)), np.ceil(shares.max(axis=0)), strict=True)
+    found = []
+    for counts in itertools.product(*(range(int(a), int(b) + 1) for a, b in ends)):
+        move = cell.point([sp.Integer(n) for n in counts])
+        at = np.array([float(x) for x in move])
+        if np.all((low + at < box[:, 1]) & (high + at > box[:, 0])):
+            found.append(move)
+    return found
 
 
 def _shifts(extent: Extent, a: sp.Expr, b: sp.Expr, shape: Shape) -> list[sp.Expr]:

@@ -298,7 +298,7 @@ def _entries(cells: LoweredCells) -> dict[TensorIndex, sp.Expr]:
     found: dict[TensorIndex, sp.Expr] = {}
     if cells.complex or any(e.image is None for e in cells.externals):
         return found
-    for term in cells.bilinear:
+    for term in cells.physical or cells.bilinear:
         if is_opaque(term.coefficient) or cells.eigenvalue in term.coefficient.free_symbols:
             return {}
         if sum(term.left) == 1 and sum(term.right) == 1:
@@ -310,7 +310,7 @@ def _entries(cells: LoweredCells) -> dict[TensorIndex, sp.Expr]:
 def _dim(cells: LoweredCells) -> int:
     """The number of coordinates along which A* acts."""
     used: set[int] = set()
-    for term in cells.bilinear:
+    for term in cells.physical or cells.bilinear:
         used |= _axes(term.left) | _axes(term.right)
     return len(used)
 

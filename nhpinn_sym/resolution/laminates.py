@@ -125,6 +125,7 @@ def _leading(cells: LoweredCells) -> Exprs | None:
     spatial = len(axes) == len(cells.coordinates)
     if (
         kernels
+        or cells.vectors
         or cells.externals
         or cells.eigenvalue is not None
         or len(orders) != 1

@@ -20,6 +20,7 @@ import sympy as sp
 from ..lower.equation import lower_fine
 from ..lower.forms import External, LoweredEquation, MultiIndex
 from ..operator.parse import parse
+from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
@@ -71,6 +72,7 @@ def with_layers(
         "boundary_layers",
         "write boundary_layers=problem, the problem that was homogenized",
     )
+    refuse_lattice(problem.cell, "boundary layers")
     lowered = lower_fine(parse(problem))
     _require_covered(lowered)
     _require_domain_of(expansion, lowered)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
@@ -32,6 +33,7 @@ from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
 from .interpolation import Nodes
 from .judgement import judge
+from .lattice_fields import LatticeField
 from .progress import Progress
 from .resources import memory_errors
 from .slow_variables import slow_box, solve_on_nodes
@@ -227,13 +229,18 @@ def _solution(
 ) -> CellSolution:
     model = request.model
     cells = data.cells
+    op = model.cell_operator
+    fields = batch.fields
+    if cells.vectors:
+        vectors = np.array(cells.vectors, dtype=float)
+        fields = tuple(tuple(LatticeField(f, vectors) for f in row) for row in fields)
     return CellSolution(
         backend=backend,
         dim=model.problem.scales.dim,
         axes=len(cells.coordinates),
         order=model.homogenized_order,
         forms=tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
-        fields=batch.fields,
+        fields=fields,
         nodes=nodes,
         slow=tuple(map(str, cells.slow)),
         entries=entries_of(model, batch.effective, nodes, cells.slow, data.values, request.over),
@@ -241,7 +248,7 @@ def _solution(
         components=cells.components,
         bounds=batch.bounds,
         parameters=data.parameters,
-        cell=dict(zip(map(str, cells.coordinates), cells.cell.bounds, strict=True)),
+        cell=dict(zip(map(str, op.fast), op.cell.bounds, strict=True)),
     )
 
 

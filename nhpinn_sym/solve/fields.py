@@ -119,6 +119,7 @@ _KINDS = {
     "phases": ("pinn.fields", "PhaseField"),
     "wrapped": ("pinn.fields", "WrappedField"),
     "complex": ("complex_parts", "ComplexField"),
+    "lattice cell": ("lattice_fields", "LatticeField"),
     "interpolated": ("fields", "InterpolatedField"),
 }
 

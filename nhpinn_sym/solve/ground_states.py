@@ -27,7 +27,7 @@ def initial_share(
     op = model.operator
     count = _POINTS[len(op.axes)]
     shares = (np.arange(count) + 0.5) / count
-    y = tensor_points([a + (b - a) * shares for a, b in op.cell.bounds])
+    y = np.stack(op.cell.place(list(tensor_points([shares] * len(op.axes)).T)), axis=1)
     rho = _density(op) if model.problem.time_order else sp.Integer(1)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     slow = dict.fromkeys(op.slow, 0.0) | {v: numbers[str(v)] for v in model.problem.parameters}

@@ -26,6 +26,7 @@ from ..lower.walls import (
     WallValue,
     lower_walls,
 )
+from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..resolution import Resolution, integrate, resolve_cells
 from .cell_solution import CellSolution
@@ -58,6 +59,8 @@ def settle_walls(
     wall.
     """
     _, walls = lower_walls(model)
+    if walls:
+        refuse_lattice(model.problem.cell, "a condition whose limit holds the place of the wall")
     values: dict[tuple[str, tuple[int, ...]], OnWall] = {}
     resolution = _resolution(model, parameters) if walls else None
     for wall in walls:

@@ -28,6 +28,7 @@ from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero_test import is_zero, jumps
+from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.user_input import instance
 from ..runtime.arrays import Array, ComplexArray
@@ -198,6 +199,7 @@ def bloch(
 
 
 def _check_scope(op: Operator) -> None:
+    refuse_lattice(op.problem.cell, "the Bloch oracle")
     remedy = "the oracle covers coefficients in y alone, smooth, and sources that do not oscillate"
     for axis in op.axes:
         if axis.power != (1 if axis.slow < op.problem.scales.dim else 2):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...operator.table import Operator
+from ...problem.domain import refuse_lattice
 from ...problem.problem import MultiscaleProblem
 from ..model import HomogenizedModel
 from .checks import check_state
@@ -31,6 +32,7 @@ def homogenize_nonlinear(
     expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
     refuse_order(order)
+    refuse_lattice(op.problem.cell, "a law")
     state = read_state(op)
     check_state(state)
     if state.ergodic:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,11 @@ class CellMesh:
             bent = middle - (a + b) / 2
             found += _cross(a, b) / 2 + 2 / 3 * _cross(bent, b - a)
         return found
+
+
+def moved_to(mesh: CellMesh, matrix: Array) -> CellMesh:
+    """The mesh with every point x, and its periods, at x times a matrix."""
+    return replace(mesh, points=mesh.points @ matrix, vectors=mesh.vectors @ matrix)
 
 
 def _cross(a: Array, b: Array) -> Array:

@@ -16,7 +16,7 @@ from ...problem.errors import ProblemError, SolveError, UnsupportedError, shorte
 from ...problem.user_input import positive_number
 from ...resolution import Resolution
 from ...runtime.arrays import Array, Bounds
-from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
+from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh, moved_to
 from ...runtime.fitted.elements import INSIDE, places_of
 from ...runtime.fitted.functions import FittedMesh
 from ...runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
@@ -58,12 +58,15 @@ class LazyMeshes(Sequence[FittedMesh]):
 class FittedLayout:
     """The cell of `interfaces`, and the planes across its axes at which data jump or kink.
 
+    vectors    : the periods, one a row; `bounds` and meshes are in shares of them on the cell of a
+                 lattice
     unresolved : what is not known of the data
     """
 
     bounds: Bounds
     interfaces: CellInterfaces
     planes: tuple[tuple[float, ...], ...]
+    vectors: Array
     unresolved: str | None = None
     made: dict[int, tuple[Iterator[CellMesh], list[FittedMesh]]] = field(default_factory=dict)
 
@@ -84,30 +87,33 @@ class FittedLayout:
         shares = []
         for (a, b), planes in zip(bounds, found.breaks, strict=True):
             shares.append(tuple((plane - a) / (b - a) for plane in planes))
-        return cls(bounds, interfaces, tuple(shares), found.unresolved)
+        return cls(bounds, interfaces, tuple(shares), periods(cells), found.unresolved)
 
     @property
     def lengths(self) -> Array:
-        low, high = np.array(self.bounds).T
-        return high - low
+        return np.linalg.norm(self.vectors, axis=1)
 
     def mesh(self, first: int, level: int) -> FittedMesh:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
         period. ProblemError for interfaces that touch."""
-        origin = tuple(a for a, _ in self.bounds)
+        low, high = np.array(self.bounds).T
+        # From places in the plane to coordinates, which on a box differ by rounding alone.
+        matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
         if first not in self.made:
             asked = Interfaces(
-                self.interfaces.label,
-                self.interfaces.values,
+                lambda points: self.interfaces.label(points @ matrix + low),
+                lambda points: self.interfaces.values(points @ matrix + low),
                 self.planes,
-                np.array(origin),
-                np.diag(self.lengths),
+                np.zeros(2),
+                self.vectors,
             )
             self.made[first] = (meshes(asked, first), [])
         more, known = self.made[first]
         try:
             while len(known) <= level:
-                known.append(FittedMesh(next(more), (origin[0], origin[1])))
+                own = moved_to(next(more), matrix)
+                own = replace(own, points=own.points + low)
+                known.append(FittedMesh(own, (float(low[0]), float(low[1]))))
         except UnresolvedInterfaces as cause:
             raise ProblemError(
                 "no mesh fits interfaces that touch, or nearly",
@@ -200,6 +206,14 @@ def layout_of(
     return fitting or Layout.of(found)
 
 
+def periods(cells: LoweredCells) -> Array:
+    """The periods of the cell, one a row."""
+    if cells.vectors:
+        return np.array(cells.vectors, dtype=float)
+    low, high = np.array(cells.cell.bounds).T
+    return np.diag(high - low)
+
+
 def mesh_kind(mesh: Any) -> str | CellMesh | None:
     """What was given as `mesh=`: None, "own", "lattice", or a mesh. ProblemError for others."""
     if mesh in (None, "own", "lattice"):
@@ -224,12 +238,14 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
             "the arrays that are given are no mesh of a cell", term=cause, remedy=_REMEDY
         ) from cause
     low, high = np.array(cells.cell.bounds).T
-    if len(low) != 2 or not np.allclose(mesh.vectors, np.diag(high - low), rtol=1e-8, atol=1e-12):
+    own = periods(cells)
+    if len(low) != 2 or not np.allclose(mesh.vectors, own, rtol=1e-8, atol=1e-12):
         raise ProblemError(
             "the mesh has other periods than the cell",
-            term=f"{mesh.vectors.tolist()}, the cell {cells.cell}",
+            term=f"{mesh.vectors.tolist()}, the cell {own.tolist()}",
             remedy="make a mesh of this cell",
         )
+    mesh = moved_to(mesh, np.linalg.inv(own) @ np.diag(high - low))
     interfaces = CellInterfaces.of(cells, parameters)
     if interfaces is None:
         raise UnsupportedError(
