@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from .solve.families import solve_family as solve_family
     from .solve.hierarchy import MeanField as MeanField
     from .solve.hierarchy import solve_hierarchy as solve_hierarchy
+    from .solve.law.law_file import load_law as load_law
     from .solve.law.law_solution import LawSolution as LawSolution
     from .solve.law.solve_law import solve_law as solve_law
     from .solve.many import solve_many as solve_many
@@ -98,6 +99,7 @@ _LATER = {
     "solve_many": "solve.many",
     "solve_family": "solve.families",
     "load_family": "solve.families",
+    "load_law": "solve.law.law_file",
     "CellFamily": "solve.families",
     "solve_hierarchy": "solve.hierarchy",
     "solve_law": "solve.law.solve_law",

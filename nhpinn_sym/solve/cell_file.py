@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from ..problem.errors import FileError, ProblemError
 from .cell_solution import CellSolution, FormInfo
-from .data_file import Kind, read, write
+from .data_file import Kind, holds, read, write
 from .effective_entries import Entry
 from .expression_data import expression_data, read_formula, read_symbols
 from .fields import field_data, read_field
@@ -30,9 +31,9 @@ def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path
     return write(path, _KIND, {**more, **_data(cells)})
 
 
-def load(path: str | os.PathLike[str]) -> CellSolution:
-    """Read what `CellSolution.save` wrote. FileError where the file is damaged or something
-    else.
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read what `CellSolution.save` or `LawSolution.save` wrote: a `CellSolution`, or a
+    `LawSolution` as `load_law` does. FileError where the file is damaged or something else.
 
     >>> import tempfile
     >>> s = nh.Scales(1)
@@ -45,6 +46,9 @@ def load(path: str | os.PathLike[str]) -> CellSolution:
     ...     print(nh.load(path).effective["A"])
     [[1.73205081]]
     """
+    laws = importlib.import_module("nhpinn_sym.solve.law.law_file")  # which imports this one
+    if holds(path, laws.KIND):
+        return laws.load_law(path)
     cells, more = unpacked(path)
     if "family" in more:
         raise ProblemError(

@@ -80,6 +80,15 @@ def read(path: str | os.PathLike[str], kind: Kind) -> Any:
         raise FileError(error.what, term=path, remedy=error.remedy) from error
 
 
+def holds(path: str | os.PathLike[str], kind: Kind) -> bool:
+    """Whether a file says that it is of this kind; nothing else of it is looked at."""
+    try:
+        meta = json.loads(str(_arrays(Path(path).read_bytes())[_META]))
+        return bool(meta.get("kind") == kind.name)
+    except Exception:  # bytes from anywhere, as in `unpack`: `read` says what is wrong
+        return False
+
+
 def pack(kind: Kind, value: Any) -> bytes:
     """The bytes of a file."""
     arrays: dict[str, np.ndarray] = {}

@@ -24,6 +24,7 @@ from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
 from .hamilton_jacobi import solve_hamilton_jacobi
+from .law_file import same_state
 from .law_solution import LawSolution
 from .macro_law import ROUNDS, MacroLaw
 
@@ -47,7 +48,7 @@ def solve_with_law(
     of functions that it is reduced to; info["estimate"] is not below it.
     """
     law = instance(law, LawSolution, "the law", "write law = solve_law(model)")
-    if law.model is not model and law.model.problem is not model.problem:
+    if law.model is not model and not same_state(law.model.state, model.state):
         raise ProblemError(
             "the law is that of another model",
             term=law.model.title,

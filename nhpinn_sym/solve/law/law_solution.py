@@ -5,9 +5,11 @@ and bounds.
 from __future__ import annotations
 
 import importlib
+import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -469,17 +471,31 @@ class LawSolution:
         if key in self._levels:
             self._levels.move_to_end(key)
             return self._levels[key]
+        level = self.solved(macro)
+        self._levels[key] = level
+        if len(self._levels) > _KEPT:
+            self._levels.popitem(last=False)
+        return level
+
+    def solved(self, macro: MacroState) -> LawLevel | ElementLevel:
+        """States that are solved now; warnings and errors as for `flux`."""
+        level: LawLevel | ElementLevel
         if self.elements is not None:
-            level: LawLevel | ElementLevel = self.elements(macro)
+            level = self.elements(macro)
         elif self.nets is not None:
             level = self.nets(macro)
         else:
             level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
         check_level(level, macro, self.tolerance, fixed=self.n is not None)
-        self._levels[key] = level
-        if len(self._levels) > _KEPT:
-            self._levels.popitem(last=False)
         return level
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one .npz file of plain data, atomically; `nhpinn_sym.load_law` reads it again:
+        the state problem and how it is solved, not the states.
+        """
+        from .law_file import save_law  # which makes laws again
+
+        return save_law(self, path)
 
     def __str__(self) -> str:
         kind = "with a potential" if self.model.potential else "without a potential"

@@ -89,10 +89,38 @@ def solve_law(
             term=model.title,
             remedy='write solve_law(model, "fourier"), or "pinn"',
         )
-    wanted = TOLERANCE
     if tolerance is not None:
-        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-6"))
+        positive_number(tolerance, ProblemError, "tolerance", "write 1e-6")
     numbers = parameter_numbers(parameters, model.problem.parameters)
+    law = prepared_law(model, backend, tolerance, numbers, n, progress)
+    start = time.perf_counter()
+    with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
+        level = law.solved(tried_states(model, law.forms, law.parameters))
+        task.update(1.0, f"{level.sizes[-1]} points per axis")
+    law.info.update(
+        {
+            "method": _method(level, law.nets),
+            "estimate": float(level.estimate.max()),
+            "tolerance": law.tolerance,
+            "n": level.sizes[-1],
+            "size": level.sizes[-1] ** model.state.dim * model.components,
+            "seconds": time.perf_counter() - start,
+            "fredholm": level.states.multiplier,
+        }
+    )
+    return law
+
+
+def prepared_law(
+    model: NonlinearModel,
+    backend: str,
+    tolerance: float | None,
+    numbers: Mapping[str, float],
+    n: int | None,
+    progress: Progress | None = None,
+) -> LawSolution:
+    """The law before a state of it is solved; numbers: of the parameters, by name."""
+    wanted = TOLERANCE if tolerance is None else float(tolerance)
     source = nonlinear_text.state(lower_state(model.state, model.title))
     forms = load(source, "state_numpy")
     own = {name: numbers[name] for name in forms.PARAMETERS}
@@ -121,28 +149,7 @@ def solve_law(
             term=model.title,
             remedy="widen the narrowest feature of the data",
         )
-    start = time.perf_counter()
-    with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
-        macro = tried_states(model, forms, own)
-        level: LawLevel | ElementLevel
-        if elements is not None:
-            level = elements(macro)
-        elif nets is not None:
-            level = nets(macro)
-        else:
-            level = law_at(forms, macro, wanted, n, least)
-        task.update(1.0, f"{level.sizes[-1]} points per axis")
-    check_level(level, macro, wanted, fixed=n is not None)
-    info = {
-        "method": _method(level, nets),
-        "estimate": float(level.estimate.max()),
-        "tolerance": wanted,
-        "n": level.sizes[-1],
-        "size": level.sizes[-1] ** model.state.dim * model.components,
-        "seconds": time.perf_counter() - start,
-        "fredholm": level.states.multiplier,
-    }
-    return LawSolution(model, backend, wanted, own, forms, source, info, n, least, elements, nets)
+    return LawSolution(model, backend, wanted, own, forms, source, {}, n, least, elements, nets)
 
 
 def _method(level: LawLevel | ElementLevel, nets: NetLaw | None) -> str:
