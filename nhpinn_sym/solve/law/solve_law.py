@@ -17,7 +17,7 @@ from ...lower.nonlinear import lower_state
 from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
 from ...problem.user_input import instance, parameter_numbers, positive_number
 from ...resolution import Resolution, resolve
-from ...runtime.fourier.law_levels import FIRST, LawLevel, law_at
+from ...runtime.fourier.law_levels import FIRST, LawLevel
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
@@ -28,7 +28,7 @@ from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
 from .element_levels import DEGREE, ElementLaw, ElementLevel
-from .law_solution import LawSolution, check_level
+from .law_solution import LawSolution
 from .net_levels import NetLaw, require_smooth
 
 TOLERANCE = 1e-8
