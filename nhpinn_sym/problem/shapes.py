@@ -24,7 +24,9 @@ Extent = tuple[sp.Expr, sp.Expr] | None
 
 
 class Shape(ABC):
-    """A region of the cell, continued with its period."""
+    """A region of the cell, continued with its period. Shapes are joined by | (either), & (both)
+    and - (the first without the second).
+    """
 
     @property
     @abstractmethod
@@ -38,6 +40,66 @@ class Shape(ABC):
     def fits(self, dim: int) -> bool:
         """Whether it is a region of a cell of this dimension."""
         return len(self.extents) == dim
+
+    def __or__(self, other: Shape) -> Shape:
+        return _joined("|", self, other)
+
+    def __and__(self, other: Shape) -> Shape:
+        return _joined("&", self, other)
+
+    def __sub__(self, other: Shape) -> Shape:
+        return _joined("-", self, other)
+
+
+@dataclass(frozen=True)
+class Joined(Shape):
+    """Two shapes joined by |, & or -.
+
+    >>> s = nh.Scales(2)
+    >>> ring = nh.Disk((0.5, 0.5), 0.3) - nh.Disk((0.5, 0.5), 0.2)
+    >>> a = nh.phases(s, {ring: 10}, default=1)
+    >>> a.subs(dict(zip(s.y, (0.5, 0.25)))), a.subs(dict(zip(s.y, (0.5, 0.5))))
+    (10, 1)
+    """
+
+    sign: str
+    first: Shape
+    second: Shape
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        if self.sign != "|":
+            return self.first.extents
+        pairs = itertools.zip_longest(self.first.extents, self.second.extents)
+        return tuple(_hull(*pair) for pair in pairs)
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        return self.condition(self.first.holds(y), self.second.holds(y))
+
+    def condition(self, first: Boolean, second: Boolean) -> Boolean:
+        """That of the whole, from those of the two."""
+        if self.sign == "|":
+            return sp.Or(first, second)
+        return sp.And(first, second if self.sign == "&" else sp.Not(second))
+
+    def fits(self, dim: int) -> bool:
+        return self.first.fits(dim) and self.second.fits(dim)
+
+
+def _joined(sign: str, first: Shape, second: object) -> Shape:
+    if not isinstance(second, Shape):
+        raise ProblemError(
+            f"a shape is joined by {sign} with a shape",
+            term=shortened(second),
+            remedy="write Disk((0.5, 0.5), 0.3) - Disk((0.5, 0.5), 0.2)",
+        )
+    return Joined(sign, first, second)
+
+
+def _hull(one: Extent, other: Extent) -> Extent:
+    if one is None or other is None:
+        return None
+    return sp.Min(one[0], other[0]), sp.Max(one[1], other[1])
 
 
 @dataclass(frozen=True, init=False)
@@ -269,6 +331,9 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
             term=shape,
             remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid",
         )
+    if isinstance(shape, Joined):
+        parts = (_condition(part, scales, cell) for part in (shape.first, shape.second))
+        return shape.condition(*parts)
     if isinstance(cell, LatticeCell):
         images = _lattice_images(shape, cell)
         return sp.Or(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..lower.forms import LoweredCells
+from ..lower.interfaces import CellInterfaces
 from ..problem.errors import SolveError
 from ..problem.images import images_in
 from ..resolution import Resolution, resolve_cells
@@ -56,6 +57,9 @@ def choose_cells_backend(
     fem = choose_fem(AUTO, smooth=cells.order == 4)
     if not found.planar and found.jumps:
         reason = "coefficients jump across curved interfaces"
+        if CellInterfaces.of(cells, parameters) is not None:
+            nets = ("pinn",) if available("pinn") else ()
+            return BackendChoice((fem, *nets), f"{reason}, which triangles fit")
         if cells.cell.dim <= _CURVED_BY_NETS and available("pinn"):
             return BackendChoice(("pinn", fem), reason)
         return BackendChoice((fem,), reason)

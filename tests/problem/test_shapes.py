@@ -114,6 +114,22 @@ def test_finite_elements_of_a_disk(backend: str) -> None:
     )
 
 
+def test_joined_shapes_are_those_of_all_images() -> None:
+    """What is taken away may come in from the other side of the cell."""
+    s = nh.Scales(2)
+    shape = nh.Disk((0.05, 0.5), 0.1) - nh.Disk((0.98, 0.5), 0.05)
+    a = nh.phases(s, {shape | nh.Disk((0.5, 0.5), 0.1): 10, nh.Layer(1, (0, 0.2)): 3}, default=1)
+    values = {(0.0, 0.5): 1, (0.09, 0.5): 10, (0.5, 0.5): 10, (0.5, 0.1): 3, (0.96, 0.5): 1}
+    values |= {(0.02, 0.58): 10, (0.97, 0.54): 1, (0.3, 0.5): 1}
+    for place, value in values.items():
+        assert a.subs(dict(zip(s.y, place, strict=True))) == value
+    both = nh.phases(s, {nh.Layer(0, (0, 0.5)) & nh.Layer(1, (0.5, 1)): 7})
+    assert both.subs(dict(zip(s.y, (0.25, 0.75), strict=True))) == 7
+    assert both.subs(dict(zip(s.y, (0.25, 0.25), strict=True))) == 1
+    with pytest.raises(ProblemError, match="is joined by - with a shape"):
+        shape - 3
+
+
 BAD: dict[str, tuple[Callable[[nh.Scales], Any], str]] = {
     "radius": (lambda s: nh.Disk((0.5, 0.5), 0), "radius"),
     "negative radius": (lambda s: nh.Ball((0.5, 0.5, 0.5), -1), "radius"),

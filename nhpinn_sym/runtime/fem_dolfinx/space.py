@@ -18,7 +18,7 @@ from petsc4py import PETSc
 from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
-from ..mesh import Mesh
+from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import independent, motions
 from .compat import (
     box_mesh,
@@ -280,7 +280,7 @@ class BoxSpace:
         """The owned dofs of `function`: a view."""
         return function.x.array[: self.owned * self.components]
 
-    def grid(self, values: Array) -> LagrangeGrid:
+    def grid(self, values: Array) -> MeshFunction:
         """Owned node values (..., owned), gathered from all ranks: evaluation needs no
         communication then.
         """

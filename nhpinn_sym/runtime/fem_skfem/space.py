@@ -151,6 +151,11 @@ class FunctionSpace(ABC):
     def grid(self, values: Array) -> MeshFunction:
         """The function (or batch) with `values` (..., unknowns)."""
 
+    @property
+    def prolongation(self) -> sps.csr_matrix:
+        """The 0/1 matrix (dofs of scikit-fem x unknowns) that copies unknowns to their images."""
+        return sps.identity(self.basis.N, format="csr")
+
     def places(self, basis: Any) -> Array:
         """The points (d, elements, n) of a quadrature at which data are evaluated."""
         return np.asarray(basis.global_coordinates())

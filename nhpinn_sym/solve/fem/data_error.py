@@ -22,6 +22,7 @@ from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
 from ...runtime.quadrature import Quadrature, QuadratureRule, rule_on
 from ..solution import Array
+from .fitted_layout import FittedLayout, GivenLayout
 from .layout import Layout, Meshes
 
 # Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
@@ -47,7 +48,7 @@ def data_error(
     data: Sequence[sp.Expr],
     symbols: Sequence[sp.Symbol],
     values: Mapping[sp.Symbol, float],
-    layout: Meshes,
+    layout: Meshes | FittedLayout | GivenLayout,
     mesh: Mesh,
     degree: int,
 ) -> float:
@@ -57,7 +58,7 @@ def data_error(
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
     """
-    if not isinstance(mesh, FittedMesh) and layout.resolves(mesh):
+    if not isinstance(layout, (FittedLayout, GivenLayout)) and layout.resolves(mesh):
         return 0.0
     worst = 0.0
     parts: list[tuple[sp.Expr, tuple[int, ...]]] = []
@@ -97,7 +98,10 @@ def _missed_by_triangles(
 
 
 def fields_error(
-    fields: Sequence[Callable[[Array], Array]], layout: Meshes, mesh: Mesh, degree: int
+    fields: Sequence[Callable[[Array], Array]],
+    layout: Meshes | FittedLayout | GivenLayout,
+    mesh: Mesh,
+    degree: int,
 ) -> float:
     """The same of fields, points (n, d) -> values (n,), of which nothing else is known; what
     vanishes beside the largest of them is measured by that.

@@ -95,7 +95,7 @@ class FittedLayout:
 
     def mesh(self, first: int, level: int) -> FittedMesh:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
-        period. ProblemError for interfaces that touch."""
+        period. SolveError for interfaces that touch."""
         low, high = np.array(self.bounds).T
         # From places in the plane to coordinates, which on a box differ by rounding alone.
         matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
@@ -115,7 +115,7 @@ class FittedLayout:
                 own = replace(own, points=own.points + low)
                 known.append(FittedMesh(own, (float(low[0]), float(low[1]))))
         except UnresolvedInterfaces as cause:
-            raise ProblemError(
+            raise SolveError(
                 "no mesh fits interfaces that touch, or nearly",
                 term=cause,
                 remedy='move the shapes apart, or let them overlap; mesh="lattice" fits none',

@@ -86,6 +86,7 @@ def refine_cells(
     """
     start = time.perf_counter()
     limit = max_dofs // components
+    levels: Sequence[Mesh]
     if n is None:
         levels = layout.levels(degree, limit)
     else:

@@ -70,6 +70,20 @@ def test_shapes_that_meet_and_their_shift() -> None:
     assert one.effective["A"] == pytest.approx(other.effective["A"], abs=1e-6)
 
 
+def test_a_ring_against_the_shapes_it_is_made_of() -> None:
+    """A ring, and its parts to the left and to the right, are the disks painted over each other."""
+    outer, inner = nh.Disk((0, 0), 0.35), nh.Disk((0, 0), 0.2)
+    ring = outer - inner
+    left = nh.Polygon([(-0.4, -0.45), (0, -0.45), (0, 0.45), (-0.4, 0.45)])
+    halves = nh.phases(S, {(ring & left) | (ring - left): 10}, default=1)
+    for shapes in ({ring: 10}, {inner: 1, outer: 10}):
+        a = nh.phases(S, shapes, default=1)
+        found = solved(a, n=8, tolerance=1).effective["A"]
+        assert found[0, 0] == pytest.approx(found[1, 1], abs=1e-9)
+        joined = solved(halves, n=16, tolerance=1).effective["A"]
+        assert joined == pytest.approx(found, abs=3e-5)
+
+
 def test_values_that_vary_in_a_phase() -> None:
     """Conditions are asked in the middle of an element, values at its points."""
     y = S.y
@@ -151,5 +165,5 @@ def test_what_is_refused() -> None:
     with pytest.raises(nh.UnsupportedError, match="there are none"):
         nh.solve_cells(model_of(2 + sp.sin(2 * sp.pi * S.y[0])), "skfem", mesh="own")
     touching = {nh.Disk((0.25, 0.5), 0.25): 10, nh.Disk((0.75, 0.5), 0.25): 3}
-    with pytest.raises(nh.ProblemError, match="interfaces that touch"):
+    with pytest.raises(nh.SolveError, match="interfaces that touch"):
         solved(nh.phases(S, touching, default=1))
