@@ -9,6 +9,7 @@ from functools import partial
 from types import ModuleType
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
@@ -17,6 +18,7 @@ from ..lower.real_imaginary import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import model_tests, torch_energy, torch_ritz
 from .mains import cells_main, default_parameters, equation_main, slow_box
+from .nonlinear_targets import emit_nonlinear
 from .source import Source
 
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
@@ -34,7 +36,7 @@ _MODULES = {
 }
 
 
-def emit(model: HomogenizedModel, target: str) -> Source:
+def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     """The source files of `model` for "torch", "dolfinx", "skfem", "numpy", "deepxde", "pina",
     "latex" or "tests".
 
@@ -48,6 +50,9 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     numpy alone; for smooth coefficients of y, without kernels, to the first order.
     tests: test_model.py, for pytest, with the cell problems for all libraries: they agree, bounds,
     symmetry and solvability hold, and exact plane waves tend to those of the homogenized equation.
+    Of a nonlinear model: flux, source, reaction and storage of state problem, law and multiscale
+    equation with their derivatives, as functions for numpy, torch or UFL, and main_law.py, which
+    solves a state by Fourier (numpy), scikit-fem or DOLFINx; other targets are refused.
 
     `source.save(folder)` writes a folder that stands alone, in which main_cells.py,
     main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
@@ -71,6 +76,8 @@ def emit(model: HomogenizedModel, target: str) -> Source:
             term=shortened(target),
             remedy=f"use one of {', '.join(TARGETS)}",
         )
+    if isinstance(model, NonlinearModel):
+        return emit_nonlinear(model, target)
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     if target == "tests":

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.escaping import docstring, literal
 from . import fem_mains, torch_mains
@@ -94,13 +95,13 @@ def _options(target: str, lowered: LoweredEquation, fine: bool) -> dict[str, str
     return options
 
 
-def default_parameters(model: HomogenizedModel) -> dict[str, float]:
+def default_parameters(model: HomogenizedModel | NonlinearModel) -> dict[str, float]:
     """Every parameter in the middle of its range."""
     ranges = model.problem.parameters.items()
     return {symbol.name: (float(a) + float(b)) / 2 for symbol, (a, b) in ranges}
 
 
-def slow_box(model: HomogenizedModel) -> dict[str, tuple[float, float]]:
+def slow_box(model: HomogenizedModel | NonlinearModel) -> dict[str, tuple[float, float]]:
     """The ranges of coordinates, time and parameters, as far as the problem says them."""
     problem = model.problem
     box: dict[str, tuple[float, float]] = {}

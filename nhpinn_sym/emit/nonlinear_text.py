@@ -1,4 +1,4 @@
-"""Nonlinear integrands as numpy text: one function of the values, one of all derivatives."""
+"""Nonlinear integrands as text: one function of the values, one of all derivatives."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..lower.nonlinear import (
 )
 from ..problem.escaping import docstring
 from .layout import block, prose
-from .numpy_printer import BroadcastPrinter
+from .nonlinear_languages import LANGUAGES, Language, TablePrinter
 from .source import Source
 
-_STATE = """{title}: state problem and law, for numpy.
+_STATE = """{title}: state problem and law, for {library}.
 
 Find N, periodic with zero mean, -div_y( flux ) + source = 0 (ERGODIC: = <source>). The means over
 the cell of flux, reaction, storage and load make the law d_t storage - div( flux ) + reaction =
@@ -32,7 +32,7 @@ data holds by name, and all of it broadcasts: the coordinates {coordinates}, {ot
 
 {mathematics}
 """
-_EQUATION = """{title}, for numpy.
+_EQUATION = """{title}, for {library}.
 
 d_t storage - div( flux ) + reaction = 0.
 `values(data)` and `slopes(data)` give arrays by name, {{name: {{index: values}}}}, without entries
@@ -45,11 +45,15 @@ data holds by name, and all of it broadcasts: the coordinates {coordinates}, {ot
 """
 
 
-def state(lowered: LoweredState) -> Source:
-    """`state_numpy.py`. UnsupportedError for a function that numpy does not have."""
+def state(lowered: LoweredState, language: str = "numpy") -> Source:
+    """`state_numpy.py`, and so for the languages of `nonlinear_languages`. UnsupportedError for a
+    function that its library does not have.
+    """
+    chosen = LANGUAGES[language]
     others = [*map(str, lowered.slow), *map(str, lowered.parameters)]
     opening = _STATE.format(
         title=lowered.title,
+        library=chosen.library,
         coordinates=", ".join(map(str, lowered.coordinates)),
         others="".join(f"{name}, " for name in others),
         mathematics=_mathematics(lowered.integrands.values),
@@ -67,14 +71,16 @@ def state(lowered: LoweredState) -> Source:
         f"SYMMETRIC, FROZEN, JUMPS = {lowered.symmetric}, {lowered.frozen}, {lowered.jumps}",
         f"ERGODIC = {lowered.ergodic}",
     ]
-    return _file("state_numpy.py", opening, constants, lowered)
+    return _file(chosen, "state", opening, constants, lowered)
 
 
-def equation(lowered: LoweredNonlinearEquation) -> Source:
-    """`fine_numpy.py`: the equation at a given eps, point by point."""
+def equation(lowered: LoweredNonlinearEquation, language: str = "numpy") -> Source:
+    """`fine_numpy.py`, and so for other languages: the equation at a given eps, point by point."""
+    chosen = LANGUAGES[language]
     others = [*map(str, lowered.parameters), str(lowered.time)]
     opening = _EQUATION.format(
         title=lowered.title,
+        library=chosen.library,
         coordinates=", ".join(map(str, lowered.coordinates)),
         others="".join(f"{name}, " for name in others),
         mathematics=_mathematics(lowered.integrands.values),
@@ -86,33 +92,34 @@ def equation(lowered: LoweredNonlinearEquation) -> Source:
         f"COORDINATES = {tuple(map(str, lowered.coordinates))!r}",
         f"TIME = {str(lowered.time)!r}",
     ]
-    return _file("fine_numpy.py", opening, constants, lowered)
+    return _file(chosen, "fine", opening, constants, lowered)
 
 
 def _file(
+    language: Language,
     name: str,
     opening: str,
     constants: Sequence[str],
     lowered: LoweredState | LoweredNonlinearEquation,
 ) -> Source:
-    printer = BroadcastPrinter()
+    printer = language.printer(lowered.coordinates[0])
     functions = [
         _function("values", "The arrays at points.", lowered.integrands.values, printer),
         _function("slopes", "Their derivatives.", lowered.integrands.derivatives, printer),
     ]
+    if isinstance(lowered, LoweredState):
+        functions += language.more
     head = [prose(docstring(opening)), "\n".join(printer.imports), "\n".join(block(constants))]
-    body = "\n\n\n".join(["\n\n".join(part for part in head if part), *functions])
-    return Source("numpy", ((name, f"{body}\n"),))
+    body = "\n\n\n".join(["\n\n".join(part for part in head if part), *printer.helpers, *functions])
+    return Source(language.name, ((f"{name}_{language.name}.py", f"{body}\n"),))
 
 
-def _function(
-    name: str, doc: str, tables: Mapping[str, IndexTable], printer: BroadcastPrinter
-) -> str:
+def _function(name: str, doc: str, tables: Mapping[str, IndexTable], printer: TablePrinter) -> str:
     """The text of `name(data)`."""
     exprs = [e for table in tables.values() for e in table.values()]
-    used = sorted({v for e in exprs for v in e.free_symbols}, key=str)
+    used = sorted({*printer.always, *(v for e in exprs for v in e.free_symbols)}, key=str)
     shared, reduced = printer.reduced(exprs, "c")
-    unpacked = [f"{printer.expression(v)} = data[{v.name!r}]" for v in used]
+    unpacked = [f"{printer.name(v)} = data[{v.name!r}]" for v in used]
     rest = iter(reduced)
     rows = ["return {"]
     for key, table in tables.items():
