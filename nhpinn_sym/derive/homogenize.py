@@ -32,6 +32,7 @@ from .fast_time import average_fast_time
 from .model import CellProblem, HomogenizedModel
 from .nonlinear.homogenize import homogenize_nonlinear
 from .nonlinear.model import NonlinearModel
+from .porous import FlowModel, homogenize_flow, is_flow
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
@@ -43,7 +44,9 @@ MAX_ORDER = 64
 """Highest order of an expansion: far beyond what double precision can use."""
 
 
-def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel | NonlinearModel:
+def homogenize(
+    problem: MultiscaleProblem, order: int = 1
+) -> HomogenizedModel | NonlinearModel | FlowModel:
     """Two-scale expansion of a problem, correctors up to `order` (Bensoussan, Lions,
     Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
@@ -64,6 +67,8 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel |
     """
     _check_number(order)
     op = parse_nonlinear(problem)
+    if is_flow(op.problem):
+        return homogenize_flow(op)
     if op.linear:
         return _homogenize_parsed(op, order)
     return homogenize_nonlinear(op, order, homogenize_linear)

@@ -203,6 +203,8 @@ def effective_shape(name: str, dim: int, components: int, order: int = 2) -> tup
     inner = {"A": order // 2, "B": 1, "G": 1, "b": 1, "mixed": 1}.get(name, 0)
     if name == "drift":
         return (dim,)
+    if name == "K":
+        return (dim, dim)
     own = () if components == 1 else (components,)
     other = () if components == 1 or name in ("f", "g") else (components,)
     return (*own, *(dim,) * outer, *other, *(dim,) * inner)

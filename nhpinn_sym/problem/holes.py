@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from .conditions import Condition, Neumann
+from .conditions import Condition, Dirichlet, Neumann
 from .domain import Cell
 from .errors import ProblemError, UnsupportedError, shortened
 from .scales import Scales
@@ -35,14 +35,31 @@ def check_holes(holes: Any) -> Holes:
                 term=shortened(condition),
                 remedy="write nh.Neumann(0)",
             )
-        free = isinstance(condition, Neumann) and condition.value == 0
-        if not free or condition.on is not None or condition.unknown is not None:
+        zero = isinstance(condition, (Neumann, Dirichlet)) and condition.value == 0
+        if not zero or condition.on is not None:
             raise UnsupportedError(
-                "another condition than Neumann(0) at a hole",
+                "another condition than Neumann(0), or than Dirichlet(0) for velocities, at a hole",
                 term=f"{shape}: {condition}",
                 remedy="no flux goes into a hole here; write nh.Neumann(0)",
             )
+        if isinstance(condition, Neumann) and condition.unknown is not None:
+            raise UnsupportedError(
+                "Neumann conditions at a hole for some of the unknowns",
+                term=f"{shape}: {condition}",
+                remedy="leave unknown= out",
+            )
+    if len({type(condition) for condition in holes.values()}) > 1:
+        raise UnsupportedError(
+            "holes with conditions of two kinds",
+            term=shortened(list(holes.values())),
+            remedy="give all of them one",
+        )
     return dict(holes)
+
+
+def are_walls(holes: Holes) -> bool:
+    """Whether unknowns are held at the holes."""
+    return any(isinstance(condition, Dirichlet) for condition in holes.values())
 
 
 def solid_part(holes: Holes, scales: Scales, cell: Cell) -> sp.Expr | None:

@@ -23,7 +23,7 @@ from .errors import (
     shortened,
 )
 from .escaping import latex_expression
-from .holes import check_holes, solid_part
+from .holes import are_walls, check_holes, solid_part
 from .scales import Fast, Scales, unknown_functions
 from .shapes import Shape
 from .user_input import (
@@ -53,7 +53,8 @@ class MultiscaleProblem:
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
     holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
-    goes into them. Means stay those over the whole cell.
+    goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for the velocities
+    of Stokes' equations, see `FlowModel`.
     ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
     coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
@@ -127,7 +128,8 @@ class MultiscaleProblem:
         self.holes = check_holes(holes)
         if self.holes:
             refuse_lattice(self.cell, "holes")
-        self.solid = solid_part(self.holes, self.scales, self.cell)
+        outside = solid_part(self.holes, self.scales, self.cell)
+        self.solid, self.walls = (None, outside) if are_walls(self.holes) else (outside, None)
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
 

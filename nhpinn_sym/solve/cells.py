@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.porous import FlowModel
 from ..lower.forms import LoweredCells
 from ..problem.errors import (
     BackendMissingError,
@@ -31,6 +32,7 @@ from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
+from .fem.stokes import flow_options, solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField
@@ -45,7 +47,7 @@ _FINER = 0.1
 
 
 def solve_cells(
-    model: HomogenizedModel,
+    model: HomogenizedModel | FlowModel,
     backend: str = AUTO,
     *,
     tolerance: float | None = None,
@@ -93,6 +95,8 @@ def solve_cells(
     >>> print(cells.effective["A"])  # the harmonic mean, the root of 3
     [[1.73205081]]
     """
+    if isinstance(model, FlowModel):
+        return solve_flow(model, backend, tolerance, progress, **flow_options(options))
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
     return solve_request(

@@ -102,9 +102,10 @@ def effective_dict(
     of linear elasticity as a matrix.
     """
     others = dict.fromkeys(name for name, _ in entries if name not in (*_ALWAYS, "h"))
+    always = () if "K" in others else _ALWAYS  # Darcy's law has one coefficient
     table = {
         name: _value(effective_shape(name, dim, components, order), name, entries)
-        for name in (*_ALWAYS, *others)
+        for name in (*always, *others)
     }
     if "G" in table:
         _absorb(table, "A", table["G"])
@@ -115,7 +116,7 @@ def effective_dict(
         _absorb(table, "c", _divergence(beta, dim, components))
         if components == 1:
             del table["beta"]
-    if isinstance(table["A"], np.ndarray):
+    if isinstance(table.get("A"), np.ndarray):
         table["h"] = _tensors(dim, components, order, table["A"], entries)
         if order == 2:
             table |= elasticity_matrices(table["A"], dim, components)

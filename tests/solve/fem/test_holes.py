@@ -122,7 +122,7 @@ def test_a_solid_that_hangs_together_at_corners_is_told() -> None:
         (lambda: nh.solve_cells(model(1, DISK), "skfem", mesh="lattice"), "not along the axes"),
         (lambda: problem(1, DISK, nh.Robin(1, 0)), "another condition"),
         (lambda: problem(1, DISK, nh.Neumann(1)), "another condition"),
-        (lambda: problem(1, DISK, nh.Dirichlet(0)), "another condition"),
+        (lambda: problem(1, DISK, nh.Dirichlet(1)), "another condition"),
         (lambda: problem(1, DISK, 0), "a hole has a boundary condition"),
         (lambda: problem(1, holes=[DISK]), "dictionary of shapes"),
         (lambda: problem(1, "hole"), "not a Shape"),

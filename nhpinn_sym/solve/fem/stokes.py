@@ -1,0 +1,199 @@
+"""The permeability of a model of flow, by scikit-fem on meshes that fit the walls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+
+from ...derive.porous import FlowModel
+from ...lower.interfaces import CellInterfaces
+from ...operator.numbers.breaks import smooth_levels
+from ...problem.errors import (
+    BackendMissingError,
+    ProblemError,
+    SolveError,
+    UnsupportedError,
+    shortened,
+    warn_tolerance,
+)
+from ...problem.user_input import positive_integer, positive_number
+from ...resolution import Resolution, resolve
+from ...runtime.fitted.functions import FittedMesh
+from ...runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from ..cell_solution import CellSolution, FormInfo
+from ..effective_entries import Entry
+from ..interpolation import Nodes
+from ..progress import Progress, shown
+from ..solution import Array
+from .fitted_layout import FittedLayout
+from .grid_functions import TriangleField
+
+TOLERANCE = 1e-5
+# Factor by which the error of K falls where triangles are halved: walls of order 2 give h^4, and so
+# do P2-P1; corners less.
+_RATE = 16.0
+
+
+def solve_flow(
+    model: FlowModel,
+    backend: str,
+    tolerance: float | None,
+    progress: Progress | None,
+    *,
+    degree: int = 3,
+    max_dofs: int = 300_000,
+) -> CellSolution:
+    """The velocities w^j of the cell problems and K, on meshes whose triangles are halved until the
+    estimate is below the tolerance.
+
+    degree : of the velocities, 2 or 3; pressures have one less
+    UnsupportedError in three dimensions, and for other backends than skfem; ProblemError where
+    walls touch, or the fluid is not connected.
+    """
+    if backend not in ("auto", "skfem"):
+        raise UnsupportedError(
+            f"Stokes' equations on the {backend} backend",
+            term=shortened(backend),
+            remedy='use backend="skfem"',
+        )
+    if model.dim != 2:
+        raise UnsupportedError(
+            "Stokes' equations in three dimensions", term=model.fluid, remedy="take two"
+        )
+    if degree not in (2, 3):
+        raise ProblemError(
+            "the degree of the velocities is 2 or 3",
+            term=f"degree={shortened(degree)}",
+            remedy="leave it out",
+        )
+    wanted = TOLERANCE
+    if tolerance is not None:
+        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+    layout = _layout(model)
+    levels = layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3)
+    runtime = _runtime()
+    start = time.perf_counter()
+    history: list[dict[Any, Array]] = []
+    keys = [("K", (i, j)) for i in range(2) for j in range(2)]
+    with shown(progress)(f"flow ({backend})") as task:
+        for k in range(len(levels)):
+            mesh = levels[k]
+            found = _solved(runtime, mesh, _fluid(layout, mesh), degree)
+            history.append({key: np.array([found.tensor[key[1]]]) for key in keys})
+            errors = estimate_entries(history, _RATE)
+            estimate = relative_estimate(errors, history[-1], by_name(keys))
+            task.update((k + 1) / len(levels), f"{len(mesh.mesh.cells)} triangles")
+            if len(history) >= FEWEST and estimate <= wanted:
+                break
+    if not estimate <= wanted:
+        warn_tolerance(
+            f"skfem: the permeability has an estimated error of {estimate:.1e} of the largest"
+            f" entry, asked for was {wanted:.1e}: raise max_dofs="
+        )
+    info = {
+        "method": f"P{degree}-P{degree - 1} finite elements on fitted triangles, sparse LU",
+        "size": found.unknowns,
+        "cells": (len(mesh.mesh.cells),),
+        "seconds": time.perf_counter() - start,
+        "estimate": estimate,
+        "tolerance": wanted,
+        "data_error": 0.0,
+        "fredholm": 0.0,
+        "multipliers": {},
+    }
+    return _solution(model, found, history[-1], info)
+
+
+def flow_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `solve_flow`; ProblemError for others."""
+    unknown = [name for name in options if name not in ("degree", "max_dofs")]
+    if unknown:
+        raise ProblemError(
+            f"models of flow have no option {unknown[0]!r}",
+            term=f"{unknown[0]}={shortened(options[unknown[0]])}",
+            remedy="their options are degree and max_dofs",
+        )
+    return dict(options)
+
+
+def _runtime() -> Any:
+    try:
+        from ...runtime.fem_skfem import stokes
+    except ModuleNotFoundError as cause:
+        raise BackendMissingError(
+            f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"
+        ) from cause
+    return stokes
+
+
+def _solved(runtime: Any, mesh: FittedMesh, fluid: Array, degree: int) -> Any:
+    try:
+        return runtime.permeability(mesh, fluid, degree)
+    except runtime.UnconnectedFluid as cause:
+        raise ProblemError(
+            "pockets of fluid, in which nothing moves",
+            term=cause,
+            remedy="let the shapes of the walls fill them",
+        ) from cause
+    except RuntimeError as cause:
+        raise SolveError(
+            f"Stokes' equations: {cause}", remedy="try another degree, or move the shapes"
+        ) from cause
+
+
+def _layout(model: FlowModel) -> FittedLayout:
+    """The meshes that fit the walls."""
+    y = tuple(v.symbol for v in model.problem.scales.y)
+    bounds = model.problem.cell.bounds
+    axes = [(v, interval, True) for v, interval in zip(y, bounds, strict=True)]
+    found: Resolution = resolve([model.fluid], axes)
+    levels: dict[sp.Expr, None] = {}
+    for relation in sp.ordered(model.fluid.atoms(Relational)):
+        levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
+    interfaces = CellInterfaces(y, bounds, (model.fluid,), tuple(levels))
+    shares = []
+    for (a, b), planes in zip(bounds, found.breaks, strict=True):
+        shares.append(tuple((plane - a) / (b - a) for plane in planes))
+    return FittedLayout(bounds, interfaces, tuple(shares), found.unresolved)
+
+
+def _fluid(layout: FittedLayout, mesh: FittedMesh) -> Array:
+    """Which triangles are in the fluid: the last branch of the Piecewise."""
+    labels = layout.interfaces.label(mesh.middles)
+    (node,) = layout.interfaces.jumps
+    return np.asarray(labels == len(node.args) - 1)
+
+
+def _solution(
+    model: FlowModel, found: Any, table: dict[Any, Array], info: dict[str, Any]
+) -> CellSolution:
+    nodes = Nodes((), 0)
+    dim = model.dim
+    zero = (0,) * (dim + 1)
+    place = (1, 0, zero, None, zero)
+    fields = tuple(
+        tuple(TriangleField(found.velocities[j, i][None]) for i in range(dim)) for j in range(dim)
+    )
+    forms = tuple(
+        FormInfo(f"w_{j + 1}", "corrector", 0.0, (((None, zero), 1),)) for j in range(dim)
+    )
+    names = [f"y{k + 1}" for k in range(dim)]
+    return CellSolution(
+        backend="skfem",
+        dim=dim,
+        axes=dim,
+        order=2,
+        forms=forms,
+        fields=fields,
+        nodes=nodes,
+        slow=(),
+        entries={key: Entry(nodes, (), value, place) for key, value in table.items()},
+        info=info,
+        components=dim,
+        cell=dict(zip(names, model.problem.cell.bounds, strict=True)),
+    )

@@ -1,0 +1,153 @@
+"""Stokes' equations around obstacles, and Darcy's law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+
+S = nh.Scales(2)
+V = S.unknown("v", components=2)
+P = S.unknown("p")
+FORCE = sp.Matrix([S.x[1], 0])
+
+
+def problem(hole: Any, viscous: Any = None, condition: Any = None, more: Any = 0) -> Any:
+    if viscous is None:
+        viscous = -(S.eps**2) * S.laplacian(V)
+    equations = [(viscous + S.grad(P) + more * sp.ones(2, 1), FORCE), (S.div(V), 0)]
+    holes = hole if isinstance(hole, tuple) else (hole,)
+    wall = nh.Dirichlet(0, unknown=V) if condition is None else condition
+    return nh.MultiscaleProblem(
+        equations, scales=S, unknown=[V, P], holes=dict.fromkeys(holes, wall)
+    )
+
+
+def model(*given: Any, **options: Any) -> Any:
+    return nh.homogenize(problem(*given, **options))
+
+
+def disk(share: float, centre: tuple[float, float] = (0.5, 0.5)) -> nh.Disk:
+    return nh.Disk(centre, float(np.sqrt(share / np.pi)))
+
+
+@pytest.mark.parametrize(("share", "drag"), [(0.1, 24.83), (0.5, 532.55)])
+def test_a_square_array_of_disks(share: float, drag: float) -> None:
+    """Sangani, Acrivos 1982, Int. J. Multiphase Flow 8:193; 1/K is the drag."""
+    cells = nh.solve_cells(model(disk(share)), tolerance=1e-4)
+    assert cells.effective["K"] == pytest.approx(np.eye(2) / drag, rel=2e-4, abs=1e-7)
+    assert cells.info["estimate"] < 1e-4
+
+
+def test_what_is_the_same_flow() -> None:
+    """A moved cell, a viscosity, the symmetric gradient: K is a number of the geometry."""
+    one = nh.solve_cells(model(disk(0.2)), tolerance=1e-3)
+    for other in (
+        model(disk(0.2, (0.1, 0.95))),
+        model(disk(0.2), viscous=-(S.eps**2) * S.div(2 * 3 * S.sym_grad(V))),
+        model(disk(0.2), viscous=-(S.eps**2) * S.div((1 + S.x[0]) * S.grad(V))),
+    ):
+        cells = nh.solve_cells(other, degree=2, tolerance=1e-3)
+        assert cells.effective["K"] == pytest.approx(one.effective["K"], rel=1e-3, abs=1e-6)
+
+
+def test_between_plates_the_flow_is_a_parabola() -> None:
+    """K_11 = h^3/12 between plates at a distance h; nothing goes through them."""
+    cells = nh.solve_cells(model(nh.Layer(1, (0.2, 0.6))), tolerance=1e-6)
+    assert cells.effective["K"] == pytest.approx(np.diag([0.6**3 / 12, 0]), abs=1e-12)
+    y = np.linspace(0.65, 1.15, 7)
+    values = cells.functions[0](np.stack([0.3 + 0 * y, y], -1))
+    expected = (y - 0.6) * (1.2 - y) / 2
+    assert values == pytest.approx(np.stack([expected, 0 * y], -1), abs=1e-10)
+
+
+def test_velocities_stick_to_the_walls_and_keep_the_volume(tmp_path: Path) -> None:
+    cells = nh.solve_cells(model(nh.Ellipse((0.4, 0.5), (0.3, 0.2), 0.5)), tolerance=1e-2)
+    angle = np.linspace(0, 2 * np.pi, 20)
+    turn = np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
+    edge = [0.4, 0.5] + np.stack([0.3 * np.cos(angle), 0.2 * np.sin(angle)], -1) @ turn.T
+    size = np.abs(cells.functions[0]([[0.9, 0.01]])).max()
+    assert np.abs(cells.functions[0](edge)).max() < 1e-2 * size
+    assert not cells.functions[1]([[0.4, 0.5]]).any()
+    x = (np.arange(100) + 0.5) / 100
+    points = np.stack(np.meshgrid(x, x, indexing="ij"), -1).reshape(-1, 2)
+    means = np.array([w(points).mean(axis=0) for w in cells.functions]).T
+    permeability = cells.effective["K"]
+    assert means == pytest.approx(permeability, rel=1e-2, abs=1e-5)
+    assert permeability[0, 1] == pytest.approx(permeability[1, 0], rel=1e-9)
+    assert permeability[0, 1] > 1e-4  # the ellipse leans
+    # the same volume goes through every section
+    through = [cells.functions[0](np.stack([0 * x + y, x], -1))[:, 0].mean() for y in (0.05, 0.4)]
+    assert through[0] == pytest.approx(through[1], rel=1e-2)
+    cells.save(tmp_path / "flow.npz")
+    again = nh.load(tmp_path / "flow.npz")
+    assert again.effective["K"] == pytest.approx(permeability, rel=0, abs=0)
+
+
+def test_the_law_is_that_of_darcy() -> None:
+    found = model(disk(0.2), viscous=-(S.eps**2) * 2 * S.laplacian(V))
+    text = str(found)
+    assert "K_11*(-x2 + d_x1 p0)" in text
+    assert found.viscosity == 2
+    assert found.force == (S.x[1], 0)
+    assert found.equation.has(sp.Symbol("K_12"))
+    assert "align" in found.derivation.latex()
+
+
+FRAME = tuple(
+    nh.Polygon(corners)
+    for corners in (
+        [(0.2, 0.2), (0.8, 0.2), (0.8, 0.3), (0.2, 0.3)],
+        [(0.2, 0.7), (0.8, 0.7), (0.8, 0.8), (0.2, 0.8)],
+        [(0.2, 0.2), (0.3, 0.2), (0.3, 0.8), (0.2, 0.8)],
+        [(0.7, 0.2), (0.8, 0.2), (0.8, 0.8), (0.7, 0.8)],
+    )
+)
+
+
+def _diffusion(hole: Any) -> Any:
+    u = S.unknown("u")
+    return nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-S.laplacian(u), 1), scales=S, unknown=u, holes={hole: nh.Dirichlet(0)}
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (lambda: nh.solve_cells(model(FRAME)), "pockets of fluid"),
+        (lambda: nh.solve_cells(model(disk(0.2)), "fourier"), "on the fourier backend"),
+        (lambda: nh.solve_cells(model(disk(0.2)), degree=4), "degree"),
+        (lambda: nh.solve_cells(model(disk(0.2)), mesh="own"), "no option"),
+        (lambda: nh.solve_cells(model(disk(0.9))), "touch|leaves|larger|overlap|cell"),
+        (lambda: model(disk(0.2), viscous=-S.laplacian(V)), "viscous force of order"),
+        (lambda: model(disk(0.2), more=P), "not one of Stokes' equations"),
+        (
+            lambda: model(
+                disk(0.2), viscous=-(S.eps**2) * (2 + sp.sin(2 * sp.pi * S.y[0])) * S.laplacian(V)
+            ),
+            "Stokes|oscillates|one viscosity",
+        ),
+        (lambda: _diffusion(disk(0.2)), "held at the walls"),
+        (
+            lambda: nh.MultiscaleProblem(
+                sp.Eq(-S.laplacian(P), 1),
+                scales=S,
+                unknown=P,
+                holes={disk(0.1): nh.Neumann(0), disk(0.1, (0, 0)): nh.Dirichlet(0)},
+            ),
+            "two kinds",
+        ),
+    ],
+)
+def test_refused(run: Callable[[], Any], text: str) -> None:
+    with pytest.raises(nh.NhpinnError, match=text):
+        run()
