@@ -36,7 +36,7 @@ def check_holes(holes: Any) -> Holes:
                 remedy="write nh.Neumann(0)",
             )
         zero = isinstance(condition, (Neumann, Dirichlet)) and condition.value == 0
-        if not zero or condition.on is not None:
+        if not zero or getattr(condition, "on", None) is not None:
             raise UnsupportedError(
                 "another condition than Neumann(0), or than Dirichlet(0) for velocities, at a hole",
                 term=f"{shape}: {condition}",

@@ -23,7 +23,6 @@ from .errors import BackendMissingError, FileError, ProblemError, shortened
 from .scales import Scales
 from .user_input import instance, scalar
 
-Value = sp.Expr | sp.ImmutableDenseMatrix
 # Labels whose values are formulas: the coefficient is a sum over them.
 _MOST_FORMULAS = 64
 # Labels, or places, that a message lists.
@@ -101,10 +100,10 @@ def _image_class(name: str, image: Image) -> _ImageClass:
 
 
 def _pickled(own: _ImageClass) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    return _image_class, (own.__name__, own.image)  # type: ignore[attr-defined]
+    return _image_class, (own.__name__, own.image)
 
 
-copyreg.pickle(_ImageClass, _pickled)  # type: ignore[arg-type]
+copyreg.pickle(_ImageClass, _pickled)
 
 
 def images_in(expr: sp.Basic) -> tuple[ImageFunction, ...]:
@@ -175,7 +174,7 @@ def image(
     if not isinstance(given[0], sp.MatrixBase):
         return make.entry(tuple(given), "")
     shape = given[0].shape
-    entries = {}
+    entries: dict[tuple[sp.Expr, ...], sp.Expr] = {}
     for i in range(shape[0]):
         for j in range(shape[1]):
             own = tuple(v[i, j] for v in given)
@@ -273,7 +272,8 @@ def _label(key: object) -> float:
         ) from cause
 
 
-def _value(value: Any) -> Value:
+def _value(value: Any) -> Any:
+    """A number or formula, or a matrix of such."""
     if isinstance(value, (list, tuple, np.ndarray)) and np.ndim(value) != 0:
         value = sp.Matrix(value)
     if isinstance(value, sp.MatrixBase):

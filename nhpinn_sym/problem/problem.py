@@ -129,7 +129,9 @@ class MultiscaleProblem:
         if self.holes:
             refuse_lattice(self.cell, "holes")
         outside = solid_part(self.holes, self.scales, self.cell)
-        self.solid, self.walls = (None, outside) if are_walls(self.holes) else (outside, None)
+        held = are_walls(self.holes)
+        self.solid: sp.Expr | None = None if held else outside
+        self.walls: sp.Expr | None = outside if held else None
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
 

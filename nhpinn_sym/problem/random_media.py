@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from ..runtime.arrays import AnyArray, Array
-from .domain import Cell
+from .domain import Cell, refuse_lattice
 from .errors import ProblemError, shortened
 from .scales import Scales
 from .shapes import Ball, Cylinder, Disk, Shape
@@ -70,8 +70,8 @@ class RandomMedium:
             near = [_near(line, *pair) for line, *pair in zip(lines, centre, lengths, strict=True)]
             places = [np.flatnonzero(gap < self.radius) for gap in near]
             squares = [gap[place] ** 2 for gap, place in zip(near, places, strict=True)]
-            inside = sum(np.meshgrid(*squares, indexing="ij", sparse=True)) < self.radius**2
-            found[np.ix_(*places)] |= inside.astype(np.uint8)
+            total = sum(np.meshgrid(*squares, indexing="ij", sparse=True))
+            found[np.ix_(*places)] |= np.asarray(total < self.radius**2, dtype=np.uint8)
         if self.axis is not None:
             found = np.repeat(np.expand_dims(found, self.axis), shape[self.axis], self.axis)
         return found
@@ -168,6 +168,7 @@ def _axes(dim: int, axis: int | None, cell: Cell) -> list[int]:
             term=f"axis={shortened(axis)}",
             remedy="leave it out for disks and balls",
         )
+    refuse_lattice(cell, "random inclusions")
     across = [k for k in range(dim) if k != axis]
     if len(across) not in _VOLUMES:
         raise ProblemError(

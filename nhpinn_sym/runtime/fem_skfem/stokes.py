@@ -102,21 +102,9 @@ def _velocities(
     return found
 
 
-@skfem.BilinearForm
-def _stiffness(u: Any, v: Any, w: Any) -> Any:
-    return dot(grad(u), grad(v))
-
-
-@skfem.BilinearForm
-def _mass(u: Any, v: Any, w: Any) -> Any:
-    return u * v
-
-
-@skfem.LinearForm
-def _load(v: Any, w: Any) -> Any:
-    return v
-
-
+_stiffness = skfem.BilinearForm(lambda u, v, w: dot(grad(u), grad(v)))
+_mass = skfem.BilinearForm(lambda u, v, w: u * v)
+_load = skfem.LinearForm(lambda v, w: v)
 # -int q d_k v for each axis.
 _SLOPES = (
     skfem.BilinearForm(lambda v, q, w: -q * grad(v)[0]),

@@ -180,8 +180,7 @@ class VoxelCells:
         pairs = list(elements.pairs(left, right))
         one = elements.modes(self.functions[f][i], [m for m, _, _ in pairs])
         other = elements.modes(self.functions[g][j], [m for _, m, _ in pairs])
-        found: AnyArray = sum(w * one[a] * other[b] for a, b, w in pairs)
-        return found
+        return np.asarray(sum(w * one[a] * other[b] for a, b, w in pairs))
 
 
 def gradient_means(elements: Elements, values: AnyArray) -> list[AnyArray]:

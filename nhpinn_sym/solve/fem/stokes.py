@@ -159,7 +159,8 @@ def _layout(model: FlowModel) -> FittedLayout:
     shares = []
     for (a, b), planes in zip(bounds, found.breaks, strict=True):
         shares.append(tuple((plane - a) / (b - a) for plane in planes))
-    return FittedLayout(bounds, interfaces, tuple(shares), found.unresolved)
+    lengths = [b - a for a, b in bounds]
+    return FittedLayout(bounds, interfaces, tuple(shares), np.diag(lengths), found.unresolved)
 
 
 def _fluid(layout: FittedLayout, mesh: FittedMesh) -> Array:

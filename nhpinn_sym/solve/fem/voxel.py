@@ -176,7 +176,7 @@ class CellSolver:
         }
         if self.exact:
             info["data_error"] = 0.0
-        _warn_of_residual(info["residual"], self.residual)
+        _warn_of_residual(max(s.relative for s in solved), self.residual)
         batch = cell_batch(
             [self._grid(s, lattice) for s in solved],
             [s.values for s in solved],
