@@ -32,7 +32,7 @@ from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
-from .fem.stokes import flow_options, solve_flow
+from .flow import flow_options, solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField

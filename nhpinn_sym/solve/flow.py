@@ -10,10 +10,10 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
-from ...derive.porous import FlowModel
-from ...lower.interfaces import CellInterfaces
-from ...operator.numbers.breaks import smooth_levels
-from ...problem.errors import (
+from ..derive.porous import FlowModel
+from ..lower.interfaces import CellInterfaces
+from ..operator.numbers.breaks import smooth_levels
+from ..problem.errors import (
     BackendMissingError,
     ProblemError,
     SolveError,
@@ -21,17 +21,17 @@ from ...problem.errors import (
     shortened,
     warn_tolerance,
 )
-from ...problem.user_input import positive_integer, positive_number
-from ...resolution import Resolution, resolve
-from ...runtime.fitted.functions import FittedMesh
-from ...runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
-from ..cell_solution import CellSolution, FormInfo
-from ..effective_entries import Entry
-from ..interpolation import Nodes
-from ..progress import Progress, shown
-from ..solution import Array
-from .fitted_layout import FittedLayout
-from .grid_functions import TriangleField
+from ..problem.user_input import positive_integer, positive_number
+from ..resolution import Resolution, resolve
+from ..runtime.fitted.functions import FittedMesh
+from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from .cell_solution import CellSolution, FormInfo
+from .effective_entries import Entry
+from .fem.fitted_layout import FittedLayout
+from .fem.grid_functions import TriangleField
+from .interpolation import Nodes
+from .progress import Progress, shown
+from .solution import Array
 
 TOLERANCE = 1e-5
 # Factor by which the error of K falls where triangles are halved: walls of order 2 give h^4, and so
@@ -123,7 +123,7 @@ def flow_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _runtime() -> Any:
     try:
-        from ...runtime.fem_skfem import stokes
+        from ..runtime.fem_skfem import stokes
     except ModuleNotFoundError as cause:
         raise BackendMissingError(
             f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"
