@@ -55,22 +55,27 @@ def equation_on(equation: LoweredEquation, box: Box) -> LoweredEquation:
 
 
 def branch_at(expr: sp.Expr, middle: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
-    """The expression with every piecewise function replaced by its branch at a point."""
+    """The expression with every piecewise function replaced by its branch at a point; branches
+    between which other symbols choose, such as the time, stay.
+    """
     expr = sp.sympify(expr)
     if expr.has(sp.Heaviside, sp.sign):
         expr = expr.rewrite((sp.Heaviside, sp.sign), sp.Piecewise)
-    # The innermost first: its value may stand in the condition of another.
-    while expr.has(sp.Piecewise):
-        inner = min(expr.atoms(sp.Piecewise), key=sp.count_ops)
-        expr = expr.xreplace({inner: _branch(inner, middle)})
-    return expr
+    return _decided(expr, middle)
 
 
-def _branch(piecewise: sp.Piecewise, middle: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
-    for value, condition in piecewise.args:
-        if condition.subs(middle) == sp.true:
-            return value
-    return sp.nan
+def _decided(node: sp.Basic, middle: Mapping[sp.Symbol, sp.Expr]) -> sp.Basic:
+    if not node.has(sp.Piecewise):
+        return node
+    if not isinstance(node, sp.Piecewise):
+        return node.func(*(_decided(part, middle) for part in node.args))
+    left = []
+    for value, condition in node.args:
+        # The condition first: the value of a Piecewise may stand in it.
+        there = _decided(condition, middle).subs(middle)
+        if there != sp.false:
+            left.append((_decided(value, middle), there))
+    return sp.Piecewise(*left) if left else sp.nan
 
 
 def _outer(domain: Box, box: Box) -> frozenset[str]:

@@ -90,7 +90,8 @@ class _Conditions:
 
 def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
     """UnsupportedError for data whose jumps no residual sees: of conditions that a net is made to
-    satisfy, with which the ansatz would jump inside, and of sources under a divergence.
+    satisfy, with which the ansatz would jump inside, and of sources under a divergence; and for
+    coefficients that jump in time, at which a net would need a kink.
     """
     symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
     if equation.time is not None:
@@ -100,13 +101,21 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
     data = [("Dirichlet", e.value) for e in equation.essential]
     data += [("initial", value) for value in equation.initial]
     data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
-    for kind, value in data:
-        if resolve([value], axes, numbers).jumps:
-            raise UnsupportedError(
-                f"a boundary value problem by nets with {kind} data that jump",
-                term=value,
-                remedy='finite elements take them: "dolfinx" or "skfem"',
-            )
+    refused = [
+        (f"{kind} data that jump", v) for kind, v in data if resolve([v], axes, numbers).jumps
+    ]
+    if equation.time is not None:
+        coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
+        for value in (*coefficients, *(n.alpha for n in equation.natural)):
+            found = resolve([value], axes, numbers)
+            if found.jumps and found.axes[-1].breaks:
+                refused.append(("a coefficient that jumps in time", value))
+    for what, value in refused:
+        raise UnsupportedError(
+            f"a boundary value problem by nets with {what}",
+            term=value,
+            remedy='finite elements take it: "dolfinx" or "skfem"',
+        )
 
 
 class BoundaryValueProblem:
