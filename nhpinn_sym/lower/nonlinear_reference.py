@@ -13,7 +13,7 @@ import sympy as sp
 from ..derive.nonlinear.checks import UNDECLARED, linearized_table
 from ..derive.nonlinear.state import StateProblem
 from ..operator.table import Operator, Term, unit
-from ..problem.conditions import Neumann, Robin
+from ..problem.conditions import Neumann, Periodic, Robin
 from ..problem.errors import UnsupportedError
 from .equation import lower_fine
 from .forms import LoweredEquation
@@ -24,7 +24,8 @@ _PLACE = sp.Rational(37, 100)
 
 
 def reference_fine(state: StateProblem) -> LoweredEquation:
-    """Beside the equation at a given eps."""
+    """Beside the equation at a given eps; UnsupportedError where it leaves a mean open."""
+    _check_means(state)
     op = _reference(state)
     lowered = lower_fine(op)
     table = _at_reference(state, dict(linearized_table(state)))
@@ -33,9 +34,10 @@ def reference_fine(state: StateProblem) -> LoweredEquation:
 
 def reference_homogenized(state: StateProblem) -> LoweredEquation:
     """Beside the homogenized equation; UnsupportedError for natural conditions beside terms of
-    order 1/eps, whose limit holds the phase of the wall.
+    order 1/eps, whose limit holds the phase of the wall, and where it leaves a mean open.
     """
     _check_walls(state)
+    _check_means(state)
     op = _reference(state)
     places = {
         axis.symbol: axis.interval[0] + _PLACE * (axis.interval[1] - axis.interval[0])
@@ -57,6 +59,27 @@ def _check_walls(state: StateProblem) -> None:
                 " phase of the wall in the period",
                 term=condition,
                 remedy="Dirichlet and Periodic conditions are covered there",
+            )
+
+
+def _check_means(state: StateProblem) -> None:
+    """A stationary problem that does not change with a constant has many solutions, or none."""
+    if state.timely:
+        return
+    parts = [*state.all_fluxes, *(b for row in state.transport for b in row)]
+    parts += [*state.cell_source, *state.reaction]
+    problem = state.operator.problem
+    for j, value in enumerate(state.values):
+        own = [c for (_, field), c in problem.conditions.items() if field == j]
+        held = any(not isinstance(c, (Neumann, Periodic)) for c in own)
+        if not held and not any(e.has(value) for e in parts):
+            raise UnsupportedError(
+                "a stationary nonlinear problem that leaves the mean of an unknown open",
+                term=problem.unknowns[j],
+                remedy=(
+                    "hold it on a part of the boundary (Dirichlet, Robin), or add a small term of"
+                    " order zero, such as 1e-6*u"
+                ),
             )
 
 

@@ -285,3 +285,27 @@ def test_an_equation_without_a_fast_variable_has_no_corrector() -> None:
     points = np.linspace(0.1, 0.9, 5)[:, None]
     assert law.flux(grad=0.5) == pytest.approx([0.625], rel=1e-12)
     assert u0(points) == pytest.approx(fine(points), rel=1e-8)
+
+
+@pytest.mark.parametrize("condition", [nh.Periodic(), nh.Neumann(0)])
+def test_problems_that_leave_the_mean_open_are_refused(condition: Any) -> None:
+    u = ONE.unknown("u")
+    flux = (2 + sp.sin(2 * sp.pi * ONE.y[0])) * (1 + ONE.grad(u)[0] ** 2) * ONE.grad(u)
+    load = sp.cos(2 * sp.pi * ONE.x[0])
+
+    def problem(rest: Any) -> nh.MultiscaleProblem:
+        return nh.MultiscaleProblem(
+            sp.Eq(rest - ONE.div(flux), load),
+            scales=ONE,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[condition],
+        )
+
+    model = nh.homogenize(problem(0))
+    with pytest.raises(nh.UnsupportedError, match="mean of an unknown open"):
+        nh.solve_homogenized(model, nh.solve_law(model), "skfem")
+    with pytest.raises(nh.UnsupportedError, match="mean of an unknown open"):
+        nh.solve_fine(problem(0), eps=1 / 4, backend="skfem")
+    fine = nh.solve_fine(problem(u), eps=1 / 4, backend="skfem")
+    assert fine.info["estimate"] < 1e-3
