@@ -93,7 +93,7 @@ def parts(index: MultiIndex, vectors: Vectors) -> Parts:
     for chosen in product(range(len(vectors)), repeat=len(axes)):
         weight = sp.Mul(*[inverse[axis, k] for axis, k in zip(axes, chosen, strict=True)])
         sums[tuple(chosen.count(k) for k in range(len(vectors)))].append(weight)
-    found = ((derived, sp.simplify(sp.Add(*weights))) for derived, weights in sums.items())
+    found = ((derived, _number(sp.Add(*weights))) for derived, weights in sums.items())
     return tuple((derived, weight) for derived, weight in found if weight != 0)
 
 
@@ -146,8 +146,13 @@ def _merged(terms: Any) -> Any:
         own[term.coefficient] = own.get(term.coefficient, sp.Integer(0)) + weight
     found = []
     for term, weights in sums.items():
-        kept = [sp.simplify(weight) * c for c, weight in weights.items()]
+        kept = [_number(weight) * c for c, weight in weights.items()]
         total = sp.Add(*kept)
         if total != 0:
             found.append(replace(term, coefficient=total))
     return tuple(found)
+
+
+def _number(weight: sp.Expr) -> sp.Expr:
+    """A sum of products of roots, written short: weights that cancel are 0."""
+    return sp.radsimp(sp.expand(weight))
