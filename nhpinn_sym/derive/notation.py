@@ -288,9 +288,9 @@ def _signed(e: sp.Expr) -> tuple[int, sp.Expr]:
         sign, inner = _signed(e.expr)
         return sign, sp.Derivative(inner, *e.variable_count, evaluate=False)
     if isinstance(e, (sp.sin, sp.cos)):
-        return 1, e.func(
-            sp.factor_terms(e.args[0]), evaluate=False
-        )  # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2)
+        # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2).
+        angle = sp.factor_terms(e.args[0])
+        return 1, e.func(angle, evaluate=False)
     if e.is_number and e.is_negative:
         return (-1, -e)
     return (1, e)

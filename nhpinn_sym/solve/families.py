@@ -68,9 +68,8 @@ class CellFamily:
         held = {name: set[str]() for name in self.cells.effective}
         for (name, _), entry in self.cells.entries.items():
             held.setdefault(name, set()).update(self._held(entry))
-        everything = set[str]().union(
-            *held.values()
-        )  # what several entries make up may need all of it
+        # What several entries make up may need all of it.
+        everything = set[str]().union(*held.values())
 
         def needed(name: str, value: Any) -> tuple[str, ...]:
             if callable(value):

@@ -95,9 +95,8 @@ class Store:
         result = compute()
         try:
             writer(result, path)
-        except (
-            UnsupportedError
-        ):  # a formula that has no form in a file: this part is computed by every run
+        except UnsupportedError:
+            # A formula that has no form in a file: this part is computed by every run.
             return result
         return reader(path)
 

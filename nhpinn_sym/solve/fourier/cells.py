@@ -133,10 +133,8 @@ class CellSolver:
         SolvabilityError where a source has a mean.
         """
         start = time.perf_counter()
-        with (
-            self.progress("cell problems (fourier)") as task,
-            np.errstate(all="ignore"),
-        ):  # what is not a number is an error below
+        # What is not a number is an error below.
+        with self.progress("cell problems (fourier)") as task, np.errstate(all="ignore"):
             try:
                 results = solve_forms(
                     self.forms,

@@ -14,9 +14,9 @@ from ...arrays import MultiIndex
 from .tanh_taylor import Streams, TaylorTerm, adjoint, slopes
 
 _FOLDER = Path(__file__).parent
-_VECTORS, _NET = (
-    (_FOLDER / name).read_text() for name in ("simd.hpp", "mlp_kernel.cpp")
-)  # once: what calls a library is as old as its text
+# Read once: what calls a library is as old as its text.
+_VECTORS = (_FOLDER / "simd.hpp").read_text()
+_NET = (_FOLDER / "mlp_kernel.cpp").read_text()
 ROWS = {
     "points": "long",
     "depth": "long",
@@ -110,9 +110,8 @@ def _tanh_adjoint(chosen: Streams) -> str:
     found = adjoint(chosen.tables)
     higher = [f"f{k} * ({_sum(parts)})" for k, parts in sorted(seeds.items())]
     lines.append(f"const V d0 = {_sum(['f1 * d[0]', *higher])};")
-    for b in sorted(
-        found
-    ):  # in place: what is needed of d[b] later is read by stream b itself at the latest
+    # In place: what is needed of d[b] later is read by stream b itself at the latest.
+    for b in sorted(found):
         parts = [
             f"f{k} * ({_sum(_seeded(s, term) for s, term in terms)})"
             for k, terms in sorted(found[b].items())
