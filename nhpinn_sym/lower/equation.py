@@ -189,7 +189,23 @@ def lower_fine(operator: Operator, system: MultiscaleProblem | None = None) -> L
         complex=any(c.has(sp.I) for c in coefficients),
         fast=operator.axes,
         two_scale=tuple(operator.table.values()),
+        repeats=_period_in_time(operator, natural),
     )
+
+
+def _period_in_time(operator: Operator, natural: Sequence[Natural]) -> sp.Expr | None:
+    """The period of tau as one of t; None where the operator depends on t by itself too."""
+    problem = operator.problem
+    tau = next((axis for axis in operator.axes if axis.slow == problem.scales.dim), None)
+    if tau is None:
+        return None
+    held = [c for _, c in operator.terms()]
+    held += [n.alpha for n in natural]
+    held += [term.coefficient for n in natural for term in n.terms]
+    if any(sp.sympify(c).has(operator.coordinates[tau.slow]) for c in held):
+        return None
+    low, high = tau.interval
+    return (high - low) * problem.scales.eps**tau.power
 
 
 def _with_velocities(

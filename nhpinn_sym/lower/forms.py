@@ -262,6 +262,8 @@ class LoweredEquation:
     symbols of its axes `fast`. `averaged` are the coefficients that the effective ones of a
     homogenized equation inherit their jumps and narrow features in x from, over the axes
     `averaged_axes`.
+    `repeats` is the time after which the operator of a fine problem is the same again, where it
+    depends on the fast time alone.
     `moments` are conditions that the weak form of an equation of fourth order holds by itself: the
     sum of `terms` vanishes on the parts, where u is given and its slope is not.
     """
@@ -292,6 +294,7 @@ class LoweredEquation:
     averaged: tuple[sp.Expr, ...] = ()
     averaged_axes: tuple[FastAxis, ...] = ()
     moments: tuple[Natural, ...] = ()
+    repeats: sp.Expr | None = None
 
     @property
     def order(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -31,6 +32,12 @@ FIRST_STEPS = 16
 """Steps at which a span has one step at least."""
 # So that a span of a whole number of steps does not get one more.
 _ROUNDING = 1e-12
+# Of a period, by which the last of its repetitions may be off.
+_SAME_PHASE = 1e-11
+# Rows of all factors that are kept together: about half a gigabyte of them.
+_MOST_ROWS = 1_000_000
+# Within a step, by which its stages are told apart.
+_PLACES = 2**20
 # Steps that differ by this share are one: their matrices are factorized once.
 _SAME = 1e-9
 # Share of the whole time: the places of jumps are rounded.
@@ -49,6 +56,83 @@ def time_lines(spans: Sequence[float], steps: int) -> Array:
         lines.append(a + (b - a) * np.arange(1, count) / count)
         lines.append(np.array([float(b)]))
     return np.concatenate(lines)
+
+
+M = TypeVar("M")
+S = TypeVar("S")
+StagePhase = tuple[int, int]
+"""The number of a step within the period, and the place of a stage in it."""
+
+
+def stage_phases(times: Array, period: float | None) -> Callable[[float], StagePhase] | None:
+    """The phase of the time of a stage, by which matrices of this period in time are kept; None
+    where the steps do not repeat with it.
+    """
+    if period is None:
+        return None
+    steps = np.diff(times)
+    dt = float(times[-1] - times[0]) / len(steps)
+    count = round(period / dt)
+    drift = len(steps) * abs(dt / period - 1 / max(count, 1))
+    if not 0 < count < len(steps) or drift > _SAME_PHASE or np.ptp(steps) > _SAME * dt:
+        return None
+    first = float(times[0])
+
+    def phase(t: float) -> StagePhase:
+        step = math.floor((t - first) / dt)
+        return step % count, round(_PLACES * ((t - first) / dt - step))
+
+    return phase
+
+
+class KeptStages(Generic[M, S]):
+    """Matrices at the times of stages, and the solvers of stages, which are kept as long as they
+    are the same: always where they do not depend on time (`moving`), by phase where they have a
+    `period` in which steps repeat and their factors fit into memory, else those of one time.
+
+    `size`: rows of a matrix. `drop` is called when solvers are no longer kept.
+    """
+
+    def __init__(
+        self,
+        times: Array,
+        period: float | None,
+        size: int,
+        moving: bool,
+        drop: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._moving, self._drop = moving, drop
+        self._phase = stage_phases(times, period) if moving else None
+        if self._phase is not None and period is not None:
+            stages = len(_NODES) * period / (times[1] - times[0])
+            if stages * size > _MOST_ROWS:
+                self._phase = None
+        self._matrices: dict[Any, M] = {}
+        self._solvers: dict[Any, S] = {}
+
+    def matrices(self, t: float, make: Callable[[float], M]) -> M:
+        """Those at t."""
+        key = self._key(t)
+        if key not in self._matrices:
+            if self._phase is None:
+                self._matrices.clear()
+            self._matrices[key] = make(t)
+        return self._matrices[key]
+
+    def solver(self, dt: float, t: float, make: Callable[[float, float], S]) -> S:
+        """That of a stage at t of a step dt."""
+        key = self._key(t)
+        if self._phase is None or key not in self._solvers:
+            if self._phase is None:
+                self._solvers.clear()
+                self._drop()
+            self._solvers[key] = make(dt, t)
+        return self._solvers[key]
+
+    def _key(self, t: float) -> Any:
+        if not self._moving:
+            return 0
+        return t if self._phase is None else self._phase(t)
 
 
 def sdirk4(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import sympy as sp
@@ -159,6 +160,19 @@ def fine_cells(
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 
 
+def _repeating(periods: float) -> int:
+    """So many steps in all that they, and half of them, are a whole number to a period, where the
+    periods allow it: their matrices repeat then.
+    """
+    fraction = Fraction(periods).limit_denominator(_STEPS_PER_PERIOD)
+    most = max(_FEWEST_STEPS, math.ceil(_STEPS_PER_PERIOD * periods))
+    if abs(fraction - periods) > _WHOLE * periods:
+        return most
+    unit = 2 * fraction.denominator
+    to_a_period = unit * math.ceil(most / float(fraction) / unit)
+    return int(to_a_period * fraction)
+
+
 def steps_of_fast_time(operator: Operator, eps: float) -> int | None:
     """Time steps that resolve tau = t/eps^k; None where there is none. SolveError where that would
     be more than the solver takes by itself.
@@ -169,7 +183,7 @@ def steps_of_fast_time(operator: Operator, eps: float) -> int | None:
         return None
     low, high = tau.interval
     periods = float(problem.final_time) / (eps ** float(tau.power) * float(high - low))
-    steps = max(_FEWEST_STEPS, math.ceil(_STEPS_PER_PERIOD * periods))
+    steps = _repeating(periods)
     if steps > _MOST_STEPS:
         raise SolveError(
             f"eps = {eps:g} has {periods:.0f} periods of tau = t/eps^{tau.power} until the final"

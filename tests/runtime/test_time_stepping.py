@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from nhpinn_sym.runtime.time_stepping import _NODES, _STAGES, GAMMA, sdirk4, time_lines
+from nhpinn_sym.runtime.time_stepping import (
+    _NODES,
+    _STAGES,
+    GAMMA,
+    KeptStages,
+    sdirk4,
+    stage_phases,
+    time_lines,
+)
 
 MASS = np.array([[2.0, 0.5], [0.5, 1.0]])
 STIFFNESS = np.array([[3.0, -1.0], [0.5, 4.0]])
@@ -112,3 +120,39 @@ def test_a_load_that_jumps_between_spans_is_integrated_exactly():
         times,
     )
     np.testing.assert_allclose(result, 0.3 + 5 * 0.7, rtol=1e-13)
+
+
+def test_stages_of_a_periodic_operator_are_made_once():
+    """As many as a period has, and the same result; none is kept where steps do not repeat."""
+
+    def solved(period, steps):
+        made = []
+        dropped = []
+        times = np.linspace(0.0, 1.0, steps + 1)
+        kept = KeptStages(times, period, 1, True, lambda: dropped.append(1))
+
+        def stiffness(t):
+            return kept.matrices(t, lambda at: 2 + np.sin(2 * np.pi * at / 0.125))
+
+        def make(dt, t):
+            made.append(t)
+            weight = 1 + GAMMA * dt * stiffness(t)
+            return lambda b: b / weight
+
+        result = sdirk4(
+            lambda dt, t: kept.solver(dt, t, make),
+            lambda w, t: stiffness(t) * w,
+            lambda t: np.ones(1),
+            np.zeros(1),
+            times,
+            moving=True,
+        )
+        return float(result[0]), len(made), len(dropped)
+
+    fresh, every, dropped = solved(None, 64)
+    again, some, nothing = solved(0.125, 64)
+    assert abs(fresh - again) < 1e-13
+    assert every == 5 * 64 + 1 == dropped  # and the one that the first step asks for
+    assert some == 5 * 8 + 1 and nothing == 0
+    assert stage_phases(np.linspace(0.0, 1.0, 66), 0.125) is None
+    assert stage_phases(np.array([0.0, 0.1, 0.3, 0.4]), 0.1) is None

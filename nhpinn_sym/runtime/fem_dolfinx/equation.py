@@ -17,7 +17,7 @@ from ufl.corealg.traversal import unique_pre_traversal
 from ..arrays import Array, CoefficientKey
 from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
-from ..time_stepping import GAMMA, sdirk4
+from ..time_stepping import GAMMA, KeptStages, sdirk4
 from .compat import (
     assemble_matrix,
     assemble_vector,
@@ -254,9 +254,10 @@ class EquationProblem:
         times: Array,
         every: bool = True,
         report: Callable[[float], None] = lambda fraction: None,
+        period: float | None = None,
     ) -> MeshFunction:
-        """All levels at `times`, the first of which is 0, as a batch, or the last one alone. Raises
-        DivergedError.
+        """All levels at `times`, the first of which is 0, as a batch, or the last one alone;
+        `period`: of the operator in time. Raises DivergedError.
 
         `largest` then holds the largest absolute value of each component at any time.
 
@@ -264,37 +265,44 @@ class EquationProblem:
         others at the boundary would cost an order.
         """
         moving = getattr(self.forms, "OPERATOR_VARIES", False)
-        known = {0.0: self._matrices(0.0)}
+        linears: list[Linear] = []
+
+        def drop() -> None:
+            """At once: the garbage collector sees small objects, not their factors."""
+            for linear in linears:
+                linear.destroy()
+            linears.clear()
+
+        kept: KeptStages[tuple[PETSc.Mat, PETSc.Mat], Callable[[Array], Array]]
+        kept = KeptStages(times, period, self.box.P.getSize()[1], moving, drop)
         last = len(times) - 1
         held = self.box.held
+        self.t.value = 0.0
         start = self.box.restriction(self.initial())
         u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))
         levels = [u] if every else []
         largest = self._sizes(u)
 
         def matrices(t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
-            """Those at t: of one time they are kept."""
-            if moving and t not in known:
-                known.clear()
-                known[t] = self._matrices(t)
-            return known[t if moving else 0.0]
+            return kept.matrices(t, self._matrices)
 
-        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+        def make(dt: float, t: float) -> Callable[[Array], Array]:
             mass, stiffness = matrices(t)
             stage = mass + (GAMMA * dt) * stiffness
-            # Freed at once: the garbage collector sees small objects, not their factors.
-            for old in linears:
-                old.destroy()
-            linears[:] = [self._linear(self.box.reduced(stage))]
+            linear = self._linear(self.box.reduced(stage))
+            linears.append(linear)
 
             def solve(b: Array) -> Array:
                 # At held dofs the load is g', the rate of the Dirichlet data, and the rate of u is
                 # that.
                 rate = self._vec(np.where(held, b, 0.0))
-                free = linears[0](self.box.restricted(self._vec(b) - stage * rate))
+                free = linear(self.box.restricted(self._vec(b) - stage * rate))
                 return (self.box.P * free + rate).array
 
             return solve
+
+        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+            return kept.solver(dt, t, make)
 
         def on_step(step: int, t: float, u: Array) -> None:
             if self.dirichlet_varies:  # rates know nothing of jumps
@@ -307,7 +315,6 @@ class EquationProblem:
             release(self.box.comm)
             report(step / last)
 
-        linears: list[Any] = []
         sdirk4(
             solver,
             lambda u, t: np.where(held, 0.0, (matrices(t)[1] * self._vec(u)).array),
@@ -317,8 +324,7 @@ class EquationProblem:
             on_step,
             moving,
         )
-        for linear in linears:
-            linear.destroy()
+        drop()
         self.largest = np.max(self.box.comm.allgather(largest), axis=0)
         return self.grid(np.array(levels))
 

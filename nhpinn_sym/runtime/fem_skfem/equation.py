@@ -27,7 +27,7 @@ from ..rigid_modes import (
     vanishing,
     without_cancelled,
 )
-from ..time_stepping import GAMMA, sdirk4
+from ..time_stepping import GAMMA, KeptStages, sdirk4
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import (
@@ -71,9 +71,11 @@ def solve_equation(
     times: Array | None = None,
     keep: bool = True,
     report: Callable[[float], None] = lambda fraction: None,
+    period: float | None = None,
 ) -> EquationResult:
     """Solve the equation of `forms`, with time by steps between `times`, the first of which is 0;
-    the times of the result are all of them if `keep`, otherwise the final one alone.
+    the times of the result are all of them if `keep`, otherwise the final one alone. `period`: of
+    the operator in time.
 
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
@@ -81,7 +83,7 @@ def solve_equation(
     if times is None:
         values, method = system.stationary()
         return EquationResult(system.grid(values), None, method, None, system.defect)
-    levels, largest, method = system.evolution(times, keep, report)
+    levels, largest, method = system.evolution(times, keep, report, period)
     kept = times if keep else times[-1:]
     return EquationResult(system.grid(levels), kept, method, largest, 0.0)
 
@@ -278,28 +280,32 @@ class System:
         return np.sum(vectors, axis=0)
 
     def evolution(
-        self, times: Array, keep: bool, report: Callable[[float], None]
+        self,
+        times: Array,
+        keep: bool,
+        report: Callable[[float], None],
+        period: float | None = None,
     ) -> tuple[Array, Array, str]:
         forms = self.forms
         moving = getattr(forms, "OPERATOR_VARIES", False)
-        known = {0.0: self._matrices(0.0)}
+        kept: KeptStages[_Matrices, Callable[[Array], Array]]
+        kept = KeptStages(times, period, len(self.free), moving)
         levels: list[Array] = []
         methods: list[str] = []
         largest = np.zeros(self.components)
 
         def matrices(t: float) -> _Matrices:
-            """Those at t: of one time they are kept."""
-            if moving and t not in known:
-                known.clear()
-                known[t] = self._matrices(t)
-            return known[t if moving else 0.0]
+            return kept.matrices(t, self._matrices)
 
-        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+        def make(dt: float, t: float) -> Callable[[Array], Array]:
             own = matrices(t)
             stage = (own.m + GAMMA * dt * own.k).tocsr()
             solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self.motions)
             methods.append(method)
             return solve
+
+        def solver(dt: float, t: float) -> Callable[[Array], Array]:
+            return kept.solver(dt, t, make)
 
         def load(t: float) -> Array:
             own = matrices(t)

@@ -39,7 +39,7 @@ from .grid_functions import (
     element_name,
     keeps_levels,
 )
-from .levels import solve_levels
+from .levels import period_of, solve_levels
 from .options import check_options, check_solver, degree_for
 
 BACKEND = "dolfinx"
@@ -173,7 +173,7 @@ def solve_equation(
         require_memory(mesh.cells, degree, equation.components, dim=mesh.dim)
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
-            grid, times = _solved(problem, times, report)
+            grid, times = _solved(problem, times, report, period_of(equation, parameters))
         name = f"{elements}, {problem.method}"
         info = {"ranks": comm.size, "defect": problem.defect}
         if times is None:
@@ -198,7 +198,10 @@ def solve_equation(
 
 
 def _solved(
-    problem: EquationProblem, times: Array | None, report: Callable[[float], None]
+    problem: EquationProblem,
+    times: Array | None,
+    report: Callable[[float], None],
+    period: float | None,
 ) -> tuple[MeshFunction, Array | None]:
     """The solution and the times of its levels."""
     if times is None:
@@ -206,7 +209,7 @@ def _solved(
     box = problem.box
     every = keeps_levels(box.components * problem.mesh.count(box.degree), times)
     kept = times if every else times[-1:]
-    return problem.evolve(times, every, report), kept
+    return problem.evolve(times, every, report, period), kept
 
 
 def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -15,7 +16,7 @@ from ...problem.errors import ProblemError
 from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
 from ...runtime.mesh import Mesh
-from ...runtime.time_stepping import FIRST_STEPS
+from ...runtime.time_stepping import FIRST_STEPS, time_lines
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
@@ -41,6 +42,14 @@ _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
 _DURING = 0.37
 # Of all slow points: the data of cells seldom change their kind between them.
 _SLOW_POINTS = 3
+
+
+def period_of(equation: LoweredEquation, parameters: Mapping[str, Any]) -> float | None:
+    """The period in time of the operator of a fine problem, at the eps of `parameters`."""
+    if equation.repeats is None:
+        return None
+    eps = {v: parameters[v.name] for v in equation.repeats.free_symbols}
+    return float(equation.repeats.xreplace(eps))
 
 
 def solve_levels(
@@ -95,12 +104,15 @@ def solve_levels(
             meshes = layout.at_least(cells, _MOST_CELLS[dim] // equation.components)
         else:
             meshes = layout.given(cells)
+        count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
+        if equation.repeats is not None and spans is not None and len(spans) > 2:
+            count = _spread(count, spans, 2 ** (len(meshes) - 1))
         solution = solve_on_mesh(
             level,
             layout,
             degree,
             meshes,
-            _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1)),
+            count,
             progress,
             label,
             missed,
@@ -119,6 +131,14 @@ def _least(steps: int, spans: Sequence[float] | None, times: int) -> int:
     if spans is None or len(spans) == 2:
         return steps
     return max(steps, times * FIRST_STEPS)
+
+
+def _spread(steps: int, spans: Sequence[float], times: int) -> int:
+    """For a fast time, which has spans in every period, each with a step at least: what makes
+    `steps` of them in all, a whole number of `times` in each.
+    """
+    fewest = len(time_lines(spans, FIRST_STEPS)) - 1
+    return FIRST_STEPS * times * math.ceil(steps / (fewest * times))
 
 
 def _most_dofs(equation: LoweredEquation) -> int:

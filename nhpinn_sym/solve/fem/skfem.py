@@ -29,7 +29,7 @@ from .grid_functions import (
     element_name,
     keeps_levels,
 )
-from .levels import solve_levels
+from .levels import period_of, solve_levels
 from .options import check_options, degree_for
 
 BACKEND = "skfem"
@@ -105,7 +105,8 @@ def solve_equation(
         require_memory(mesh.cells, degree, equation.components, by_elements=True, dim=mesh.dim)
         space = driver.space_on(mesh, degree, equation.periodic, forms)
         keep = keeps_levels(equation.components * mesh.count(degree), times)
-        result = driver.solve_equation(forms, space, data, times, keep, report)
+        period = period_of(equation, parameters)
+        result = driver.solve_equation(forms, space, data, times, keep, report, period)
         name = f"{elements}, {result.method}"
         info = {"defect": result.defect}
         return GridSolution(BACKEND, name, info, result.grid, result.times, result.largest)
