@@ -32,6 +32,10 @@ fine/1D:52:0:skfem
 equation/heat 1D:52:0:skfem
 fine/heat 1D:52:0:skfem
 fine/2D:52:0:skfem
+nonlinear/smooth 1D:5:0:fourier
+nonlinear/smooth 1D:5:1:pinn
+nonlinear/layers 1D:5:0:skfem
+nonlinear/smooth 2D:5:0:fourier
 fast time/a:52:0:skfem
 fast time/b:52:0:skfem
 fast time/r:52:0:skfem
