@@ -12,6 +12,7 @@ value problem.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -24,7 +25,7 @@ from .. import __version__
 from ..derive.homogenize import homogenize
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.source import output_path
-from ..problem.errors import SolveError, UnsupportedError
+from ..problem.errors import SolveError, ToleranceWarning, UnsupportedError
 from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..solve.backends import other_elements
@@ -51,6 +52,8 @@ from .versions import versions
 # below any homogenization error of interest.
 _LAW = {1: 1e-6, 2: 1e-5, 3: 1e-4}
 _MACRO = {1: 1e-6, 2: 5e-4, 3: 2e-3}
+# Mesh that is tried before it is refined: every point of it asks for a state of the law.
+_FIRST_MESH = {2: 16, 3: 8}
 
 
 def validate_laws(
@@ -227,9 +230,19 @@ class _NonlinearRun:
             return self.parts.get("p_elements", partial(self._macro, law, other))
 
     def _macro(self, law: str, backend: str) -> Solution:
-        options = self.settings.equation
-        if backend != "pinn":
-            options = {"tolerance": _MACRO[self.problem.scales.dim]}
+        if backend == "pinn":
+            return self._solved(law, backend, self.settings.equation)
+        wanted = _MACRO[self.problem.scales.dim]
+        first = _FIRST_MESH.get(self.problem.scales.dim)
+        if first is not None:
+            with warnings.catch_warnings():  # of a mesh that may be too coarse
+                warnings.simplefilter("ignore", ToleranceWarning)
+                found = self._solved(law, backend, {"mesh": first})
+            if found.info["estimate"] <= wanted:
+                return found
+        return self._solved(law, backend, {"tolerance": wanted})
+
+    def _solved(self, law: str, backend: str, options: Mapping[str, Any]) -> Solution:
         solution = solve_homogenized(
             self.model,
             self.law(law),
