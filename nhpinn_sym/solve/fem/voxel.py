@@ -44,6 +44,8 @@ RESIDUAL = 1e-8
 _ROUGH = 0.03
 # The same where they depend on the residual itself.
 _LESS_ROUGH = 1e-4
+# Of the fluxes of the bound from below, which is one whatever they are, and off by its square.
+_OF_A_BOUND = 1e-4
 # An error that falls by 2^0.6 where boxes are halved is that multiple of the change; at the corners
 # of pixels it falls like h^(2 lam), and lam is .3 or more for contrasts up to 20 there.
 _SAFETY = 3.0
@@ -233,7 +235,7 @@ class CellSolver:
             _warn_of_blocked(~void)
         elif self.enclosed and coarse is None:
             known = tensor(self.forms, elements, cells.coefficients)
-            lower, _ = lower_bound(elements, known, self.residual)
+            lower, _ = lower_bound(elements, known, max(self.residual, _OF_A_BOUND))
         return _Level(cells, lower)
 
     def _energies(self) -> bool:
