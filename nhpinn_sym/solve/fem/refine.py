@@ -17,6 +17,7 @@ import numpy as np
 
 from ...problem.errors import SolvabilityError, SolveError
 from ...runtime.levels import (
+    FEWEST,
     SAFETY,
     by_name,
     error_of_halving,
@@ -27,7 +28,7 @@ from ...runtime.mesh import Mesh, MeshFunction
 from ...runtime.time_stepping import time_lines
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
-from .fitted_layout import CellLayout, GivenLayout
+from .fitted_layout import CellLayout, FittedLayout, GivenLayout
 from .grid_functions import GridSolution, relative_difference
 from .layout import Meshes
 
@@ -105,7 +106,7 @@ def refine_cells(
                 # An operator of order 2m costs the functions m orders, and the entries twice as
                 # many.
                 rate = degree + 1 - order // 2
-                errors = entry_errors(history, rate, layout.erratic, data_error)
+                errors = entry_errors(_resolved(history, layout), rate, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
             )
@@ -167,6 +168,16 @@ def entry_errors(
     if len(history) == 2:
         errors = {key: SAFETY * np.abs(history[1][key] - history[0][key]) for key in errors}
     return _at_least(errors, history[-1], data_error)
+
+
+def _resolved(
+    history: Sequence[EffectiveNumbers], layout: CellLayout
+) -> Sequence[EffectiveNumbers]:
+    """Without the first mesh of triangles as soon as others are enough: it shows shapes by four
+    triangles, and what vanishes by symmetry does not fall regularly from there."""
+    if isinstance(layout, FittedLayout) and len(history) > FEWEST:
+        return history[1:]
+    return history
 
 
 def degree_errors(
