@@ -361,15 +361,16 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
 def _lattice_images(shape: Shape, cell: LatticeCell) -> list[list[sp.Expr]]:
     """The moves by vectors of the lattice that bring a part of the shape into the box around the
     cell."""
-    if None in shape.extents or len(shape.extents) < cell.dim:
+    extents = [extent for extent in shape.extents if extent is not None]
+    if len(extents) < cell.dim:
         raise ProblemError(
             "a shape without ends, in the cell of a lattice: it would not be periodic",
             term=shape,
             remedy="give cell=Cell((0, 1), ...), or a shape that ends along every axis",
         )
     inverse = np.linalg.inv(np.array(cell.vectors, dtype=float))
-    low = np.array([float(a) for a, _ in shape.extents])
-    high = np.array([float(b) for _, b in shape.extents])
+    low = np.array([float(a) for a, _ in extents])
+    high = np.array([float(b) for _, b in extents])
     box = np.array(cell.bounds)
     corners = itertools.product(*zip(box[:, 0] - high, box[:, 1] - low, strict=True))
     shares = np.array(list(corners)) @ inverse

@@ -87,11 +87,7 @@ def refine_cells(
     """
     start = time.perf_counter()
     limit = max_dofs // components
-    levels: Sequence[Mesh]
-    if n is None:
-        levels = layout.levels(degree, limit)
-    else:
-        levels = layout.given(layout.divided(n))
+    levels = _cell_meshes(layout, degree, limit, n)
     history: list[EffectiveNumbers] = []
     with progress(label) as task:
         for k, mesh in enumerate(levels):
@@ -168,6 +164,13 @@ def entry_errors(
     if len(history) == 2:
         errors = {key: SAFETY * np.abs(history[1][key] - history[0][key]) for key in errors}
     return _at_least(errors, history[-1], data_error)
+
+
+def _cell_meshes(layout: CellLayout, degree: int, limit: int, n: int | None) -> Sequence[Mesh]:
+    """Those of the layout, or of `n` cells along the longest axis."""
+    if n is None:
+        return layout.levels(degree, limit)
+    return layout.given(layout.divided(n))
 
 
 def _resolved(
