@@ -1,5 +1,5 @@
-"""One validation of a boundary value problem at one eps: `Run.report` goes through the steps that
-the docstring of `validate.validate` lists.
+"""One validation of a boundary value problem at one eps: `BoundaryValueRun.report` goes through the
+steps that the docstring of `validate.validate` lists.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _MACRO_TOLERANCE = {1: 1e-6, 2: 1e-5, 3: 1e-5}
 _SYSTEM_TOLERANCE = 1e-4
 
 
-class Run:
+class BoundaryValueRun:
     """One validation; its methods are the numbered steps."""
 
     def __init__(

@@ -29,7 +29,7 @@ from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from ..solve.progress import Progress
-from .boundary_value_run import Run
+from .boundary_value_run import BoundaryValueRun
 from .nonlinear_run import validate_laws, validate_nonlinear
 from .page import require_page_libraries
 from .plain import is_plain, validate_plain
@@ -107,11 +107,11 @@ def validate(
         return validate_nonlinear(problem, eps, settings, out)
     if eps is None:
         return validate_cells(problem, settings, out)
-    return Run(problem, eps, out, settings).report()
+    return BoundaryValueRun(problem, eps, out, settings).report()
 
 
 def validate_at(
     problem: MultiscaleProblem, eps: object, settings: Settings, cells: ComparedCells
 ) -> Report:
     """`validate` at one eps of several, whose cell problems were compared before."""
-    return Run(problem, eps, None, settings, cells).report()
+    return BoundaryValueRun(problem, eps, None, settings, cells).report()

@@ -55,7 +55,7 @@ def key(made: nh.MultiscaleProblem, tmp_path: Path, **options: Any) -> str:
         "parameters": None,
     } | options
     settings = Settings(**given, progress=silent)  # type: ignore[arg-type]
-    run = module.Run(made, sp.Rational(1, 2), tmp_path, settings)
+    run = module.BoundaryValueRun(made, sp.Rational(1, 2), tmp_path, settings)
     return run.store.key
 
 

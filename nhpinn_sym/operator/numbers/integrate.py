@@ -24,7 +24,7 @@ from .separate import harmonics
 from .sweep import Sweep, line_points
 
 MeanWithError = tuple[complex, float]
-PointFunction = Callable[[Array], Array]
+VectorFunction = Callable[[Array], Array]
 """Points (n, d) -> (n, m)."""
 
 # Gauss points per axis of a panel, and those that its error is taken from.
@@ -168,7 +168,7 @@ def _trigonometric_mean(expr: sp.Expr, space: DataSpace) -> MeanWithError | None
 
 
 def mean_of_function(
-    values: PointFunction, data: Sequence[sp.Expr], space: DataSpace
+    values: VectorFunction, data: Sequence[sp.Expr], space: DataSpace
 ) -> tuple[Array, Array]:
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
     them; bounds (m,) on their errors): quadrature where the data ask for it, along the axes that
@@ -212,13 +212,13 @@ def _over_panels(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithErr
     return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
 
 
-def _column(expr: sp.Expr, space: DataSpace) -> PointFunction:
+def _column(expr: sp.Expr, space: DataSpace) -> VectorFunction:
     values = evaluator(expr, space.symbols)
     return lambda points: values(points)[:, None]
 
 
 def _panel_means(
-    values: PointFunction, lo: Array, hi: Array, space: DataSpace, accuracy: float
+    values: VectorFunction, lo: Array, hi: Array, space: DataSpace, accuracy: float
 ) -> tuple[Array, Array]:
     """Means and their errors by Gauss quadrature on boxes, halved where two orders differ."""
     volume = _volume(space)
@@ -253,7 +253,7 @@ def _volume(space: DataSpace) -> float:
     return float(np.prod([b - a for a, b in space.intervals]))
 
 
-def _gauss(values: PointFunction, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
+def _gauss(values: VectorFunction, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
     """(integrals of a function, of its size) over each box, (boxes, m)."""
     t, w = np.polynomial.legendre.leggauss(n)
     d = lo.shape[1]
@@ -290,7 +290,7 @@ def _along_lines(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithErr
 
 
 def _line_means(
-    values: PointFunction, lines: Lines, space: DataSpace, breaks: Breaks
+    values: VectorFunction, lines: Lines, space: DataSpace, breaks: Breaks
 ) -> tuple[Array, Array]:
     """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes
     where the data ask for them between these.
@@ -331,7 +331,7 @@ def _parts_between_interfaces(lines: Lines, space: DataSpace) -> tuple[Array, Ar
 
 
 def _box_integral(
-    values: PointFunction,
+    values: VectorFunction,
     space: DataSpace,
     expressions: Sequence[sp.Expr],
     lo: Array,
