@@ -11,9 +11,14 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.derive.homogenize import homogenize_linear
+from nhpinn_sym.derive.nonlinear.homogenize import homogenize_nonlinear
+from nhpinn_sym.operator.parse import parse_nonlinear
+from nhpinn_sym.runtime.element_states import ElementStates
 from nhpinn_sym.runtime.fem_dolfinx import assembly as ranks
 from nhpinn_sym.runtime.fem_dolfinx.compat import PETSc, coordinates
 from nhpinn_sym.runtime.fem_skfem import assembly as elements
+from nhpinn_sym.runtime.fourier.states import MacroState
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.law.macro_law import MacroLaw
 
@@ -156,3 +161,21 @@ def test_states_of_all_times_are_tested() -> None:
     assert macro.grown()
     assert macro.training is not None
     assert np.abs(macro.training.slopes).max() > 2
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_linear_cells_on_the_same_mesh_have_the_same_tensor(backend: str) -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    turn = 2 * sp.pi
+    a = 2 + sp.sin(turn * s.y[0]) * sp.cos(turn * s.y[1])
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    model = homogenize_nonlinear(parse_nonlinear(problem), 1, homogenize_linear)
+    law = nh.solve_law(model, backend, tolerance=1e-2)
+    assemble = ranks.cell_assembly if backend == "dolfinx" else elements.cell_assembly
+    lattice = Lattice.uniform(law.forms.CELL, (8, 8))
+    macro = MacroState(np.zeros((1, 1)), np.array([[[1.0], [0.5]]]), {})
+    found, _, _ = ElementStates(law.forms, assemble(lattice, 2, 1)).law(macro)
+    wanted = nh.solve_cells(nh.homogenize(problem), backend, n=8).effective["A"]
+    assert found.flux_p[0, :, 0, :, 0] == pytest.approx(wanted, abs=1e-11)
+    assert found.flux[0, :, 0] == pytest.approx(wanted @ [1, 0.5], abs=1e-11)
