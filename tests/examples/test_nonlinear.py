@@ -37,3 +37,19 @@ def test_richards(run: Any) -> None:
     harmonic = 1 / np.mean(np.exp(-np.sin(2 * np.pi * y)))
     assert law.storage(u=0.5) == pytest.approx(0.5 + 0.125 / 3)
     assert law.effective("A", u=0.5) == pytest.approx(np.array([[1.25 * harmonic]]))
+
+
+def test_hamilton_jacobi(run: Any) -> None:
+    found = run("hamilton_jacobi")
+    for grad in (0.0, 2.0):
+        exact = found["hopf_cole"](grad)
+        assert found["law"].hamiltonian(grad=grad) == pytest.approx(exact, rel=1e-9)
+    assert found["errors"][8] < 0.6 * found["errors"][4]
+    assert found["errors"][8] == pytest.approx(0.101, rel=0.1)
+
+
+def test_p_laplacian(run: Any) -> None:
+    found = run("p_laplacian")
+    assert found["double"] == pytest.approx(4 * found["flux"], rel=1e-6)
+    assert found["back"] == pytest.approx([1, 0.5], rel=1e-6)
+    assert found["learned"] == pytest.approx(found["flux"], rel=1e-4)
