@@ -156,7 +156,8 @@ class _Reader:
         """The least value on samples of the box and of the range of u."""
         rng = np.random.default_rng(3)
         low, high = (float(end) for end in self._range())
-        x = rng.uniform(*np.array(self.box).T, size=(200, self.d)).T
+        ends = np.array(self.box)
+        x = rng.uniform(ends[:, 0], ends[:, 1], size=(200, self.d)).T
         u = rng.uniform(low, high, size=200)
         return float(np.min(self.function(e)(x, 0.0, u)))
 

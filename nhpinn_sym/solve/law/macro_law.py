@@ -162,6 +162,7 @@ class MacroLaw:
 
     def _solved(self, macro: MacroState) -> tuple[StateSolver, LawValues, States]:
         """The states without a reduction, on the grid or with the features of the law."""
+        solver: StateSolver
         if self.law.nets is not None:
             solver, values, states = self.law.nets.solved(macro)
             self.n = solver.grid.n
