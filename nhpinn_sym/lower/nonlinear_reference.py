@@ -37,7 +37,8 @@ def reference_homogenized(state: StateProblem) -> LoweredEquation:
     order 1/eps, whose limit holds the phase of the wall, and where it leaves a mean open.
     """
     _check_walls(state)
-    _check_means(state)
+    if not state.ergodic:  # its monotone scheme asks for more than a mean
+        _check_means(state)
     op = _reference(state)
     places = {
         axis.symbol: axis.interval[0] + _PLACE * (axis.interval[1] - axis.interval[0])
