@@ -156,8 +156,8 @@ class _Reader:
         """The least value on samples of the box and of the range of u."""
         rng = np.random.default_rng(3)
         low, high = (float(end) for end in self._range())
-        ends = np.array(self.box)
-        x = rng.uniform(ends[:, 0], ends[:, 1], size=(200, self.d)).T
+        lower, upper = np.array(self.box).T[:, :, None]
+        x = lower + (upper - lower) * rng.random((self.d, 200))
         u = rng.uniform(low, high, size=200)
         return float(np.min(self.function(e)(x, 0.0, u)))
 

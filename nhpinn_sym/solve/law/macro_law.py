@@ -164,8 +164,9 @@ class MacroLaw:
         """The states without a reduction, on the grid or with the features of the law."""
         solver: StateSolver
         if self.law.nets is not None:
-            solver, values, states = self.law.nets.solved(macro)
-            self.n = solver.grid.n
+            features, values, states = self.law.nets.solved(macro)
+            self.n = features.grid.n
+            solver = features
         else:
             self.n = self._grid_size(macro) if self.n is None else self.n
             solver = self._solver(self.n)
