@@ -117,14 +117,15 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     _require_fixed(lowered, [c for rows in alternatives for _, c in rows])
     planes = _planes(alternatives, lowered)
     bands = [_bands(v, p) for v, p in zip(lowered.coordinates, planes, strict=True)]
-    radices = [*alternatives, *bands]
+    # The bands are the last to count: phases have the order of their branches.
+    radices = [*bands, *alternatives]
     selector, count = _selector(radices)
     labels = Labels(lowered.coordinates, lowered.cell.bounds, selector, (), ())
     lines = [_line(axis, labels.bounds, p) for axis, p in enumerate(planes)]
     codes = labels.pieces(tensor_points(lines)).reshape([len(line) for line in lines])
     cells = {}
     for code in np.unique(codes).tolist():
-        branches = _branches(code, radices)[: len(nodes)]
+        branches = _branches(code, radices)[len(bands) :]
         cells[code] = _active(lowered, dict(zip(nodes, branches, strict=True)))
     numbers = _united(codes, cells)
     _require_periodic(labels, lines, codes, cells, numbers)

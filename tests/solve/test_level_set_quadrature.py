@@ -36,7 +36,7 @@ PLANE: dict[str, tuple[Callable[[], Partition], list[float], float]] = {
     "layer": (lambda: of(nh.Layer(0, (0.8, 1.2))), [0.4], 2),
     "laminate": (lambda: partition(lambda s: sp.Piecewise((10, s.y[0] < HALF), (1, True))), [0.5], 2),
     "diamond": (lambda: partition(lambda s: sp.Piecewise((10, abs(s.y[0] - HALF) + abs(s.y[1] - HALF) < QUARTER), (1, True))), [0.125], 2**0.5),
-    "checkerboard": (lambda: partition(lambda s: 2 + sp.sign(sp.sin(2 * sp.pi * s.y[0]) * sp.sin(2 * sp.pi * s.y[1]))), [0.5], 4),
+    "checkerboard": (lambda: partition(lambda s: 2 + sp.sign(sp.sin(2 * sp.pi * s.y[0]) * sp.sin(2 * sp.pi * s.y[1]))), [0.25] * 4, 4),
 }  # fmt: skip
 
 

@@ -485,7 +485,8 @@ def second_derivatives_of_correctors() -> tuple[LoweredCells, str]:
 
 
 def four_axes() -> tuple[LoweredCells, str]:
-    return replace(elliptic_2d(), coordinates=(y1, y2, y3, sp.Symbol("y4"))), "y4"
+    axes = (y1, y2, y3, sp.Symbol("y4"))
+    return replace(elliptic_2d(), coordinates=axes, cell=Cell.unit(4)), "y4"
 
 
 @both

@@ -393,9 +393,8 @@ def test_a_size_limit_leaves_an_honest_estimate():
         (10, (y1 - sp.Rational(1, 2)) ** 2 + (y2 - sp.Rational(1, 2)) ** 2 < sp.Rational(1, 9)),
         (1, True),
     )
-    batch = CellSolver(diffusion_cells(disk * sp.eye(2)), {}, (), 1e-9, max_dofs=5000).solve(
-        NO_SLOW
-    )
+    cells = diffusion_cells(disk * sp.eye(2))
+    batch = CellSolver(cells, {}, (), 1e-9, mesh="lattice", max_dofs=5000).solve(NO_SLOW)
     assert (
         batch.info["estimate"] > 1e-3
         and "max_dofs=" in batch.info["advice"]

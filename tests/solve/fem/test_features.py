@@ -255,7 +255,7 @@ a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
 problem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1), scales=s, unknown=u)
 with warnings.catch_warnings(record=True) as found:
     warnings.simplefilter("always")
-    nh.solve_cells(nh.homogenize(problem), "dolfinx", max_dofs=2000)
+    nh.solve_cells(nh.homogenize(problem), "dolfinx", mesh="lattice", max_dofs=2000)
 print(sum(issubclass(w.category, nh.ToleranceWarning) for w in found))
 """
 
