@@ -18,7 +18,8 @@ from sympy.core.relational import Relational
 from ..operator.numbers.breaks import smooth_levels
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array, Integers
-from .forms import Functional, LoweredCells
+from .forms import LoweredCells
+from .phases import map_coefficients
 
 _STEPS = (sp.floor, sp.ceiling)
 
@@ -29,7 +30,7 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     other than two dimensions, for other orders than the second, for interfaces that move with a
     slow variable or lie along the axes alone, and where the places of jumps are not known.
     """
-    found = _mapped(cells, _written)
+    found = map_coefficients(cells, _written)
     conditions = _conditions(found)
     names = set(cells.coordinates) | set(cells.parameters)
     plane = len(cells.coordinates) == 2 and cells.cell.dim == 2 and cells.order == 2
@@ -38,7 +39,9 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     if not (plane and known and oblique and cells.finer is None and not _has_time(cells)):
         return cells
     middles = middle_symbols(cells.coordinates)
-    return replace(_mapped(found, lambda c: in_middles(c, cells.coordinates)), middles=middles)
+    return replace(
+        map_coefficients(found, lambda c: in_middles(c, cells.coordinates)), middles=middles
+    )
 
 
 def middle_symbols(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
@@ -107,31 +110,8 @@ def _nodes(cells: LoweredCells) -> list[sp.Basic]:
         found.update(c.atoms(sp.Piecewise, *_STEPS))
         return c
 
-    _mapped(cells, note)
+    map_coefficients(cells, note)
     return sorted(found, key=sp.default_sort_key)
-
-
-def _mapped(cells: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
-    """With every coefficient of the weak forms and of the law changed."""
-
-    def terms(group: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(replace(t, coefficient=change(t.coefficient)) for t in group)
-
-    def functional(f: Functional) -> Functional:
-        return replace(f, constant=change(f.constant), terms=terms(f.terms))
-
-    return replace(
-        cells,
-        bilinear=terms(cells.bilinear),
-        mass=terms(cells.mass),
-        functions=tuple(replace(f, weak=terms(f.weak)) for f in cells.functions),
-        constants=tuple(
-            replace(c, numerator=functional(c.numerator), denominator=functional(c.denominator))
-            for c in cells.constants
-        ),
-        effective=tuple(map(functional, cells.effective)),
-        higher=tuple(map(functional, cells.higher)),
-    )
 
 
 @dataclass(frozen=True)
@@ -153,7 +133,7 @@ class CellInterfaces:
         number."""
         if not with_middles(cells).middles:
             return None
-        cells = _mapped(cells, _written)
+        cells = map_coefficients(cells, _written)
         numbers = {
             v: sp.Float(parameters[v.name], 17)
             for v in cells.parameters

@@ -109,7 +109,7 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     value, for jumps by floor or Mod, and for a phase whose coefficients differ between opposite
     faces of the cell.
     """
-    lowered = _mapped(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
+    lowered = map_coefficients(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
     found = set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered)))
     nodes = sorted(found, key=sp.default_sort_key)
     put = {s: sp.Float(values[s.name], 17) for s in lowered.parameters if s.name in values}
@@ -337,7 +337,7 @@ def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> Lowere
             return e.func(*map(choose, e.args))
         return e
 
-    cells = _mapped(lowered, choose)
+    cells = map_coefficients(lowered, choose)
     for c in _held(cells):
         if jumps(c):
             raise UnsupportedError(
@@ -391,11 +391,11 @@ def _held(lowered: LoweredCells) -> list[sp.Expr]:
         found.append(coefficient)
         return coefficient
 
-    _mapped(lowered, note)
+    map_coefficients(lowered, note)
     return found
 
 
-def _mapped(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
+def map_coefficients(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
     """The same with every coefficient changed; the strong forms, which a jump has emptied, are
     left.
     """

@@ -45,7 +45,8 @@ from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder, to_json
 from .supported import required_domain
-from .verdict import Findings, cell_evidence, evidence, falls, judge_all, judge_cells
+from .validate_cells import report_of_cells
+from .verdict import Findings, cell_evidence, evidence, falls, judge_all
 from .versions import versions
 
 # Relative accuracy of laws, and of FEM solutions of homogenized equations, by the dimension: far
@@ -107,24 +108,7 @@ def _law_report(
     model: NonlinearModel, settings: Settings, store: Store, cells: dict[str, Any], eps: str
 ) -> Report:
     """The report on laws alone."""
-    expansion = _expansion()
-    report = Report(
-        model.problem.name or "problem",
-        eps,
-        {},
-        {},
-        {},
-        {},
-        cells["methods"],
-        {"resumed": list(store.taken), "version": __version__},
-        {},
-        judge_cells(cells, expansion, settings.fem),
-        store.folder,
-        tuple(cell_evidence(cells, expansion)),
-        cells,
-        expansion,
-        {"fem": settings.fem},
-    )
+    report = report_of_cells(model.problem.name, settings, store, cells, _expansion(), eps)
     _write(report, model, settings, store, ())
     return report
 

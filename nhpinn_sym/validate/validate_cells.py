@@ -38,19 +38,17 @@ def validate_cells(
     )
 
 
-def cell_report(
-    model: HomogenizedModel,
+def report_of_cells(
+    name: str,
     settings: Settings,
     store: Store,
     cells: dict[str, Any],
     expansion: dict[str, Any],
     eps: str,
-    solutions: Sequence[CellSolution] = (),
 ) -> Report:
-    """The report on cells and expansion alone, written to the folder of the store; the last of
-    `solutions` is drawn."""
-    report = Report(
-        model.problem.name or "problem",
+    """The report on cells and expansion alone, or on laws in their place."""
+    return Report(
+        name or "problem",
         eps,
         {},
         {},
@@ -66,6 +64,20 @@ def cell_report(
         expansion,
         {"fem": settings.fem},
     )
+
+
+def cell_report(
+    model: HomogenizedModel,
+    settings: Settings,
+    store: Store,
+    cells: dict[str, Any],
+    expansion: dict[str, Any],
+    eps: str,
+    solutions: Sequence[CellSolution] = (),
+) -> Report:
+    """The report on cells and expansion alone, written to the folder of the store; the last of
+    `solutions` is drawn."""
+    report = report_of_cells(model.problem.name, settings, store, cells, expansion, eps)
     _write(report, model, settings, store, solutions)
     return report
 
