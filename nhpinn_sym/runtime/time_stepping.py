@@ -1,8 +1,14 @@
-"""An L-stable, stiffly accurate SDIRK method of order 4 for M(t) w' + K(t) w = F(t), written
-over callables.
+"""L-stable, stiffly accurate SDIRK methods of order 4 for M(t) w' + K(t) w = F(t), written over
+callables; both have five implicit stages and gamma = 1/4, and one matrix serves for both.
 
-Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5 (five stages,
-gamma = 1/4).
+The first has stage order 1: data at a boundary that depend on time reduce its order to 2. The other
+has stage order 2, and 3.25 or more is left; but its first stage is explicit and needs w' at the
+start of a step. So the first one makes the first step, and after data may have jumped; the other
+one goes on from the w' with which the step before has ended.
+
+Sources: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5; C. A.
+Kennedy, M. H. Carpenter, Appl. Numer. Math. 44 (2003) 139, the implicit part of ARK4(3)6L[2]SA;
+A. Ostermann, M. Roche, Math. Comp. 59 (1992) 403, for the orders that are left.
 """
 
 from __future__ import annotations
@@ -10,22 +16,49 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from .arrays import Array
 
 GAMMA = 1 / 4
-# Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its
-# last stage.
-_NODES = (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0)
-_STAGES = (
-    (),
-    (1 / 2,),
-    (17 / 50, -1 / 25),
-    (371 / 1360, -137 / 2720, 15 / 544),
-    (25 / 24, -49 / 48, 125 / 16, -85 / 12),
+
+
+class _Stages(NamedTuple):
+    """Of implicit stages: the times within a step, and the weights of the slopes before each, where
+    GAMMA is that of its own. A step ends with its last stage.
+    """
+
+    nodes: tuple[float, ...]
+    rows: tuple[tuple[float, ...], ...]
+
+
+_FIRST = _Stages(
+    (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0),
+    (
+        (),
+        (1 / 2,),
+        (17 / 50, -1 / 25),
+        (371 / 1360, -137 / 2720, 15 / 544),
+        (25 / 24, -49 / 48, 125 / 16, -85 / 12),
+    ),
+)
+# The first weight of every row is that of the slope at the start.
+_FURTHER = _Stages(
+    (1 / 2, 83 / 250, 31 / 50, 17 / 20, 1.0),
+    (
+        (1 / 4,),
+        (8611 / 62500, -1743 / 31250),
+        (5012029 / 34652500, -654441 / 2922500, 174375 / 388108),
+        (
+            15267082809 / 155376265600,
+            -71443401 / 120774400,
+            730878875 / 902184768,
+            2285395 / 8070912,
+        ),
+        (82889 / 524892, 0.0, 15625 / 83664, 69875 / 102672, -2260 / 8211),
+    ),
 )
 
 FIRST_STEPS = 16
@@ -104,7 +137,7 @@ class KeptStages(Generic[M, S]):
         self._moving, self._drop = moving, drop
         self._phase = stage_phases(times, period) if moving else None
         if self._phase is not None and period is not None:
-            stages = len(_NODES) * period / (times[1] - times[0])
+            stages = len(_FURTHER.nodes) * period / (times[1] - times[0])
             if stages * size > _MOST_ROWS:
                 self._phase = None
         self._matrices: dict[Any, M] = {}
@@ -143,29 +176,32 @@ def sdirk4(
     times: Array,
     on_step: Callable[[int, float, Array], None] | None = None,
     moving: bool = False,
+    breaks: Sequence[float] = (),
 ) -> Array:
     """w(times[-1]) of M w' + K w = F(t), w(times[0]) = w0, by a step between each two times.
 
     `solver(dt, t)(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w, t)` returns K w,
     `load(t)` returns F(t), with the matrices at t; `moving`: these depend on time, and are asked
-    for at every stage. For time-dependent Dirichlet data G the caller puts - K G(t) - M G'(t) into
-    F. After each step `on_step(step, t, w)` is called,
-    step = 1, 2, ...; w is a new array each time.
+    for at every stage. Where w is given by data g(t), k is g'(t). `breaks`: times at which
+    data may jump; so they may where steps are no longer equal. After each step `on_step(step, t, w)` is called, step = 1, 2, ...; w is a new array each time.
     """
     w = w0
     known = 0.0
+    slopes: list[Array] = []
     solve: Callable[[Array], Array] | None = None
     for step, (start, end) in enumerate(pairwise(times), start=1):
         dt = end - start
-        if solve is None or abs(dt - known) > _SAME * dt:
+        equal = abs(dt - known) <= _SAME * dt
+        jumps = any(abs(start - t) < _SAME * dt for t in breaks)
+        stages, slopes = (_FURTHER, slopes[-1:]) if equal and not jumps else (_FIRST, [])
+        if not equal and not moving:
             solve = solver(dt, start)
-            known = dt
-        slopes: list[Array] = []
-        for t, row in zip(_stage_times(start, end, times), _STAGES, strict=True):
+        known = dt
+        for t, row in zip(_stage_times(stages, start, end, times), stages.rows, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))
             # A matrix of the step's start for all stages would cost the order.
-            if moving:
+            if solve is None or moving:
                 solve = solver(dt, t)
             # The unknown is the rate k of a stage, of (M + gamma dt K) k = F - K (w + dt sum_j a_j
             # k_j): F alone is evaluated at the time of the stage, and M is never inverted.
@@ -182,7 +218,7 @@ def sdirk4_of_storage(
     times: Array,
     on_step: Callable[[int, float], None],
 ) -> None:
-    """b(w)' + f(w, t) = 0 by the same method, for a storage b that may be nonlinear or degenerate:
+    """b(w)' + f(w, t) = 0 by the first of the methods, for a storage b that may be nonlinear or degenerate:
     every stage is a problem for w alone, and the last one ends the step.
 
     `stage(t, known, weight)` solves b(w) + weight f(w, t) = known for w, which it keeps, and
@@ -192,7 +228,7 @@ def sdirk4_of_storage(
     for step, (begin, end) in enumerate(pairwise(times), start=1):
         dt = end - begin
         rates: list[Array] = []
-        for t, row in zip(_stage_times(begin, end, times), _STAGES, strict=True):
+        for t, row in zip(_stage_times(_FIRST, begin, end, times), _FIRST.rows, strict=True):
             known = storage - dt * sum(
                 (a * f for a, f in zip(row, rates, strict=True)), start=np.zeros_like(storage)
             )
@@ -202,8 +238,8 @@ def sdirk4_of_storage(
         on_step(step, end)
 
 
-def _stage_times(start: float, end: float, times: Array) -> list[float]:
+def _stage_times(stages: _Stages, start: float, end: float, times: Array) -> list[float]:
     """Data may jump where a step ends: its last stage sees those before."""
     dt = end - start
     latest = end - min(_BEFORE * (times[-1] - times[0]), _SAME * dt)
-    return [min(start + node * dt, latest) for node in _NODES]
+    return [min(start + node * dt, latest) for node in stages.nodes]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.runtime.time_stepping import (
-    _NODES,
-    _STAGES,
+    _FIRST,
+    _FURTHER,
     GAMMA,
     KeptStages,
     sdirk4,
@@ -65,8 +65,55 @@ def test_order_four_with_matrices_that_depend_on_time():
     assert np.all(rates > 3.5), rates
 
 
-def test_rows_sum_to_the_nodes():
-    np.testing.assert_allclose([sum(row) + GAMMA for row in _STAGES], _NODES, rtol=1e-14)
+@pytest.mark.parametrize("stages", [_FIRST, _FURTHER])
+def test_rows_sum_to_the_nodes(stages):
+    np.testing.assert_allclose([sum(row) + GAMMA for row in stages.rows], stages.nodes, rtol=1e-14)
+
+
+def test_further_stages_are_of_second_order():
+    """sum_j a_ij c_j = c_i^2 / 2, the slope at the start being that of the node 0."""
+    nodes = (0.0, *_FURTHER.nodes)
+    for row, node in zip(_FURTHER.rows, nodes[1:]):
+        moment = np.dot(row, nodes[: len(row)]) + GAMMA * node
+        assert moment == pytest.approx(node**2 / 2, rel=1e-14)
+
+
+def test_a_stiff_component_keeps_the_order():
+    """w' + 1e6 (w - sin t) = cos t, after w = sin t: stages of first order would leave errors of
+    1e-6 times the step.
+    """
+    stiff = 1e6
+
+    def error(steps):
+        result = sdirk4(
+            lambda dt, t: lambda b: b / (1 + GAMMA * dt * stiff),
+            lambda w, t: stiff * w,
+            lambda t: np.array([np.cos(t) + stiff * np.sin(t)]),
+            np.zeros(1),
+            np.linspace(0.0, 1.0, steps + 1),
+        )
+        return abs(float(result[0]) - np.sin(1.0))
+
+    assert error(40) < 1e-10 and error(20) / error(40) > 3
+
+
+def test_a_jump_between_equal_steps_is_told():
+    """w' + 10 w = 10 g(t), where g jumps from t to 1 + t at 1/2: the slope before says nothing."""
+    rate = 10.0
+
+    def error(breaks):
+        result = sdirk4(
+            lambda dt, t: lambda b: b / (1 + GAMMA * dt * rate),
+            lambda w, t: rate * w,
+            lambda t: np.array([rate * (t + (t >= 0.5))]),
+            np.zeros(1),
+            np.linspace(0.0, 1.0, 17),
+            breaks=breaks,
+        )
+        exact = 2 - 1 / rate + np.exp(-rate) / rate - np.exp(-rate / 2)
+        return abs(float(result[0]) - exact)
+
+    assert error((0.0, 0.5, 1.0)) < 1e-5 < error(()) / 50
 
 
 def test_damps_stiff_components_in_one_step():
@@ -152,7 +199,7 @@ def test_stages_of_a_periodic_operator_are_made_once():
     fresh, every, dropped = solved(None, 64)
     again, some, nothing = solved(0.125, 64)
     assert abs(fresh - again) < 1e-13
-    assert every == 5 * 64 + 1 == dropped  # and the one that the first step asks for
-    assert some == 5 * 8 + 1 and nothing == 0
+    assert every == 5 * 64 == dropped
+    assert some == 5 * 8 + 3 and nothing == 0  # three places of the first step are others
     assert stage_phases(np.linspace(0.0, 1.0, 66), 0.125) is None
     assert stage_phases(np.array([0.0, 0.1, 0.3, 0.4]), 0.1) is None

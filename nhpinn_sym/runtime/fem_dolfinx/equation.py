@@ -323,6 +323,7 @@ class EquationProblem:
             times,
             on_step,
             moving,
+            self.forms.SPANS,
         )
         drop()
         self.largest = np.max(self.box.comm.allgather(largest), axis=0)

@@ -106,6 +106,36 @@ def test_a_travelling_coefficient_by_finite_differences():
     assert np.linalg.norm(values - expected) / np.linalg.norm(expected) < 1e-3
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", ["Dirichlet", "Robin"])
+def test_walls_whose_data_depend_on_time_keep_the_order(backend, kind):
+    """Stages of first order would leave 2; the estimate is no smaller than the error."""
+    s = nh.Scales(1, time=True)
+    u, x, t = s.unknown("u"), s.x[0], s.t
+    exact, a = sp.sin(2 * x + 1) * sp.cos(5 * t) + x**2 * sp.sin(3 * t), 1 + x / 2
+    flux = a * sp.diff(exact, x)
+    right = nh.Dirichlet(exact.subs(x, 1), on="right")
+    if kind == "Robin":
+        right = nh.Robin(2, (flux + 2 * exact).subs(x, 1), on="right")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.div(a * s.grad(u)), sp.diff(exact, t) - sp.diff(flux, x)),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(exact.subs(x, 0), on="left"), right],
+        initial=[nh.Initial(exact.subs(t, 0))],
+        final_time=1,
+    )
+    points = np.linspace(0, 1, 21)[:, None]
+    values = sp.lambdify((x, t), exact)(points[:, 0], 1.0)
+    errors = []
+    for steps in (16, 32):
+        found = nh.solve_fine(problem, 1, backend, mesh=64, steps=steps)
+        errors.append(np.linalg.norm(found(points, 1.0) - values) / np.linalg.norm(values))
+        assert errors[-1] < found.info["estimate"]
+    assert math.log2(errors[0] / errors[1]) > 3.2
+
+
 def test_too_many_periods_of_tau_are_said_before_the_solve():
     problem = decaying(travelling(), 10)
     with pytest.raises(SolveError, match="periods of tau"):
