@@ -182,8 +182,9 @@ def sdirk4(
 
     `solver(dt, t)(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w, t)` returns K w,
     `load(t)` returns F(t), with the matrices at t; `moving`: these depend on time, and are asked
-    for at every stage. Where w is given by data g(t), k is g'(t). `breaks`: times at which
-    data may jump; so they may where steps are no longer equal. After each step `on_step(step, t, w)` is called, step = 1, 2, ...; w is a new array each time.
+    for at every stage. Where w is given by data g(t), k is g'(t). `breaks`: times at which data
+    may jump; so they may where steps are no longer equal. After each step `on_step(step, t, w)` is
+    called, step = 1, 2, ...; w is a new array each time.
     """
     w = w0
     known = 0.0
@@ -218,8 +219,8 @@ def sdirk4_of_storage(
     times: Array,
     on_step: Callable[[int, float], None],
 ) -> None:
-    """b(w)' + f(w, t) = 0 by the first of the methods, for a storage b that may be nonlinear or degenerate:
-    every stage is a problem for w alone, and the last one ends the step.
+    """b(w)' + f(w, t) = 0 by the first of the methods, for a storage b that may be nonlinear or
+    degenerate: every stage is a problem for w alone, and the last one ends the step.
 
     `stage(t, known, weight)` solves b(w) + weight f(w, t) = known for w, which it keeps, and
     returns f(w, t); `start` is b at times[0]. `on_step(step, t)` is called when w is that of t.
