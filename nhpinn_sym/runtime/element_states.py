@@ -5,6 +5,7 @@ they give with its derivatives: for data that jump across planes, which the line
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,18 @@ from .arrays import Array
 from .assembly import Assembly
 from .fourier.states import LawValues, MacroState
 from .newton import Linearized, NewtonError, newton
-from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
+from .nonlinear_arrays import (
+    CORRECTOR,
+    LAW_AXES,
+    MACRO,
+    SLOPE,
+    VALUE,
+    by_values_and_slopes,
+    dense,
+    law_arrays,
+    named,
+    off_zero,
+)
 
 # Of the slopes, by which a state that is not found at once is approached.
 _SHARES = (0.02, 0.1, 0.3, 0.6, 1.0)
@@ -115,34 +127,25 @@ class ElementStates:
         slopes = self.forms.slopes(data)
         fields = [self.assembly.fields(column) for column in self._columns(slopes)]
         arrays: dict[str, Array] = {}
-        for name, axes in (("flux", "md"), ("reaction", "m"), ("storage", "m"), ("load", "m")):
-            arrays[name] = mean(self._array(values, name, axes))
-            total = mean(self._explicit(slopes, name, axes))
+        for name, axes in LAW_AXES.items():
+            total = mean(self._explicit(slopes, name))
             by_slopes = self._array(slopes, f"{name}_p", f"{axes}md")
             by_values = self._array(slopes, f"{name}_N", f"{axes}m")
             for c, (n, grad) in enumerate(fields):
                 implied = np.einsum("...jkq,jkq->...q", by_slopes, grad)
                 implied = implied + np.einsum("...jq,jq->...q", by_values, n)
                 total[..., c] += mean(implied)
-            head = total.shape[:-1]
-            arrays[f"{name}_u"] = total[..., : self.m]
-            arrays[f"{name}_p"] = total[..., self.m :].reshape(*head, self.m, self.d)
+            arrays |= law_arrays(name, mean(self._array(values, name, axes)), total, self.m)
         return arrays
 
-    def _explicit(self, slopes: Any, name: str, axes: str) -> Array:
-        """Derivatives (*axes, m + m d, n) by values and slopes of u0, at fixed correctors."""
-        by_values = self._array(slopes, f"{name}_u", f"{axes}m")
-        by_slopes = self._array(slopes, f"{name}_p", f"{axes}md")
-        by_slopes = by_slopes + self._array(slopes, f"{name}_xi", f"{axes}md")
-        head = by_values.shape[: len(axes)]
-        flat = by_slopes.reshape(*head, self.m * self.d, -1)
-        return np.concatenate([by_values, flat], axis=len(axes))
+    def _explicit(self, slopes: Any, name: str) -> Array:
+        return by_values_and_slopes(partial(self._array, slopes), name)
 
     def _columns(self, slopes: Mapping[str, Any]) -> list[Array]:
         """The derivatives of the corrector by the values and slopes of u0."""
         assembly = self.assembly
-        flux = self._explicit(slopes, "flux", "md")
-        source = self._explicit(slopes, "source", "m")
+        flux = self._explicit(slopes, "flux")
+        source = self._explicit(slopes, "source")
         solve, _ = assembly.solver(self._matrix(slopes), bool(self.forms.SYMMETRIC), many=True)
         found = []
         for c in range(self.m + self.m * self.d):

@@ -4,7 +4,7 @@ what it is called with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,38 @@ def off_zero(slopes: np.ndarray) -> np.ndarray:
 
 
 NamedArrays = Mapping[str, np.ndarray]
-AXES = {"flux": "md", "reaction": "m", "storage": "m"}
+EQUATION_AXES = {"flux": "md", "reaction": "m", "storage": "m"}
 """The axes of each array of an equation, m for equations and d for axes."""
+CELL_AXES = {**EQUATION_AXES, "load": "m", "source": "m"}
+LAW_AXES = {**EQUATION_AXES, "load": "m"}
+"""The axes of each array of a law."""
+MEASURED = (*LAW_AXES, "flux_p")
+"""What of a law grids, meshes and nets are judged by."""
 BY = {"u": "m", "p": "md"}
+"""What arrays are differentiated by, by the last letter of the derivative's name, and its axes."""
+
+
+def by_values_and_slopes(array: Callable[[str, str], np.ndarray], name: str) -> np.ndarray:
+    """Derivatives (*axes, m + m d, ...) of an integrand of a cell by values and macroscopic slopes,
+    at fixed correctors; array(name, axes): one array of its derivatives.
+    """
+    axes = CELL_AXES[name]
+    by_values = array(f"{name}_u", f"{axes}m")
+    by_slopes = array(f"{name}_p", f"{axes}md") + array(f"{name}_xi", f"{axes}md")
+    place = len(axes)
+    flat = by_slopes.reshape(*by_slopes.shape[:place], -1, *by_slopes.shape[place + 2 :])
+    return np.concatenate([by_values, flat], axis=place)
+
+
+def law_arrays(name: str, mean: np.ndarray, slopes: np.ndarray, m: int) -> dict[str, np.ndarray]:
+    """A mean of a law (*axes, ...) and its derivatives name_u and name_p by values and slopes of
+    u0, from both together: (*axes, m + m d, ...).
+    """
+    place = len(LAW_AXES[name])
+    by_values, by_slopes = np.split(slopes, [m], axis=place)
+    shape = by_slopes.shape
+    split = by_slopes.reshape(*shape[:place], m, -1, *shape[place + 1 :])
+    return {name: mean, f"{name}_u": by_values, f"{name}_p": split}
 
 
 def equation_arrays(
@@ -63,7 +92,7 @@ def equation_arrays(
     sizes = {"m": m, "d": d}
     tables = {**forms.values(held), **forms.slopes(held)}
     found = {}
-    for name, axes in AXES.items():
+    for name, axes in EQUATION_AXES.items():
         shape = [sizes[c] for c in axes]
         found[name] = dense(tables, name, shape, (count,))
         for letter, more in BY.items():

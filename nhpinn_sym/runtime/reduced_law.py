@@ -14,7 +14,18 @@ from typing import Any
 import numpy as np
 
 from .fourier.states import LawValues, MacroState, States, StateSolver
-from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
+from .nonlinear_arrays import (
+    CORRECTOR,
+    LAW_AXES,
+    MACRO,
+    SLOPE,
+    VALUE,
+    by_values_and_slopes,
+    dense,
+    law_arrays,
+    named,
+    off_zero,
+)
 
 # Numbers of one array over modes, points and states that are solved at once.
 _NUMBERS = 2**20
@@ -227,12 +238,9 @@ class ReducedLaw:
         slopes = self.forms.slopes(data)
         columns = self._columns(slopes, n)
         arrays: dict[str, np.ndarray] = {}
-        for name, axes in (("flux", "md"), ("reaction", "m"), ("storage", "m"), ("load", "m")):
-            arrays[name] = self._array(values, name, axes, n).mean(axis=-1)
-            total = self._derivatives(slopes, name, axes, n, columns)
-            head = total.shape[: len(axes)]
-            arrays[f"{name}_u"] = total[..., : self.m, :]
-            arrays[f"{name}_p"] = total[..., self.m :, :].reshape(*head, self.m, self.d, n)
+        for name, axes in LAW_AXES.items():
+            mean = self._array(values, name, axes, n).mean(axis=-1)
+            arrays |= law_arrays(name, mean, self._derivatives(slopes, name, n, columns), self.m)
         for array in arrays.values():
             array[..., lost] = np.nan
         return arrays, c
@@ -286,14 +294,8 @@ class ReducedLaw:
             good,
         )
 
-    def _explicit(self, slopes: Any, name: str, axes: str, n: int) -> np.ndarray:
-        """Derivatives (*axes, m + m d, n, q) by values and macroscopic slopes, at fixed states."""
-        by_values = self._array(slopes, f"{name}_u", f"{axes}m", n)
-        by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)
-        by_slopes = by_slopes + self._array(slopes, f"{name}_xi", f"{axes}md", n)
-        head = by_values.shape[: len(axes)]
-        flat = by_slopes.reshape(*head, self.m * self.d, n, self.q)
-        return np.concatenate([by_values, flat], axis=len(axes))
+    def _explicit(self, slopes: Any, name: str, n: int) -> np.ndarray:
+        return by_values_and_slopes(lambda *of: self._array(slopes, *of, n), name)
 
     def _columns(self, slopes: Any, n: int) -> np.ndarray:
         """Derivatives (n, k, m + m d) of the coefficients by values and slopes of u0."""
@@ -301,18 +303,17 @@ class ReducedLaw:
         count = self.m + self.m * self.d
         if not basis.count:
             return np.zeros((n, 0, count))
-        flux = self._explicit(slopes, "flux", "md", n)
-        source = self._explicit(slopes, "source", "m", n)
+        flux = self._explicit(slopes, "flux", n)
+        source = self._explicit(slopes, "source", n)
         right = np.einsum("iacnq,kiaq->nkc", flux, basis.slopes, optimize=True)
         right = right + np.einsum("icnq,kiq->nkc", source, basis.values, optimize=True)
         return -_solve(self._matrix(slopes, n), right / self.q)
 
-    def _derivatives(
-        self, slopes: Any, name: str, axes: str, n: int, columns: np.ndarray
-    ) -> np.ndarray:
+    def _derivatives(self, slopes: Any, name: str, n: int, columns: np.ndarray) -> np.ndarray:
         """(*axes, m + m d, n)."""
         basis = self.basis
-        total = self._explicit(slopes, name, axes, n).mean(axis=-1)
+        axes = LAW_AXES[name]
+        total = self._explicit(slopes, name, n).mean(axis=-1)
         if not basis.count:
             return total
         by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)

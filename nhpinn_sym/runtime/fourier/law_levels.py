@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import MultiIndex
 from ..levels import (
     FEWEST,
     ROUNDING,
@@ -16,7 +17,8 @@ from ..levels import (
     error_of_fast_levels,
     relative_change,
 )
-from .grid import Grid
+from ..nonlinear_arrays import MEASURED
+from .grid import Grid, evaluate_modes
 from .refinement import grid_sizes
 from .states import LawValues, MacroState, States, StateSolver
 
@@ -26,7 +28,6 @@ NUMBERS = 2**21
 """Numbers of one array over the grid and all states that are solved at once."""
 # Of the slopes, by which a state that is not found at once is approached.
 _SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
-_MEASURED = ("flux", "reaction", "storage", "flux_p")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class LawLevel:
     solver: StateSolver
     estimate: np.ndarray
     sizes: tuple[int, ...]
+
+    def corrector(self, k: int, points: np.ndarray, index: MultiIndex) -> np.ndarray:
+        """D^index of the corrector of state k at points (q, d): (m, q)."""
+        grid = self.solver.grid
+        values = grid.backward(self.states.modes[k])
+        modes = np.fft.fftn(values, axes=grid.axes, norm="forward")
+        return evaluate_modes(modes, grid.bounds, points, index)
 
 
 def law_at(
@@ -121,7 +129,7 @@ def _found(solver: StateSolver, macro: MacroState, guess: np.ndarray | None) -> 
 def law_entries(values: LawValues, k: int) -> dict[Any, Any]:
     """The entries of the law at one state, by (name, index)."""
     found: dict[Any, Any] = {}
-    for name in _MEASURED:
+    for name in MEASURED:
         array = values.arrays[name][..., k]
         found |= {(name, index): array[index] for index in np.ndindex(*array.shape)}
     return found

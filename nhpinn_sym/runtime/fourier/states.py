@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from ..nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
+from ..nonlinear_arrays import (
+    CORRECTOR,
+    LAW_AXES,
+    MACRO,
+    SLOPE,
+    VALUE,
+    by_values_and_slopes,
+    dense,
+    law_arrays,
+    named,
+    off_zero,
+)
 from .block_operator import BlockOperator, BlockTerm
 from .grid import Grid
 
@@ -275,32 +286,21 @@ class StateSolver:
         slopes = self.forms.slopes(data)
         columns = self._columns(macro, states, slopes)
         arrays: dict[str, np.ndarray] = {}
-        for name, axes in (("flux", "md"), ("reaction", "m"), ("storage", "m"), ("load", "m")):
-            arrays[name] = grid.mean(self.array(values, name, axes, n))
-            explicit, implied = self._derivatives(slopes, name, axes, n, columns)
-            total = explicit + implied
-            head = total.shape[: len(axes)]
-            arrays[f"{name}_u"] = total[..., : self.m, :]
-            arrays[f"{name}_p"] = total[..., self.m :, :].reshape(*head, self.m, self.d, n)
+        for name, axes in LAW_AXES.items():
+            mean = grid.mean(self.array(values, name, axes, n))
+            by_state = self._derivatives(slopes, name, n, columns)
+            arrays |= law_arrays(name, mean, by_state, self.m)
         return LawValues(arrays), replace(states, columns=columns)
 
-    def _explicit(self, slopes: Any, name: str, axes: str, n: int) -> np.ndarray:
-        """Derivatives (*axes, m + m d, n, ...) of integrands by values and macroscopic slopes, at
-        fixed correctors.
-        """
-        by_values = self.array(slopes, f"{name}_u", f"{axes}m", n)
-        by_slopes = self.array(slopes, f"{name}_p", f"{axes}md", n)
-        by_slopes = by_slopes + self.array(slopes, f"{name}_xi", f"{axes}md", n)
-        head = by_values.shape[: len(axes)]
-        flat = by_slopes.reshape(*head, self.m * self.d, *by_values.shape[len(axes) + 1 :])
-        return np.concatenate([by_values, flat], axis=len(axes))
+    def _explicit(self, slopes: Any, name: str, n: int) -> np.ndarray:
+        return by_values_and_slopes(lambda *of: self.array(slopes, *of, n), name)
 
     def _columns(self, macro: MacroState, states: States, slopes: Any) -> np.ndarray:
         """The derivatives of the correctors by values and slopes of u0: (m + m d, n, m, ...)."""
         grid = self.grid
         n = macro.count
-        flux = self._explicit(slopes, "flux", "md", n)
-        source = self._explicit(slopes, "source", "m", n)
+        flux = self._explicit(slopes, "flux", n)
+        source = self._explicit(slopes, "source", n)
         right = -grid.forward(source)
         for k, unit in enumerate(self.units):
             right = right + grid.symbol(unit) * grid.forward(flux[:, k])
@@ -311,15 +311,15 @@ class StateSolver:
         columns[grid.zero] = 0
         return columns
 
-    def _derivatives(
-        self, slopes: Any, name: str, axes: str, n: int, columns: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Means of the derivatives of integrands: (*axes, m + m d, n), explicit and by N."""
+    def _derivatives(self, slopes: Any, name: str, n: int, columns: np.ndarray) -> np.ndarray:
+        """Means of the derivatives of integrands by values and slopes of u0, the correctors' share
+        with them: (*axes, m + m d, n).
+        """
         grid = self.grid
-        explicit = grid.mean(self._explicit(slopes, name, axes, n))
+        axes = LAW_AXES[name]
+        total = grid.mean(self._explicit(slopes, name, n))
         by_slopes = self.array(slopes, f"{name}_p", f"{axes}md", n)
         by_values = self.array(slopes, f"{name}_N", f"{axes}m", n)
-        implied = np.zeros_like(explicit)
         points = int(np.prod(grid.shape))
         for c, column in enumerate(columns):
             inner = np.moveaxis(grid.backward(column), 1, 0)
@@ -328,8 +328,8 @@ class StateSolver:
                 slope = np.moveaxis(grid.derivative(column, unit), 1, 0)
                 along = by_slopes.take(k, axis=len(axes) + 1)
                 found = found + np.einsum("...jnq,jnq->...n", *_flat(along, slope, points))
-            implied[..., c, :] = found / points
-        return explicit, implied
+            total[..., c, :] += found / points
+        return total
 
 
 def _flat(a: np.ndarray, b: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...problem.errors import SolveError
 from ...runtime.element_states import ElementStates
+from ...runtime.fourier.law_levels import law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
 from ...runtime.lattice import Lattice
 from ...runtime.levels import by_name, estimate_entries, relative_estimate
@@ -19,7 +20,6 @@ from ..interpolation import Array
 DEGREE = 2
 _MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
 """Nodes of the finest mesh, by the dimension of the cell: every state is solved on each."""
-_MEASURED = ("flux", "reaction", "storage", "flux_p")
 _FEWEST = 3
 
 
@@ -55,7 +55,7 @@ class ElementLaw:
             sizes.append(max(lattice.cells))
             estimates = []
             for k, levels in enumerate(history):
-                levels.append(_entries(values, k))
+                levels.append(law_entries(values, k))
                 errors = estimate_entries(levels, rate)
                 estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
             level = ElementLevel(values, states, np.array(estimates), tuple(sizes))
@@ -78,12 +78,3 @@ class ElementLaw:
                 remedy="regularise a law that is degenerate",
             ) from cause
         return values, States(np.zeros(0), residual, steps, 0.0)
-
-
-def _entries(values: LawValues, k: int) -> dict[Any, Array]:
-    """The entries of the law at one state, by (name, index)."""
-    found: dict[Any, Array] = {}
-    for name in _MEASURED:
-        array = values.arrays[name][..., k]
-        found |= {(name, index): np.asarray(array[index]) for index in np.ndindex(*array.shape)}
-    return found

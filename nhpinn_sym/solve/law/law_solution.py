@@ -4,42 +4,30 @@ and bounds.
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...derive.nonlinear.linearized import tangent_entry, tangent_name, value_symbols
-from ...derive.nonlinear.model import NonlinearModel
-from ...emit.source import Source
+from ...derive.nonlinear.linearized import value_symbols
 from ...problem.errors import (
     ProblemError,
-    SolvabilityError,
-    SolveError,
     UnsupportedError,
     shortened,
     warn_tolerance,
 )
 from ...runtime.fourier.energies import bounds as energy_bounds
 from ...runtime.fourier.energies import energy as energies
-from ...runtime.fourier.grid import Grid, evaluate_modes
 from ...runtime.fourier.invariant_measure import mean_drift
-from ...runtime.fourier.law_levels import LawLevel, law_at
-from ...runtime.fourier.states import MacroState, StateSolver
-from ...runtime.nonlinear_arrays import MACRO, SLOPE, VALUE, named
 from ..backends import BACKENDS
 from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
-from .element_levels import ElementLaw, ElementLevel
-from .macro_states import Asked, read_states
-from .net_levels import NetLaw
+from .law_states import LawStates
+from .linearized_cells import on_tensors, tangent_functions
+from .macro_states import Asked
 
 _KEPT = 32
 """States that are remembered."""
@@ -49,8 +37,7 @@ _SLACK = 1e-3
 """Share of the tolerance to which the gap of the bounds is closed at most."""
 
 
-@dataclass(frozen=True, eq=False)
-class LawSolution:
+class LawSolution(LawStates):
     """Result of `solve_law`: every state that is asked for is solved, to the tolerance.
 
     grad is of shape (d,) for one state, or (n, d); (m, d) and (n, m, d) for systems of m unknowns.
@@ -71,19 +58,6 @@ class LawSolution:
     >>> bool(lower <= law.energy(grad=1) <= upper)
     True
     """
-
-    model: NonlinearModel
-    backend: str
-    tolerance: float
-    parameters: Mapping[str, float]
-    forms: Any = field(repr=False)
-    source: Source = field(repr=False)
-    info: dict[str, Any]
-    n: int | None = None
-    least: int = 1
-    elements: ElementLaw | None = field(default=None, repr=False)
-    nets: NetLaw | None = field(default=None, repr=False)
-    _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
     def flux(
         self,
@@ -231,14 +205,7 @@ class LawSolution:
     def load(self, x: ArrayLike | None = None, t: ArrayLike | None = None) -> Any:
         """<f>, the right-hand side: a number, for systems (m,)."""
         asked = self._asked(None, None, x, None, t, needs_grad=False, needs_value=False, whole=True)
-        if self.elements is not None:
-            return _number_or_array(self._arranged(asked, "load"))
-        solver = StateSolver(self.forms, Grid(self.forms.CELL, int(self.info["n"])))
-        modes = np.zeros((asked.macro.count, solver.m, *solver.grid.modes_shape), dtype=complex)
-        with np.errstate(all="ignore"):
-            tables = self.forms.values(solver.data(asked.macro, modes))
-        found = solver.grid.mean(solver.array(tables, "load", "m", asked.macro.count))
-        return _number_or_array(np.moveaxis(found, -1, 0).reshape(self._many(asked.shape)))
+        return _number_or_array(self._arranged(asked, "load"))
 
     def effective(
         self,
@@ -288,9 +255,11 @@ class LawSolution:
         values = {v: float(numbers[str(v)]) for v in linear.problem.parameters}
         functions: dict[str, Any] | None = None
         if not self.model.frozen:
-            functions = self._tangent_functions(asked.macro)
+            self.require_modes("the linearized cells at a state")
+            level = self._level(asked.macro)
+            functions = tangent_functions(self.model, self.forms, asked.macro, level)
             if BACKENDS[chosen].differentiates:
-                functions = self._tangent_tensors(asked.macro, functions)
+                functions = on_tensors(functions, level)
         return solve_cells(
             linear,
             chosen,
@@ -314,57 +283,8 @@ class LawSolution:
         level = self._level(asked.macro)
         d = self.model.problem.scales.dim
         places = np.asarray(points, dtype=float).reshape(-1, d)
-        found = _at(level, 0, places, index or (0,) * d)
+        found = level.corrector(0, places, index or (0,) * d)
         return found[0] if self.model.components == 1 else found.T
-
-    def _tangent_functions(self, macro: MacroState) -> dict[str, Any]:
-        """T(y) of the linearized model by name, at one state."""
-        self.require_modes("the linearized cells at a state")
-        level = self._level(macro)
-        state = self.model.state
-        d = state.dim
-        functions: dict[str, Any] = {}
-        for (i, k, j, m), _ in _tangent_indices(state):
-            entry = tangent_entry(state, i, k, j, m)
-
-            def value(*y: Array, entry: tuple[int, int, int, int] = entry) -> Array:
-                shape = np.broadcast_shapes(*map(np.shape, y))
-                points = np.stack([np.broadcast_to(v, shape).ravel() for v in y], axis=-1)
-                tables = self.forms.slopes(self._data_at(level, macro, points, d))
-                found = tables.get("flux_p", {}).get(entry, 0.0)
-                return np.broadcast_to(found, (len(points),)).reshape(shape)
-
-            functions[tangent_name(*entry, state.components)] = value
-        held = {f.func.__name__ for f in _opaque(self.model)}
-        return {name: f for name, f in functions.items() if name in held}
-
-    def _tangent_tensors(self, macro: MacroState, functions: Mapping[str, Any]) -> dict[str, Any]:
-        """The same as functions of tensors: trigonometric polynomials on a finer grid."""
-        trigonometric = importlib.import_module("nhpinn_sym.solve.pinn.trigonometric")
-        coarse = self._level(macro).solver.grid
-        grid = Grid(coarse.bounds, 2 * coarse.n + 1)
-        points = np.broadcast_arrays(*grid.points)
-        return {
-            name: trigonometric.on_tensors(function(*points), grid.bounds)
-            for name, function in functions.items()
-        }
-
-    def _data_at(self, level: LawLevel, macro: MacroState, points: Array, d: int) -> dict[str, Any]:
-        """What the text is called with, at points (q, d) of the cell and one state."""
-        units = np.eye(d, dtype=int).tolist()
-        slopes = np.stack([_at(level, 0, points, tuple(unit)) for unit in units], axis=1)
-        total = macro.slopes[:, :, :1] + slopes
-        columns = dict(zip(self.forms.COORDINATES, points.T))
-        correctors = _at(level, 0, points, (0,) * d)
-        others = {k: v[0] if np.ndim(v) else v for k, v in macro.others.items()}
-        return {
-            **columns,
-            **others,
-            **named(VALUE, macro.values[:, :1], 1),
-            **named(MACRO, macro.slopes[:, :, :1], 2),
-            **named("N_N", correctors, 1),
-            **named(SLOPE, total, 2),
-        }
 
     def _require_flux(self) -> None:
         if self.model.hamiltonian:
@@ -384,9 +304,6 @@ class LawSolution:
                 remedy="law.flux and law.tangent are there",
             )
 
-    def _many(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return shape if self.model.components == 1 else (*shape, self.model.components)
-
     def _scalar(
         self,
         name: str,
@@ -405,89 +322,6 @@ class LawSolution:
         own = {"reaction": state.reaction, "storage": state.storage}
         held = own.get(name.split("_")[0], ())
         return state.cell_depends_on_values or any(e.has(*state.values) for e in held)
-
-    def _asked(
-        self,
-        grad: ArrayLike | None,
-        u: ArrayLike | None,
-        x: ArrayLike | None,
-        strain: ArrayLike | None,
-        t: ArrayLike | None,
-        *,
-        needs_grad: bool,
-        needs_value: bool | None = None,
-        whole: bool = False,
-    ) -> Asked:
-        """needs_value : None where it is the state problem alone that says so; whole : the load as
-        well.
-        """
-        if needs_value is None:
-            needs_value = self.model.state.cell_depends_on_values
-        return read_states(
-            self.model,
-            self.parameters,
-            self.forms.SLOW,
-            grad=grad,
-            u=u,
-            x=x,
-            strain=strain,
-            t=t,
-            needs_grad=needs_grad,
-            needs_value=needs_value,
-            needs_places=self.forms.SLOW if whole else tuple(map(str, self.model.state.places)),
-        )
-
-    def _arranged(self, asked: Asked, name: str) -> Array:
-        """An array of the law with the states in front and, for scalars, without the axes of
-        equation and unknown.
-        """
-        array = np.moveaxis(self._level(asked.macro).values.arrays[name], -1, 0)
-        m = self.model.components
-        d = self.model.problem.scales.dim
-        own = {"flux": "md", "flux_p": "mdmd", "reaction_p": "mmd"}.get(name, "")
-        own = own or ("mm" if name.endswith("_u") else "m")
-        kept = [c for c in own if c == "d" or m > 1]
-        shape = [m if c == "m" else d for c in kept]
-        return np.asarray(array.reshape((*asked.shape, *shape)))
-
-    def require_modes(self, what: str) -> None:
-        """UnsupportedError for what needs the modes of states, where they are finite element
-        functions.
-        """
-        if self.elements is not None:
-            raise UnsupportedError(
-                f"{what} with a law by {self.backend}",
-                term=self,
-                remedy='write law = solve_law(model, "fourier")',
-            )
-
-    def _level(self, macro: MacroState) -> Any:
-        """The solved states, remembered; ToleranceWarning where they are known less well than
-        asked for, SolveError where one is not found.
-        """
-        arrays = [macro.values, macro.slopes]
-        arrays += [np.asarray(v) for _, v in sorted(macro.others.items())]
-        key = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
-        if key in self._levels:
-            self._levels.move_to_end(key)
-            return self._levels[key]
-        level = self.solved(macro)
-        self._levels[key] = level
-        if len(self._levels) > _KEPT:
-            self._levels.popitem(last=False)
-        return level
-
-    def solved(self, macro: MacroState) -> LawLevel | ElementLevel:
-        """States that are solved now; warnings and errors as for `flux`."""
-        level: LawLevel | ElementLevel
-        if self.elements is not None:
-            level = self.elements(macro)
-        elif self.nets is not None:
-            level = self.nets(macro)
-        else:
-            level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
-        check_level(level, macro, self.tolerance, fixed=self.n is not None)
-        return level
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file of plain data, atomically; `nhpinn_sym.load_law` reads it again:
@@ -517,63 +351,3 @@ def _require_one(asked: Asked, rule: str, verb: str) -> None:
         raise ProblemError(
             rule, term=f"{asked.macro.count} states", remedy=f"call {verb}() for each of them"
         )
-
-
-def check_level(
-    level: LawLevel | ElementLevel, macro: MacroState, tolerance: float, fixed: bool
-) -> None:
-    """SolveError, SolvabilityError or ToleranceWarning for states that are not what was asked
-    for.
-    """
-    if not np.all(level.states.solved):
-        lost = int(np.argmax(level.states.residual))
-        raise SolveError(
-            f"Newton's method did not find the state, nor by continuation in the gradient:"
-            f" relative residual {level.states.residual[lost]:.1e} on {level.sizes[-1]} points or"
-            " cells per axis",
-            term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
-            remedy="try a smaller gradient; regularise a law that is degenerate or localizes",
-        )
-    if level.states.multiplier > _MULTIPLIER:
-        raise SolvabilityError(
-            f"the source of the state problem has the mean {level.states.multiplier:.1e} relative"
-            " to its size, and must have none",
-            term=f"u = {macro.values[:, 0]}",
-            remedy="subtract the mean of terms of order 1/eps over the cell",
-        )
-    worst = float(level.estimate.max())
-    if not worst <= tolerance and not fixed:
-        place = int(np.argmax(level.estimate))
-        warn_tolerance(
-            f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
-            f" error of {worst:.1e} on {level.sizes[-1]} points or cells per axis, asked for was"
-            f" {tolerance:.1e}: the state is not smooth there (jumps of the data, or it localizes)"
-        )
-
-
-def _at(level: LawLevel, k: int, points: Array, index: tuple[int, ...]) -> Array:
-    """D^index of the corrector of state k at points (q, d): (m, q)."""
-    grid = level.solver.grid
-    values = grid.backward(level.states.modes[k])
-    modes = np.fft.fftn(values, axes=grid.axes, norm="forward")
-    return np.asarray(evaluate_modes(modes, grid.bounds, points, index))
-
-
-def _tangent_indices(state: Any) -> list[tuple[tuple[int, int, int, int], Any]]:
-    """(equation, axis, unknown, axis) of the entries of the tangent that are not zero."""
-    d = state.dim
-    found = []
-    for row in range(state.tangent.rows):
-        for column in range(state.tangent.cols):
-            if state.tangent[row, column] != 0:
-                index = (row // d, row % d, column // d, column % d)
-                found.append((index, state.tangent[row, column]))
-    return found
-
-
-def _opaque(model: NonlinearModel) -> set[Any]:
-    """The functions without a formula of the linearized model."""
-    from sympy.core.function import AppliedUndef
-
-    table = model.linearized.operator.table
-    return {f for c in table.values() for f in c.atoms(AppliedUndef)}

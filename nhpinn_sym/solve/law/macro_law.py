@@ -14,8 +14,10 @@ from ...problem.errors import SolveError
 from ...runtime.arrays import Integers
 from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import FIRST, solve_states
-from ...runtime.fourier.refinement import grid_sizes
+from ...runtime.fourier.refinement import GROWTH, grid_sizes
 from ...runtime.fourier.states import LawValues, MacroState, States, StateSolver
+from ...runtime.levels import SAFETY
+from ...runtime.nonlinear_arrays import MEASURED
 from ...runtime.reduced_law import ReducedBasis, ReducedLaw, basis_of
 from ..interpolation import Array
 from .law_solution import LawSolution
@@ -48,6 +50,7 @@ class MacroLaw:
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
         self.n: int | None = None
+        self._of_grid = 0.0
         self._guesses: dict[int, Array] = {}
         self._seen: dict[float, MacroState] = {}
 
@@ -100,7 +103,9 @@ class MacroLaw:
         if tested is None:  # the basis is made of all of them
             self.error = 0.0 if np.isinf(self.error) else self.error
             return False
-        known = 0.0 if self.law.nets is None else float(self.law.nets(tested).estimate.max())
+        known = self._of_grid
+        if self.law.nets is not None:
+            known = float(self.law.nets(tested).estimate.max())
         _, exact, _ = self._solved(tested)
         found, _ = self.reduced(tested)
         self.error = max(_difference(found, exact), known)
@@ -148,16 +153,20 @@ class MacroLaw:
         return StateSolver(self.law.forms, Grid(self.law.forms.CELL, n))
 
     def _grid_size(self, macro: MacroState) -> int:
-        """The points per axis from which on the law stays."""
+        """The points per axis from which on the law stays; where it does on none, the finest, and
+        what is known of the error there, which falls like 1/n with jumps, counts from then on.
+        """
         law = self.law
         sizes = grid_sizes(law.forms, law.n, law.least, FIRST)
         before: LawValues | None = None
         for k, n in enumerate(sizes):
             values, states = solve_states(self._solver(n), macro)
             self._require(states.solved, macro)
-            if before is not None and _difference(before, values) <= _MARGIN * law.tolerance:
+            change = 0.0 if before is None else _difference(before, values)
+            if before is not None and change <= _MARGIN * law.tolerance:
                 return sizes[k - 1]
             before = values
+        self._of_grid = SAFETY * change / (GROWTH - 1)
         return sizes[-1]
 
     def _solved(self, macro: MacroState) -> tuple[StateSolver, LawValues, States]:
@@ -234,7 +243,7 @@ def _difference(found: LawValues, exact: LawValues) -> float:
     """The largest difference of an array, relative to its largest entry over all states."""
     worst = 0.0
     whole = float(np.abs(exact.flux).max(initial=0.0))
-    for name in ("flux", "reaction", "flux_p"):
+    for name in MEASURED:
         wanted = exact.arrays[name]
         size = float(np.abs(wanted).max(initial=0.0))
         own = float(np.abs(found.arrays[name] - wanted).max(initial=0.0))

@@ -186,7 +186,8 @@ def law_resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Re
         (axis.symbol, (float(axis.interval[0]), float(axis.interval[1])), True) for axis in op.axes
     ]
     state = model.state
-    exprs = [*state.all_fluxes, *state.cell_source, *state.reaction, *state.storage]
+    means = [*state.reaction, *state.storage, *state.load]
+    exprs = [*state.all_fluxes, *state.cell_source, *means]
     values = {v: parameters[str(v)] for v in model.problem.parameters}
     return resolve([e for e in exprs if e != 0], axes, values)
 

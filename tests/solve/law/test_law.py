@@ -294,3 +294,26 @@ def test_what_is_asked_wrongly_is_refused() -> None:
     linear = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-ONE.laplacian(u), 1), scales=ONE, unknown=u))
     with pytest.raises(nh.ProblemError, match="linear"):
         nh.solve_law(linear)
+
+
+@pytest.mark.parametrize(
+    ("load", "mean_load"),
+    [
+        (lambda y: 1 + sp.cos(27 * TWO_PI * y), 1),  # which a grid of 27 points takes for 2
+        (lambda y: sp.Piecewise((1, y < sp.Rational(3, 10)), (3, True)), 2.4),
+    ],
+)
+def test_grids_resolve_the_load(load: Callable[[Any], sp.Expr], mean_load: float) -> None:
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    equation = sp.Eq(-ONE.div(WAVE * (1 + g[0] ** 2) * g), load(ONE.y[0]))
+    box = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
+    problem = nh.MultiscaleProblem(equation, scales=ONE, unknown=u, **box)
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model, tolerance=1e-3)
+    u0 = nh.solve_homogenized(model, law, "skfem", tolerance=2e-3)
+    assert law.load() == pytest.approx(mean_load, rel=1e-3)
+    constant = nh.MultiscaleProblem(sp.Eq(equation.lhs, mean_load), scales=ONE, unknown=u, **box)
+    model = nh.homogenize(constant)
+    other = nh.solve_homogenized(model, nh.solve_law(model), "skfem", tolerance=1e-6)
+    assert u0([0.5]) == pytest.approx(other([0.5]), rel=2e-3)

@@ -1,0 +1,170 @@
+"""`LawStates`: the states of a law, solved where they are asked for, remembered and judged."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...derive.nonlinear.model import NonlinearModel
+from ...emit.source import Source
+from ...problem.errors import (
+    SolvabilityError,
+    SolveError,
+    UnsupportedError,
+    warn_tolerance,
+)
+from ...runtime.fourier.law_levels import LawLevel, law_at
+from ...runtime.fourier.states import MacroState
+from ...runtime.nonlinear_arrays import BY, LAW_AXES
+from ..interpolation import Array
+from .element_levels import ElementLaw, ElementLevel
+from .macro_states import Asked, read_states
+from .net_levels import NetLaw
+
+_KEPT = 32
+"""States that are remembered."""
+_MULTIPLIER = 1e-6
+"""Relative mean of the source of a state problem above which it has no solution."""
+
+
+@dataclass(frozen=True, eq=False)
+class LawStates:
+    """The states of a nonlinear model on one backend: on Fourier grids, in finite element functions
+    (`elements`) or features of networks (`nets`), by an emitted text (`forms`).
+
+    n : points per axis of the finest grid, None for as many as the tolerance needs, and `least` of
+    them.
+    """
+
+    model: NonlinearModel
+    backend: str
+    tolerance: float
+    parameters: Mapping[str, float]
+    forms: Any = field(repr=False)
+    source: Source = field(repr=False)
+    info: dict[str, Any]
+    n: int | None = None
+    least: int = 1
+    elements: ElementLaw | None = field(default=None, repr=False)
+    nets: NetLaw | None = field(default=None, repr=False)
+    _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
+
+    def solved(self, macro: MacroState) -> LawLevel | ElementLevel:
+        """States that are solved now; warnings and errors as for `flux`."""
+        level: LawLevel | ElementLevel
+        if self.elements is not None:
+            level = self.elements(macro)
+        elif self.nets is not None:
+            level = self.nets(macro)
+        else:
+            level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
+        check_level(level, macro, self.tolerance, fixed=self.n is not None)
+        return level
+
+    def _level(self, macro: MacroState) -> Any:
+        """The solved states, remembered; ToleranceWarning where they are known less well than
+        asked for, SolveError where one is not found.
+        """
+        arrays = [macro.values, macro.slopes]
+        arrays += [np.asarray(v) for _, v in sorted(macro.others.items())]
+        key = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
+        if key in self._levels:
+            self._levels.move_to_end(key)
+            return self._levels[key]
+        level = self.solved(macro)
+        self._levels[key] = level
+        if len(self._levels) > _KEPT:
+            self._levels.popitem(last=False)
+        return level
+
+    def require_modes(self, what: str) -> None:
+        """UnsupportedError for what needs the modes of states, where they are finite element
+        functions.
+        """
+        if self.elements is not None:
+            raise UnsupportedError(
+                f"{what} with a law by {self.backend}",
+                term=self,
+                remedy='write law = solve_law(model, "fourier")',
+            )
+
+    def _asked(
+        self,
+        grad: ArrayLike | None,
+        u: ArrayLike | None,
+        x: ArrayLike | None,
+        strain: ArrayLike | None,
+        t: ArrayLike | None,
+        *,
+        needs_grad: bool,
+        needs_value: bool | None = None,
+        whole: bool = False,
+    ) -> Asked:
+        """needs_value : None where it is the state problem alone that says so; whole : the load as
+        well.
+        """
+        if needs_value is None:
+            needs_value = self.model.state.cell_depends_on_values
+        return read_states(
+            self.model,
+            self.parameters,
+            self.forms.SLOW,
+            grad=grad,
+            u=u,
+            x=x,
+            strain=strain,
+            t=t,
+            needs_grad=needs_grad,
+            needs_value=needs_value,
+            needs_places=self.forms.SLOW if whole else tuple(map(str, self.model.state.places)),
+        )
+
+    def _arranged(self, asked: Asked, name: str) -> Array:
+        """An array of the law with the states in front and, for scalars, without the axes of
+        equation and unknown.
+        """
+        array = np.moveaxis(self._level(asked.macro).values.arrays[name], -1, 0)
+        m = self.model.components
+        d = self.model.problem.scales.dim
+        integrand, _, letter = name.partition("_")
+        own = LAW_AXES[integrand] + BY.get(letter, "")
+        kept = [c for c in own if c == "d" or m > 1]
+        shape = [m if c == "m" else d for c in kept]
+        return np.asarray(array.reshape((*asked.shape, *shape)))
+
+
+def check_level(
+    level: LawLevel | ElementLevel, macro: MacroState, tolerance: float, fixed: bool
+) -> None:
+    """SolveError, SolvabilityError or ToleranceWarning for states that are not what was asked
+    for.
+    """
+    if not np.all(level.states.solved):
+        lost = int(np.argmax(level.states.residual))
+        raise SolveError(
+            f"Newton's method did not find the state, nor by continuation in the gradient:"
+            f" relative residual {level.states.residual[lost]:.1e} on {level.sizes[-1]} points or"
+            " cells per axis",
+            term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
+            remedy="try a smaller gradient; regularise a law that is degenerate or localizes",
+        )
+    if level.states.multiplier > _MULTIPLIER:
+        raise SolvabilityError(
+            f"the source of the state problem has the mean {level.states.multiplier:.1e} relative"
+            " to its size, and must have none",
+            term=f"u = {macro.values[:, 0]}",
+            remedy="subtract the mean of terms of order 1/eps over the cell",
+        )
+    worst = float(level.estimate.max())
+    if not worst <= tolerance and not fixed:
+        place = int(np.argmax(level.estimate))
+        warn_tolerance(
+            f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
+            f" error of {worst:.1e} on {level.sizes[-1]} points or cells per axis, asked for was"
+            f" {tolerance:.1e}: the state is not smooth there (jumps of the data, or it localizes)"
+        )
