@@ -49,6 +49,8 @@ _ENCLOSED = 1e-6
 # systems, whose corners are singular: far below any homogenization error of interest.
 _MACRO_TOLERANCE = {1: 1e-6, 2: 1e-5, 3: 1e-5}
 _SYSTEM_TOLERANCE = 1e-4
+# The backend that checks fine solutions of another one: it compiles nothing.
+_QUICK = "skfem"
 
 
 class BoundaryValueRun:
@@ -113,7 +115,7 @@ class BoundaryValueRun:
             self.growth = float(cells["oracle"].effective["lambda0"])
             self.fine_problem = without_growth(self.model.operator, self.growth)
         get = self.parts.get
-        fine = get("u_eps", lambda: self._fine(self.exact), reference=True)
+        fine = get("u_eps", lambda: self._fine(self.exact, self.fem), reference=True)
         if not np.any(fine["values"]):
             raise SolveError(
                 "the solution of the multiscale problem is zero, and relative errors mean nothing",
@@ -159,11 +161,11 @@ class BoundaryValueRun:
             return None, ""
         return enclosed, "bounds, the enclosure by energies"
 
-    def _fine(self, eps: sp.Expr) -> Solution:
+    def _fine(self, eps: sp.Expr, backend: str) -> Solution:
         return solve_fine(
             self.fine_problem,
             eps,
-            self.fem,
+            backend,
             per_period=self.settings.per_period,
             parameters=self.parameters,
             progress=self.progress,
@@ -200,7 +202,9 @@ class BoundaryValueRun:
         for k, eps in enumerate(larger_eps(self.model, self.exact)):
             mean = best
             try:
-                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps))["values"]
+                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps, self.fem))[
+                    "values"
+                ]
                 oscillates = self.model.frame or self.model.eigenvalue is not None
                 if oscillates or lower_walls(self.model)[1]:
                     solve = partial(self._macro, cells, self.fem, eps)
@@ -211,6 +215,21 @@ class BoundaryValueRun:
             if falls(budget, Findings(larger=tuple(found))) is not False:
                 break
         return tuple(found)
+
+    def _other_fine(self) -> float:
+        """How far the fine solution at a larger eps is from that of another backend, beyond what
+        both say of their errors."""
+        eps = next(larger_eps(self.model, self.exact), None)
+        if eps is None or other_elements(self.fem) != _QUICK:
+            return 0.0
+        try:
+            own = self.parts.get("u_larger_0", partial(self._fine, eps, self.fem))
+            other = self.parts.get("u_larger_other", partial(self._fine, eps, _QUICK))
+        except (UnsupportedError, SolveError):
+            return 0.0
+        difference = own["values"] - other["values"]
+        admitted = float(own["estimate"]) + float(other["estimate"])
+        return max(0.0, self.parts.quadrature.relative(difference, own["values"]) - admitted)
 
     def _compare(
         self,
@@ -230,6 +249,7 @@ class BoundaryValueRun:
             larger,
             errors["e1"],
             errors["e2"],
+            other_fine=self._other_fine(),
         )
         if needs_third(budget, findings):
             findings = self._asked_third(findings, cells["pinn"], compared)

@@ -25,8 +25,9 @@ _SHORT = 0.5
 # Relative error of a backend's effective coefficients that is named beside a boundary value
 # problem, however large the homogenization error: smaller ones are those of a loose tolerance.
 _HIDDEN = 3e-3
-# The same of two solutions of one homogenized equation.
-_HIDDEN_MACRO = 5e-3
+# The same of two solutions of one homogenized equation, where no singularity is worth a percent; and
+# of two fine solutions.
+_HIDDEN_MACRO = 1e-3
 # A homogenization error falls with eps where it is below this part of that of a larger eps.
 _FALLS = 0.9
 FEWEST_PERIODS = 2.0
@@ -71,12 +72,17 @@ class Verdict(Enum):
     )
     MACRO_DISAGREES = (
         "The PINN's homogenized solution is off: its share of the error is not small beside the "
-        "homogenization error, or above half a percent. Change the method, width or points in "
+        "homogenization error, or above a thousandth. Change the method, width or points in "
         "pinn={...}; look for a singularity of the data."
     )
     FEM_MACRO_DISAGREES = (
         "The FEM's homogenized solution is off; another FEM backend agrees with the PINN. "
         "Take that one by fem=."
+    )
+    REFERENCE_DISAGREES = (
+        "The fine solutions by two FEM backends differ by more than their estimates, so neither "
+        "judges the others. Take the other backend by fem=, raise per_period=, and see which "
+        "answer stays."
     )
     UNDECIDED = (
         "PINN and FEM disagree, and nothing independent decides between them. Lower tolerance=, "
@@ -118,6 +124,8 @@ class Findings:
     pinn_off, fem_off: distances of the homogenized solutions, cells by PINN, to u_eps.
     third    : a finite element backend that has no part in the comparison, asked where the two
                disagree ("" where there is none); pinn_third, fem_third: distances to its solution.
+    other_fine : distance of the fine solution at a larger eps to that of another FEM backend, with
+               what their estimates account for taken off.
     """
 
     oracle: str = ""
@@ -131,6 +139,7 @@ class Findings:
     third: str = ""
     pinn_third: float = math.nan
     fem_third: float = math.nan
+    other_fine: float = 0.0
 
 
 def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
@@ -141,12 +150,15 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
     if found.periods < FEWEST_PERIODS:
         return Verdict.NO_SCALE_SEPARATION
     if found.coarse or not budget["reference"] <= limit:
-        return Verdict.REFERENCE_TOO_COARSE
+        hidden = budget["macro"] > _HIDDEN_MACRO and found.third
+        return (_by_third(found) if hidden else None) or Verdict.REFERENCE_TOO_COARSE
     if not budget.get("law", 0.0) <= limit:
         return Verdict.LAW_TOO_COARSE
     verdict = _cells(budget, found, limit) or _macro(budget, found, limit)
     if verdict is not None:
         return verdict
+    if not found.other_fine <= _HIDDEN_MACRO:
+        return Verdict.REFERENCE_DISAGREES
     if falls(budget, found) is not False:
         return Verdict.AGREEMENT
     return Verdict.NOT_THE_LIMIT
@@ -183,7 +195,7 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
     """Two solutions of one homogenized equation that differ by more than a fifth of the
-    homogenization error, or, however large that is, by half a percent.
+    homogenization error, or, however large that is, by a thousandth.
 
     A third backend decides, for the one that is at most half as far from it. Where there is none,
     the fine solution decides against the PINN's where it is farther from it than the other one by
@@ -191,16 +203,20 @@ def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
     if budget["macro"] <= min(limit, _HIDDEN_MACRO):
         return None
     if found.third:
-        if found.fem_third <= found.pinn_third / 2:
-            return Verdict.MACRO_DISAGREES
-        near = found.pinn_third <= found.fem_third / 2
-        if near:
-            return Verdict.FEM_MACRO_DISAGREES
-        return Verdict.UNDECIDED
+        return _by_third(found) or Verdict.UNDECIDED
     lead = found.pinn_off - found.fem_off
     if lead <= budget["macro"] / 2:
         return Verdict.UNDECIDED
     return Verdict.MACRO_DISAGREES
+
+
+def _by_third(found: Findings) -> Verdict | None:
+    """Whose homogenized solution is off, by a third backend; it needs no reference."""
+    if found.fem_third <= found.pinn_third / 2:
+        return Verdict.MACRO_DISAGREES
+    if found.pinn_third <= found.fem_third / 2:
+        return Verdict.FEM_MACRO_DISAGREES
+    return None
 
 
 def needs_third(budget: Mapping[str, float], found: Findings) -> bool:
@@ -244,6 +260,11 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
         yield (
             f"u0 by {findings.third} is {findings.pinn_third:.1e} from that by PINN, "
             f"{findings.fem_third:.1e} from that by FEM"
+        )
+    if findings.other_fine:
+        yield (
+            "fine solutions by two FEM backends at a larger eps differ by "
+            f"{findings.other_fine:.1e} beyond their estimates"
         )
     for larger, error in findings.larger:
         yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
@@ -342,6 +363,8 @@ def judge_all(
     unlike = (*_NAMED, Verdict.EXPANSION_FAILS, Verdict.NOT_COMPARED)
     if verdict is Verdict.AGREEMENT and named in unlike:
         return named
+    if verdict is Verdict.REFERENCE_TOO_COARSE and named in _NAMED:
+        return named  # what judges the cells needs no reference
     return verdict
 
 

@@ -24,6 +24,12 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
         ({"reference": 5e-3}, {}, Verdict.REFERENCE_TOO_COARSE),
         ({"reference": float("nan")}, {}, Verdict.REFERENCE_TOO_COARSE),
         ({}, {"coarse": "a feature is missed"}, Verdict.REFERENCE_TOO_COARSE),
+        (
+            {"reference": 5e-3, "macro": 3e-3},
+            {"third": "dolfinx", "pinn_third": 1e-6, "fem_third": 3e-3},
+            Verdict.FEM_MACRO_DISAGREES,
+        ),
+        ({}, {"other_fine": 2e-3}, Verdict.REFERENCE_DISAGREES),
         ({}, {"periods": 1.57}, Verdict.NO_SCALE_SEPARATION),
         ({"cell": 5e-3}, {}, Verdict.CELLS_DISAGREE),
         ({}, {"fem_cell": 5e-3}, Verdict.FEM_CELLS_DISAGREE),
@@ -53,7 +59,7 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
             {"third": "dolfinx", "pinn_third": 8e-3, "fem_third": 1e-6},
             Verdict.MACRO_DISAGREES,
         ),
-        ({"homogenization": 1e-1, "macro": 4e-3}, {"larger": (("1/4", 2e-1),)}, Verdict.AGREEMENT),
+        ({"homogenization": 1e-1, "macro": 9e-4}, {"larger": (("1/4", 2e-1),)}, Verdict.AGREEMENT),
         ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
         ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
         (
