@@ -25,8 +25,7 @@ _SHORT = 0.5
 # Relative error of a backend's effective coefficients that is named beside a boundary value
 # problem, however large the homogenization error: smaller ones are those of a loose tolerance.
 _HIDDEN = 3e-3
-# The same of two solutions of one homogenized equation, where no singularity is worth a percent; and
-# of two fine solutions.
+# The same of two solutions of one homogenized equation, and of two fine solutions.
 _HIDDEN_MACRO = 1e-3
 # A homogenization error falls with eps where it is below this part of that of a larger eps.
 _FALLS = 0.9

@@ -117,7 +117,7 @@ def test_a_wrong_coefficient_in_one_solver_is_named(
     other = nh.homogenize(shifted)
     cells = nh.solve_cells(other, "fourier")
     kept: dict[tuple[object, ...], Any] = {}
-    wrong = ""
+    wrong = [""]
 
     def once(key: tuple[object, ...], solve: Callable[[], Any]) -> Any:
         if key not in kept:
@@ -125,11 +125,11 @@ def test_a_wrong_coefficient_in_one_solver_is_named(
         return kept[key]
 
     def fine(given: nh.MultiscaleProblem, eps: object, backend: str, **options: Any) -> Any:
-        used = shifted if backend == wrong else given
+        used = shifted if backend == wrong[0] else given
         return once((used, eps, backend), lambda: solve_fine(used, eps, backend, **options))
 
     def mean(model: Any, given: nh.CellSolution, backend: str, **options: Any) -> Any:
-        used = (other, cells) if backend == wrong else (model, given)
+        used = (other, cells) if backend == wrong[0] else (model, given)
         key = (id(used[1]), options["eps"], backend)
         return once(key, lambda: solve_homogenized(*used, backend, **options))
 
@@ -140,7 +140,7 @@ def test_a_wrong_coefficient_in_one_solver_is_named(
     monkeypatch.setattr(settings, "solve_cells", alone)
     monkeypatch.setattr(validation, "solve_fine", fine)
     monkeypatch.setattr(validation, "solve_homogenized", mean)
-    for wrong, verdict in NAMED.items():
+    for wrong[0], verdict in NAMED.items():
         report = nh.validate(right, EPS, fem="skfem", per_period=24, pinn={"equation": FEW})
         assert report.verdict is verdict, report.evidence
         assert verdict_of(report.as_dict()) is verdict
