@@ -15,13 +15,19 @@ from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real_imaginary import real_equation, real_form
-from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
+from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
+from ..resolution import resolve_cells
+from ..resolution.interface_meshes import FIRST, InterfaceMeshes
+from ..runtime.levels import FEWEST
 from . import model_tests, torch_energy, torch_ritz
+from .fem_mains import LIBRARIES
 from .mains import cells_main, default_parameters, equation_main, slow_box
 from .nonlinear_targets import emit_nonlinear
 from .source import Source
 
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
+# The mesh that cell problems are solved on, where one fits their interfaces.
+_MESH = "cell.npz"
 # Targets whose files are scripts of another library, which run by themselves.
 _SCRIPTS = ("deepxde", "pina")
 # The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
@@ -53,6 +59,9 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     Of a nonlinear model: flux, source, reaction and storage of state problem, law and multiscale
     equation with their derivatives, as functions for numpy, torch or UFL, and main_law.py, which
     solves a state by Fourier (numpy), scikit-fem or DOLFINx; other targets are refused.
+
+    skfem, dolfinx: with cell.npz, a mesh, where it fits the interfaces of coefficients that jump;
+    main_cells.py reads it, and any other CellMesh of these shapes in its place.
 
     `source.save(folder)` writes a folder that stands alone, in which main_cells.py,
     main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
@@ -89,15 +98,34 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     parameters = default_parameters(model)
     mains = dict[str, str | None]()
     files = dict(_cells(emitter, cells, target, parameters).files)
+    box = slow_box(model)
+    mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
     if target not in _SCRIPTS:
-        mains["cells"] = cells_main(target, cells, parameters, slow_box(model))
+        mains["cells"] = cells_main(target, cells, parameters, box, mesh and _MESH)
     if target != "numpy" and model.problem.domain is not None:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
             if name in ("homogenized", "fine") and target not in _SCRIPTS:
                 mains[name] = equation_main(target, equation, name)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
-    return Source(target, tuple(files.items()))
+    return Source(target, tuple(files.items()), ((_MESH, mesh),) if mesh else ())
+
+
+def _mesh(
+    cells: LoweredCells, parameters: Mapping[str, float], box: Mapping[str, tuple[float, float]]
+) -> bytes | None:
+    """The file of a mesh that fits the interfaces, the third one of a solver; None where lattices
+    serve, or where interfaces move with a parameter, or touch.
+    """
+    slow = [box.get(v.name, (0.0, 1.0)) for v in cells.slow]
+    found = resolve_cells(cells, parameters, slow)
+    meshes = InterfaceMeshes.of(cells, {}, found)
+    if meshes is None:
+        return None
+    try:
+        return meshes.in_plane(FIRST, FEWEST - 1).data
+    except SolveError:
+        return None
 
 
 def _require_formulas(cells: LoweredCells, target: str) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..lower.forms import LoweredEquation
@@ -23,6 +24,10 @@ _EQUATION_IMPORTS = (
     "from nhpinn_sym.runtime.effective import Effective",
 )
 _LATTICE = "from nhpinn_sym.runtime.lattice import Lattice"
+_FITTED = (
+    "from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh",
+    "from nhpinn_sym.runtime.fitted.functions import FittedMesh",
+)
 _TIMES = "from nhpinn_sym.runtime.time_stepping import time_lines"
 
 
@@ -30,14 +35,16 @@ _TIMES = "from nhpinn_sym.runtime.time_stepping import time_lines"
 class FemLibrary:
     """What is special to one finite element library.
 
-    cells: lines that make `at`, the effective coefficients at a slow point, from `lattice` and
-    `given`; stationary, evolution: lines that return the solution, and the defect of the data;
-    rank: what tells `write_effective` and `write_solution` which process writes.
+    cells: lines that make `at`, the effective coefficients at a slow point, from @MESH@, @DEGREE@
+    and `given`; fitted_imports: what knows meshes that fit interfaces; stationary, evolution: lines
+    that return the solution, and the defect of the data; rank: what tells `write_effective` and
+    `write_solution` which process writes.
     """
 
     mpi: CodeLines
     cells_imports: CodeLines
     cells: CodeLines
+    fitted_imports: CodeLines
     equation_imports: CodeLines
     stationary: CodeLines
     evolution: CodeLines
@@ -48,9 +55,10 @@ _SKFEM = FemLibrary(
     mpi=(),
     cells_imports=("from nhpinn_sym.runtime.fem_skfem.cells import solve_cells, space_on",),
     cells=(
-        "    space = space_on(lattice, 2, tuple(range(lattice.dim)), forms)",
+        "    space = space_on(@MESH@, @DEGREE@, tuple(range(@MESH@.dim)), forms)",
         "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
     ),
+    fitted_imports=("from nhpinn_sym.runtime.fem_skfem import fitted_space as fitted_space",),
     equation_imports=(
         "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation, space_on",
     ),
@@ -74,9 +82,10 @@ _DOLFINX = FemLibrary(
     mpi=("from mpi4py import MPI", ""),
     cells_imports=("from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells",),
     cells=(
-        "    problem = CompiledCells(forms, given, lattice)",
+        "    problem = CompiledCells(forms, given, @MESH@, @DEGREE@)",
         "    at = lambda slow: problem.solve(slow).effective",
     ),
+    fitted_imports=("from nhpinn_sym.runtime.fem_dolfinx import fitted_space as fitted_space",),
     equation_imports=("from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",),
     stationary=(_PROBLEM, "    return problem.solve(), problem.defect"),
     evolution=(
@@ -128,33 +137,56 @@ def library(target: str) -> FemLibrary:
     return LIBRARIES[target]
 
 
-def cells_lines(target: str) -> Main:
-    """main_cells.py. UnsupportedError as `library`."""
+def cells_lines(target: str, mesh: str | None = None) -> Main:
+    """main_cells.py; `mesh`: the file of a mesh that fits the interfaces. UnsupportedError as
+    `library`."""
     if target == "numpy":
         return _FOURIER_CELLS
     own = library(target)
-    imports = (
+    if mesh is None:
+        imports: CodeLines = (_LATTICE,)
+        known: CodeLines = ()
+        constants: CodeLines = ()
+        lattice: CodeLines = (
+            '    cells = (int(given["n"]),) * len(forms.CELL)',
+            "    lattice = Lattice.fitted(forms.CELL, cells, forms.BREAKS)",
+        )
+        names = {"@MESH@": "lattice", "@DEGREE@": "2"}
+    else:
+        imports = _FITTED
+        known = own.fitted_imports
+        constants = (f'MESH = FittedMesh.on(forms.CELL, CellMesh.load("{mesh}"))',)
+        lattice = ()
+        names = {"@MESH@": "MESH", "@DEGREE@": 'int(given["degree"])'}
+    return (
         "import sys",
         "",
         *own.mpi,
         *CELLS_IMPORTS,
+        *known,
         *own.cells_imports,
-        _LATTICE,
+        *imports,
         "",
         "from . import cell_forms as forms",
-    )
-    return imports, (
+    ), (
+        *constants,
         "",
         "",
         "def effective(given):",
-        '    cells = (int(given["n"]),) * len(forms.CELL)',
-        "    lattice = Lattice.fitted(forms.CELL, cells, forms.BREAKS)",
-        *own.cells,
+        *lattice,
+        *(replaced(line, names) for line in own.cells),
         "    return Effective.sampled(at, SLOW, {p: given[p] for p in PARAMETERS}, forms.KNOWN)",
         "",
         "",
-        f"write_effective(effective, numbers(sys.argv[1:], PARAMETERS, n=@n@){own.rank})",
+        f"write_effective(effective, numbers(sys.argv[1:], PARAMETERS, @GIVEN@){own.rank})",
     )
+
+
+def replaced(line: str, names: Mapping[str, str]) -> str:
+    """A line with what stands for its names."""
+    for key, value in names.items():
+        line = line.replace(key, value)
+    return line
 
 
 def equation_lines(target: str, lowered: LoweredEquation, fine: bool) -> Main:

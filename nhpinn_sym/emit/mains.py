@@ -27,6 +27,8 @@ _STEPS = "64"
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 # Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period.
 _CELLS = {1: 256, 2: 64, 3: 16}
+# Of elements on meshes that fit interfaces.
+_DEGREE = 3
 
 
 def cells_main(
@@ -34,29 +36,30 @@ def cells_main(
     cells: LoweredCells,
     parameters: Mapping[str, float],
     box: Mapping[str, tuple[float, float]],
+    mesh: str | None = None,
 ) -> str | None:
     """main_cells.py, with these values of the parameters as defaults, and these ranges of the slow
-    coordinates, (0, 1) where there is none; None where nothing solves the files.
+    coordinates, (0, 1) where there is none; None where nothing solves the files. mesh: a file.
     """
     slow = {v.name: box.get(v.name, (0.0, 1.0)) for v in cells.slow}
     if target == "torch":
         main = torch_mains.cells_lines(cells)
         parameters = {argument_name(sp.Symbol(p)): value for p, value in parameters.items()}
-        count = _FEATURES["cells"] // max(1, len(slow))
+        options = f"n={_FEATURES['cells'] // max(1, len(slow))}"
     else:
-        main = fem_mains.cells_lines(target)
-        count = _CELLS[min(3, cells.cell.dim)]
+        main = fem_mains.cells_lines(target, mesh)
+        options = f"n={_CELLS[min(3, cells.cell.dim)]}" if mesh is None else f"degree={_DEGREE}"
     if main is None:
         return None
     imports, lines = main
-    options = "" if target == "numpy" else f"n={count}"
+    options = "" if target == "numpy" else options
     usage = _usage("main_cells.py", options, parameters)
     doc = f"Prints the effective coefficients and writes effective.json.\n\n{usage}"
     given = [
         *statement(f"PARAMETERS = {literal(dict(parameters))}"),
         *statement(f"SLOW = {literal(slow)}"),
     ]
-    return _file(doc, imports, [*given, *lines], {"n": str(count)})
+    return _file(doc, imports, [*given, *lines], {"GIVEN": options})
 
 
 def equation_main(target: str, lowered: LoweredEquation, name: str) -> str | None:
@@ -128,6 +131,4 @@ def _file(doc: str, imports: Iterable[str], lines: Iterable[str], values: Mappin
 
 
 def _filled(line: str, values: Mapping[str, str]) -> str:
-    for key, value in values.items():
-        line = line.replace(f"@{key}@", value)
-    return line
+    return fem_mains.replaced(line, {f"@{key}@": value for key, value in values.items()})

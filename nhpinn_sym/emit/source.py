@@ -33,16 +33,19 @@ class Source:
 
     Texts import the numerics from `nhpinn_sym.runtime`, and each other by `from .name import ...`:
     the package runs them as they are.
+
+    data: files of arrays that texts read, by name.
     """
 
     target: str
     files: NamedTexts
+    data: tuple[tuple[str, bytes], ...] = ()
 
     def __getitem__(self, name: str) -> str:
         return dict(self.files)[name]
 
     def __repr__(self) -> str:
-        names = ", ".join(name for name, _ in self.files)
+        names = ", ".join(name for name, _ in (*self.files, *self.data))
         return f"source for {self.target}: {names}"
 
     def __str__(self) -> str:
@@ -66,7 +69,9 @@ class Source:
         write_atomic(below / _RECORD, f"{json.dumps({'target': self.target})}\n".encode())
         for name, text in standalone(self.files):
             write_atomic(below / name, text.encode())
-        return [below / name for name, _ in self.files]
+        for name, data in self.data:
+            write_atomic(below / name, data)
+        return [below / name for name, _ in (*self.files, *self.data)]
 
 
 def _require_target(folder: Path, target: str) -> None:

@@ -32,7 +32,7 @@ def cells_lines(cells: LoweredCells) -> tuple[CodeLines, CodeLines] | None:
     """
     if function_names(cells):
         return None
-    call = "write_effective(effective, numbers(sys.argv[1:], PARAMETERS, n=@n@))"
+    call = "write_effective(effective, numbers(sys.argv[1:], PARAMETERS, @GIVEN@))"
     if not cells.jumps:
         imports = (
             "import sys",

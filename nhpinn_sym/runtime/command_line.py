@@ -38,13 +38,13 @@ def numbers(
 def write_effective(
     effective: Callable[[ParameterValues], Effective], given: ParameterValues, first: bool = True
 ) -> None:
-    """Print the effective coefficients, with their change from half the `n`, and write
-    effective.json; all ranks solve, the `first` writes.
+    """Print the effective coefficients, with their change from half the `n`, or from one `degree`
+    less, and write effective.json; all ranks solve, the `first` writes.
     """
     found = effective(given)
     change = found.change(effective(_halved(given)))
     if first:
-        print(f"{found}\nchange from half of n={given['n']:g}: {change:.1e}")
+        print(f"{found}\nchange from {_coarser(given)}: {change:.1e}")
         found.save("effective.json")
 
 
@@ -70,5 +70,13 @@ def write_solution(
 
 
 def _halved(given: ParameterValues) -> ParameterValues:
-    """Half the mesh cells and time steps."""
-    return {k: max(1.0, v // 2) if k in ("n", "steps") else v for k, v in given.items()}
+    """Half the mesh cells and time steps, one degree less."""
+    halved = {k: max(1.0, v // 2) for k, v in given.items() if k in ("n", "steps")}
+    lower = {k: max(1.0, v - 1) for k, v in given.items() if k == "degree"}
+    return {**given, **halved, **lower}
+
+
+def _coarser(given: ParameterValues) -> str:
+    if "n" in given:
+        return f"half of n={given['n']:g}"
+    return f"elements of one degree less than degree={given['degree']:g}"

@@ -23,6 +23,7 @@ from ..problem.errors import (
 )
 from ..problem.user_input import positive_integer, positive_number
 from ..resolution import Resolution, resolve
+from ..resolution.interface_meshes import InterfaceMeshes
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .cell_solution import CellSolution, FormInfo
@@ -156,17 +157,15 @@ def _layout(model: FlowModel) -> FittedLayout:
     for relation in sp.ordered(model.fluid.atoms(Relational)):
         levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
     interfaces = CellInterfaces(y, bounds, (model.fluid,), tuple(levels))
-    shares = []
-    for (a, b), planes in zip(bounds, found.breaks, strict=True):
-        shares.append(tuple((plane - a) / (b - a) for plane in planes))
-    lengths = [b - a for a, b in bounds]
-    return FittedLayout(bounds, interfaces, tuple(shares), np.diag(lengths), found.unresolved)
+    vectors = np.diag([b - a for a, b in bounds])
+    meshes = InterfaceMeshes.around(interfaces, found, vectors)
+    return FittedLayout(meshes, found.unresolved)
 
 
 def _fluid(layout: FittedLayout, mesh: FittedMesh) -> Array:
     """Which triangles are in the fluid: the last branch of the Piecewise."""
-    labels = layout.interfaces.label(mesh.middles)
-    (node,) = layout.interfaces.jumps
+    labels = layout.meshes.interfaces.label(mesh.middles)
+    (node,) = layout.meshes.interfaces.jumps
     return np.asarray(labels == len(node.args) - 1)
 
 

@@ -107,6 +107,40 @@ def test_mains_run_one_after_the_other_without_the_package(
             assert least < saved["values"].max() < 0.04
 
 
+@pytest.mark.parametrize("target", ["skfem", "dolfinx"])
+def test_mains_read_the_mesh_that_fits_interfaces(target: str, tmp_path: Path) -> None:
+    """A hexagonal array of disks; with the numbers of `solve_cells` on that mesh, and on a mesh
+    of the third level, which it is."""
+    cell = nh.Cell.lattice((1, 0), (sp.Rational(1, 2), sp.sqrt(3) / 2))
+    jumps = nh.phases(nh.Scales(2), {nh.Disk((0, 0), 0.3): 10}, default=1, cell=cell)
+    model = derived(diffusion(lambda s: jumps), 2, cell=cell)
+    (tmp_path / "emitted").mkdir()
+    saved = nh.emit(model, target).save(tmp_path / "emitted")
+    assert saved[-1].name == "cell.npz"
+    done = run_main(tmp_path / "emitted", "cells")
+    assert done.returncode == 0, done.stderr
+    printed = printed_values(done.stdout)
+    for options in ({"mesh": saved[-1]}, {"n": 16}):
+        found = nh.solve_cells(model, target, tolerance=1, **options).effective["A"]
+        for i, j in np.ndindex(2, 2):
+            assert printed[f"A[{i}, {j}]"] == pytest.approx(found[i, j], abs=1e-11)
+    assert "of one degree less" in done.stdout
+
+
+def test_no_mesh_is_emitted_where_interfaces_move() -> None:
+    """With a parameter the mesh of one of its values would be wrong for the others."""
+    radius = sp.Symbol("R")
+
+    def disk(s: nh.Scales) -> sp.Expr:
+        inside = (s.y[0] - 0.5) ** 2 + (s.y[1] - 0.5) ** 2 < radius**2
+        return sp.Piecewise((10, inside), (1, True))
+
+    model = derived(diffusion(disk), 2, parameters={radius: (0.1, 0.3)})
+    source = nh.emit(model, "skfem")
+    assert not source.data
+    assert "Lattice.fitted" in source["main_cells.py"]
+
+
 def test_a_folder_holds_one_target(sources: dict[str, Source], tmp_path: Path) -> None:
     sources["skfem"].save(tmp_path)
     with pytest.raises(OutputPathError, match="holds the files of the target skfem") as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,8 +65,15 @@ class CellMesh:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the arrays to an .npz file."""
-        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        Path(path).write_bytes(self.data)
         return Path(path)
+
+    @property
+    def data(self) -> bytes:
+        """What a file of the arrays holds."""
+        held = io.BytesIO()
+        np.savez(held, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        return held.getvalue()
 
     @cached_property
     def originals(self) -> Integers:

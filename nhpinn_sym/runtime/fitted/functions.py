@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import Array, Integers
+from ..arrays import Array, Bounds, Integers
 from ..quadrature import BoundaryQuadrature, Quadrature, rule_on
-from .cell_mesh import CellMesh
+from .cell_mesh import CellMesh, moved_to
 from .elements import jacobians, nodes, places_of, rule, shapes
 
 # Share of a triangle by which its curved edges may leave the box of its nodes.
@@ -37,6 +37,14 @@ class FittedMesh:
 
     dim = 2
     lines = ()
+
+    @classmethod
+    def on(cls, bounds: Bounds, mesh: CellMesh) -> FittedMesh:
+        """A mesh in the plane, in the coordinates of a cell with these bounds: shares of its
+        periods, which on a box differ from places by rounding alone."""
+        low, high = np.array(bounds, dtype=float).T
+        own = moved_to(mesh, np.linalg.inv(mesh.vectors) @ np.diag(high - low))
+        return cls(own, (float(low[0]), float(low[1])))
 
     @property
     def cells(self) -> tuple[int, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
@@ -15,16 +15,14 @@ from ...lower.interfaces import CellInterfaces
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...problem.user_input import positive_number
 from ...resolution import Resolution
+from ...resolution.interface_meshes import FIRST, InterfaceMeshes, periods
 from ...runtime.arrays import Array, Bounds
-from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh, moved_to
+from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
 from ...runtime.fitted.elements import INSIDE, places_of
 from ...runtime.fitted.functions import FittedMesh
-from ...runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from ...runtime.levels import FEWEST
 from .layout import Layout
 
-# Triangles along the longer period of the coarsest mesh there is.
-_FIRST = 4
 # Triangles for each square of that length: some are cut along interfaces.
 _TRIANGLES = 2.4
 _REMEDY = 'mesh="own", "lattice", a CellMesh, or the name of a file that CellMesh.save wrote'
@@ -34,8 +32,8 @@ class LazyMeshes(Sequence[FittedMesh]):
     """The first `count` meshes of a sequence that begins with about `first` triangles along the
     longer period, made when they are asked for."""
 
-    def __init__(self, layout: FittedLayout, first: int, count: int) -> None:
-        self._layout = layout
+    def __init__(self, meshes: InterfaceMeshes, first: int, count: int) -> None:
+        self._meshes = meshes
         self._first = first
         self._count = count
 
@@ -51,87 +49,36 @@ class LazyMeshes(Sequence[FittedMesh]):
             return [self[k] for k in range(self._count)[key]]
         if key >= self._count:
             raise IndexError(key)
-        return self._layout.mesh(self._first, key)
+        return self._meshes.mesh(self._first, key)
 
 
 @dataclass(frozen=True)
 class FittedLayout:
-    """The cell of `interfaces`, and the planes across its axes at which data jump or kink.
+    """Meshes that fit the interfaces of a cell. unresolved: what is not known of the data."""
 
-    vectors    : the periods, one a row; `bounds` and meshes are in shares of them on the cell of a
-                 lattice
-    unresolved : what is not known of the data
-    """
-
-    bounds: Bounds
-    interfaces: CellInterfaces
-    planes: tuple[tuple[float, ...], ...]
-    vectors: Array
+    meshes: InterfaceMeshes
     unresolved: str | None = None
-    made: dict[int, tuple[Iterator[CellMesh], list[FittedMesh]]] = field(default_factory=dict)
 
     erratic = False
 
-    @classmethod
-    def of(
-        cls, cells: LoweredCells, parameters: Mapping[str, Any], found: Resolution
-    ) -> FittedLayout | None:
-        """None where lattices serve: nothing jumps, or only across the axes, or where no mesh fits
-        the interfaces."""
-        if not (found.jumps and found.curved):
-            return None
-        interfaces = CellInterfaces.of(cells, parameters)
-        if interfaces is None:
-            return None
-        bounds = tuple(axis.interval for axis in found.axes)
-        shares = []
-        for (a, b), planes in zip(bounds, found.breaks, strict=True):
-            shares.append(tuple((plane - a) / (b - a) for plane in planes))
-        return cls(bounds, interfaces, tuple(shares), periods(cells), found.unresolved)
+    @property
+    def bounds(self) -> Bounds:
+        return self.meshes.bounds
 
     @property
     def lengths(self) -> Array:
-        return np.linalg.norm(self.vectors, axis=1)
-
-    def mesh(self, first: int, level: int) -> FittedMesh:
-        """Number `level` of a sequence that begins with about `first` triangles along the longer
-        period. SolveError for interfaces that touch."""
-        low, high = np.array(self.bounds).T
-        # From places in the plane to coordinates, which on a box differ by rounding alone.
-        matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
-        if first not in self.made:
-            asked = Interfaces(
-                lambda points: self.interfaces.label(points @ matrix + low),
-                lambda points: self.interfaces.values(points @ matrix + low),
-                self.planes,
-                np.zeros(2),
-                self.vectors,
-            )
-            self.made[first] = (meshes(asked, first), [])
-        more, known = self.made[first]
-        try:
-            while len(known) <= level:
-                own = moved_to(next(more), matrix)
-                own = replace(own, points=own.points + low)
-                known.append(FittedMesh(own, (float(low[0]), float(low[1]))))
-        except UnresolvedInterfaces as cause:
-            raise SolveError(
-                "no mesh fits interfaces that touch, or nearly",
-                term=cause,
-                remedy='move the shapes apart, or let them overlap; mesh="lattice" fits none',
-            ) from cause
-        return known[level]
+        return self.meshes.lengths
 
     def count(self, n: int, degree: int) -> float:
         """Nodes of elements of that degree on the mesh of that n, about."""
         share = float(self.lengths.min() / self.lengths.max())
-        return _TRIANGLES * max(n * n * share, n * _FIRST) * degree**2 / 2
+        return _TRIANGLES * max(n * n * share, n * FIRST) * degree**2 / 2
 
     def levels(self, degree: int, limit: int) -> Sequence[FittedMesh]:
         """The meshes to try, each with triangles half as long as those before, up to about `limit`
         nodes, three at least. SolveError where these are more."""
         count = 0
-        while self.count(_FIRST * 2**count, degree) <= limit:
+        while self.count(FIRST * 2**count, degree) <= limit:
             count += 1
         if count < FEWEST:
             raise SolveError(
@@ -139,7 +86,7 @@ class FittedLayout:
                 term=f"max_dofs allows {limit}",
                 remedy="raise max_dofs=",
             )
-        return LazyMeshes(self, _FIRST, count)
+        return LazyMeshes(self.meshes, FIRST, count)
 
     def divided(self, n: int) -> tuple[int, ...]:
         """n along the longer period."""
@@ -149,14 +96,14 @@ class FittedLayout:
         """The mesh of that n, before it those of a quarter and of half of it, if that is not below
         the least there is."""
         halvings = 0
-        while halvings < FEWEST - 1 and cells[0] / 2 ** (halvings + 1) >= _FIRST:
+        while halvings < FEWEST - 1 and cells[0] / 2 ** (halvings + 1) >= FIRST:
             halvings += 1
-        return LazyMeshes(self, math.ceil(cells[0] / 2**halvings), halvings + 1)
+        return LazyMeshes(self.meshes, math.ceil(cells[0] / 2**halvings), halvings + 1)
 
     def cells_for(self, h: Any) -> int:
         """The n of a mesh whose triangles are about h long."""
         size = float(positive_number(h, ProblemError, "h", "write h=0.05"))
-        return max(_FIRST, math.ceil(float(self.lengths.max()) / size))
+        return max(FIRST, math.ceil(float(self.lengths.max()) / size))
 
 
 @dataclass(frozen=True)
@@ -195,7 +142,7 @@ def layout_of(
         return GivenLayout(given.bounds, given, found.unresolved)
     fitting = None
     if kind != "lattice":
-        fitting = FittedLayout.of(cells, parameters, found)
+        fitting = InterfaceMeshes.of(cells, parameters, found)
     if kind == "own" and fitting is None:
         raise UnsupportedError(
             "triangles are fitted to interfaces of a plane cell that are no lines along its axes,"
@@ -203,15 +150,9 @@ def layout_of(
             term=cells.title,
             remedy='leave mesh="own" out',
         )
-    return fitting or Layout.of(found)
-
-
-def periods(cells: LoweredCells) -> Array:
-    """The periods of the cell, one a row."""
-    if cells.vectors:
-        return np.array(cells.vectors, dtype=float)
-    low, high = np.array(cells.cell.bounds).T
-    return np.diag(high - low)
+    if fitting is None:
+        return Layout.of(found)
+    return FittedLayout(fitting, found.unresolved)
 
 
 def mesh_kind(mesh: Any) -> str | CellMesh | None:
@@ -237,15 +178,13 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
         raise ProblemError(
             "the arrays that are given are no mesh of a cell", term=cause, remedy=_REMEDY
         ) from cause
-    low, high = np.array(cells.cell.bounds).T
     own = periods(cells)
-    if len(low) != 2 or not np.allclose(mesh.vectors, own, rtol=1e-8, atol=1e-12):
+    if len(own) != 2 or not np.allclose(mesh.vectors, own, rtol=1e-8, atol=1e-12):
         raise ProblemError(
             "the mesh has other periods than the cell",
             term=f"{mesh.vectors.tolist()}, the cell {own.tolist()}",
             remedy="make a mesh of this cell",
         )
-    mesh = moved_to(mesh, np.linalg.inv(own) @ np.diag(high - low))
     interfaces = CellInterfaces.of(cells, parameters)
     if interfaces is None:
         raise UnsupportedError(
@@ -254,7 +193,7 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
             term=cells.title,
             remedy='leave mesh= out, or write mesh="lattice"',
         )
-    found = FittedMesh(mesh, (float(low[0]), float(low[1])))
+    found = FittedMesh.on(cells.cell.bounds, mesh)
     inside = found.wrapped(places_of(found.corners_and_middles, INSIDE))
     labels = interfaces.label(inside.reshape(-1, 2)).reshape(len(inside), -1)
     mixed = np.flatnonzero((labels != labels[:, :1]).any(axis=1))

@@ -1,0 +1,106 @@
+"""Meshes that fit the interfaces of cell problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..lower.forms import LoweredCells
+from ..lower.interfaces import CellInterfaces
+from ..problem.errors import SolveError
+from ..runtime.arrays import Array, Bounds
+from ..runtime.fitted.cell_mesh import CellMesh
+from ..runtime.fitted.functions import FittedMesh
+from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
+from .resolve import Resolution
+
+FIRST = 4
+"""Triangles along the longer period of the coarsest mesh there is."""
+
+
+@dataclass(frozen=True)
+class InterfaceMeshes:
+    """The cell of `interfaces`, and the planes across its axes at which data jump or kink.
+
+    vectors : the periods, one a row; `bounds` and meshes are in shares of them on the cell of a
+              lattice
+    """
+
+    bounds: Bounds
+    interfaces: CellInterfaces
+    planes: tuple[tuple[float, ...], ...]
+    vectors: Array
+    made: dict[int, tuple[Iterator[CellMesh], list[CellMesh]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, cells: LoweredCells, parameters: Mapping[str, Any], found: Resolution
+    ) -> InterfaceMeshes | None:
+        """None where lattices serve: nothing jumps, or only across the axes, or where no mesh fits
+        the interfaces."""
+        if not (found.jumps and found.curved):
+            return None
+        interfaces = CellInterfaces.of(cells, parameters)
+        if interfaces is None:
+            return None
+        return cls.around(interfaces, found, periods(cells))
+
+    @classmethod
+    def around(
+        cls, interfaces: CellInterfaces, found: Resolution, vectors: Array
+    ) -> InterfaceMeshes:
+        """For the interfaces of data of that resolution."""
+        bounds = tuple(axis.interval for axis in found.axes)
+        shares = []
+        for (a, b), planes in zip(bounds, found.breaks, strict=True):
+            shares.append(tuple((plane - a) / (b - a) for plane in planes))
+        return cls(bounds, interfaces, tuple(shares), vectors)
+
+    @property
+    def lengths(self) -> Array:
+        return np.linalg.norm(self.vectors, axis=1)
+
+    def mesh(self, first: int, level: int) -> FittedMesh:
+        """`in_plane`, in the coordinates of the cell."""
+        return FittedMesh.on(self.bounds, self.in_plane(first, level))
+
+    def in_plane(self, first: int, level: int) -> CellMesh:
+        """Number `level` of a sequence that begins with about `first` triangles along the longer
+        period. SolveError for interfaces that touch."""
+        if first not in self.made:
+            self.made[first] = (self._sequence(first), [])
+        more, known = self.made[first]
+        try:
+            while len(known) <= level:
+                known.append(next(more))
+        except UnresolvedInterfaces as cause:
+            raise SolveError(
+                "no mesh fits interfaces that touch, or nearly",
+                term=cause,
+                remedy='move the shapes apart, or let them overlap; mesh="lattice" fits none',
+            ) from cause
+        return known[level]
+
+    def _sequence(self, first: int) -> Iterator[CellMesh]:
+        low, high = np.array(self.bounds).T
+        # From places in the plane to coordinates, which on a box differ by rounding alone.
+        matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
+        asked = Interfaces(
+            lambda points: self.interfaces.label(points @ matrix),
+            lambda points: self.interfaces.values(points @ matrix),
+            self.planes,
+            low @ np.linalg.inv(matrix),
+            self.vectors,
+        )
+        return meshes(asked, first)
+
+
+def periods(cells: LoweredCells) -> Array:
+    """The periods of the cell, one a row."""
+    if cells.vectors:
+        return np.array(cells.vectors, dtype=float)
+    low, high = np.array(cells.cell.bounds).T
+    return np.diag(high - low)
