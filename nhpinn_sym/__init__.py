@@ -27,6 +27,7 @@ from .problem.conditions import Initial as Initial
 from .problem.conditions import Neumann as Neumann
 from .problem.conditions import Periodic as Periodic
 from .problem.conditions import Robin as Robin
+from .problem.contacts import Spring as Spring
 from .problem.domain import Box as Box
 from .problem.domain import Cell as Cell
 from .problem.elastic import lame as lame

@@ -15,8 +15,12 @@ _TERMS = 30
 _REACH = 100
 
 
-def conductivity(radius: float, contrast: float, lattice: str = "square") -> float:
-    """a* of disks of a conductivity in a matrix of conductivity 1, at distances 1."""
+def conductivity(
+    radius: float, contrast: float, lattice: str = "square", contact: float = np.inf
+) -> float:
+    """a* of disks of a conductivity in a matrix of conductivity 1, at distances 1; `contact`: n . a
+    grad u = contact [u] at their edges, which changes the conductivity that the multipole of order
+    p sees (Hasselman, Johnson 1987; Torquato, Rintoul 1995)."""
     area = {"square": 1.0, "hexagonal": np.sqrt(3) / 2}[lattice]
     orders = np.arange(1, 2 * _TERMS, 2)
     sums = {k: lattice_sum(k, lattice, area) for k in range(2, 2 * orders[-1] + 1, 2)}
@@ -25,7 +29,8 @@ def conductivity(radius: float, contrast: float, lattice: str = "square") -> flo
         for j, q in enumerate(orders.tolist()):
             # scaled by the radius, as high powers of it leave the range of numbers
             matrix[i, j] = comb(p + q - 1, p) * sums[p + q] * radius ** (p + q)
-        matrix[i, i] += (1 + contrast) / (1 - contrast)
+        seen = contrast / (1 + contrast * p / (contact * radius))
+        matrix[i, i] += (1 + seen) / (1 - seen)
     right = np.zeros(_TERMS)
     right[0] = radius
     first = float(np.linalg.solve(matrix, right)[0]) * radius

@@ -167,7 +167,7 @@ def _known_mean(
         return None
     function, derivative = factors[0]
     if any(derivative[len(recursion.zero) :]):
-        return 0
+        return None if recursion.broken else 0
     if any(derivative) or _weighted_by_ground(recursion, function):
         return None
     return _mean_of(recursion, function)
@@ -184,7 +184,8 @@ def _nonzero_terms(
     for factors, coefficients in sums.items():
         total = sp.Add(*coefficients)
         cancelled = len(coefficients) > 1 and is_zero(total, coefficients)
-        if not cancelled and not vanishing(total, factors, op.fast, slow):
+        still = not recursion.broken and vanishing(total, factors, op.fast, slow)
+        if not cancelled and not still:
             terms.append(MeanTerm(total, factors))
     return tuple(terms)
 

@@ -47,7 +47,7 @@ def closing(
         )
     deepest = max([model.order, *(p.cell_function.level for p in model.cell_problems)])
     highest = m + model.order
-    if model.symmetric:
+    if model.symmetric and not recursion.broken:
         # The energy form gives h_n from N up to (n - 1)/2, rounded up.
         levels = max(deepest, -(-(highest - 1) // 2))
         found = recursion.extended(levels)

@@ -25,6 +25,7 @@ from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .coefficient_checks import check_coefficients
+from .contacts import acting_contacts, check_contacts
 from .effective_law import effective_law
 from .effective_terms import Transformation
 from .ellipticity import check_ellipticity
@@ -92,10 +93,12 @@ def _check_number(order: object) -> None:
 def _homogenize_parsed(op: Operator, order: int) -> HomogenizedModel:
     check_coefficients(solid_operator(op))
     physical = active_axes(op)
+    perfect = check_contacts(physical)
     op, corrections, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)
     _check_order(physical, op, order)
-    model = homogenize_operator(op, order, (*applied, *more), inner, corrections)
+    applied = (*applied, *more, *perfect)
+    model = homogenize_operator(op, order, applied, inner, corrections)
     return replace(model, operator=physical)
 
 
@@ -143,8 +146,9 @@ def homogenize_operator(
         applied = (*applied, how)
     frame, powers, found = moving_frame(op, powers, kernels)
     whole = joined(powers, corrections or {})
+    broken = bool(acting_contacts(op.problem))
     recursion = Recursion(
-        whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint
+        whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint, broken
     )
     _run(op, recursion, max(order * recursion.steps, recursion.last - 1), bool(corrections))
     slow = add_tangents(op, recursion)

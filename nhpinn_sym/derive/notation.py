@@ -43,6 +43,19 @@ class Mean(sp.Function):
         return f"{base}^{{{exp}}}"
 
 
+class Jump(sp.Function):
+    """[g]: the jump of g across an interface, outside less inside."""
+
+    nargs = 1
+    is_real = True
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"[{text(self.args[0])}]"
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\left[ {latex(self.args[0])} \right]"
+
+
 class WallMean(sp.Function):
     """<g>_(y = p): the mean of g over the plane of the cell where the coordinate y is p; arguments
     g, y, p.

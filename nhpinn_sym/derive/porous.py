@@ -16,6 +16,7 @@ import sympy as sp
 
 from ..operator.table import Operator, Term, unit
 from ..problem.conditions import Dirichlet
+from ..problem.contacts import refuse_contacts
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation, Step
@@ -137,6 +138,7 @@ def homogenize_flow(op: Operator) -> FlowModel:
     those of Stokes.
     """
     problem = op.problem
+    refuse_contacts(problem.contacts, "Stokes' equations")
     dim = problem.scales.dim
     if problem.walls is None or len(problem.unknowns) != dim + 1:
         raise UnsupportedError(

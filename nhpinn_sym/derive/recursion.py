@@ -64,7 +64,8 @@ class Recursion:
 
     ground : number of the function that takes the place of the constants in the kernel of A_0, or
     None. adjoint: number of the first of the adjoint kernel functions (one per equation), or None
-    where they are the constants. steps  : levels per power of eps, above 1 where there are broken
+    where they are the constants. broken: cell functions may jump across interfaces of the cell.
+    steps  : levels per power of eps, above 1 where there are broken
     powers (time-ordered averages of t/eps^k); n, m count levels. parameter_slopes, added: functions
     and averages that `derive.parameter_slopes` puts in.
     """
@@ -77,6 +78,7 @@ class Recursion:
         fast: tuple[sp.Symbol, ...],
         ground: bool = False,
         adjoint: bool = False,
+        broken: bool = False,
     ) -> None:
         acting = {
             k: {t: c for t, c in table.items() if t.field is not None}
@@ -86,6 +88,7 @@ class Recursion:
         self.powers = powers
         self.components = components
         self.fast = fast
+        self.broken = broken
         self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
         self.coefficients = InternedCoefficients(slow, fast)
         self.interned: dict[int, list[tuple[Term, int]]] = {}
@@ -206,7 +209,7 @@ class Recursion:
         sources: dict[int, list[tuple[MacroscopicSource, int]]] = {}
         solvable = n < self.last
         for key, whole in right.items():
-            flux = self.coefficients.trimmed(whole)
+            flux = self._trimmed(whole)
             if self._vanishes(flux, solvable):
                 continue
             form, sign = normalized(self.coefficients.unsigned_flux(flux))
@@ -218,12 +221,16 @@ class Recursion:
         for number, found in sources.items():
             # The function of its first source has the sign +.
             first_key, first_sign = found[0]
-            flux = self.coefficients.trimmed(right[first_key])
+            flux = self._trimmed(right[first_key])
             signed = tuple((key, sign * first_sign) for key, sign in found)
             varies = self._flux_varies(flux)
             self.functions.append(Corrector(number, n, signed, flux, solvable, varies))
             level |= {key: (number, sign) for key, sign in signed}
         self.correctors.append(level)
+
+    def _trimmed(self, flux: Flux) -> Flux:
+        """Without what has no source; where functions may jump, any flux has one."""
+        return flux if self.broken else self.coefficients.trimmed(flux)
 
     def _flux_varies(self, flux: Flux) -> bool:
         """Whether a flux may depend on the slow variables."""
@@ -379,7 +386,7 @@ class Recursion:
             return False
         rows: dict[int, list[sp.Expr]] = defaultdict(list)
         for (equation, left), c in self.explicit(flux).items():
-            if loses_jump(c, left, self.fast):
+            if loses_jump(c, left, self.fast) or (self.broken and any(left) and c != 0):
                 return False
             if any(left) or solvable or self.ground is not None or c.has(*self.fast):
                 rows[equation].append(derivative(c, left, self.fast))

@@ -9,6 +9,7 @@ import sympy as sp
 
 from ..operator.sampling import is_opaque
 from ..operator.table import Operator, differentiate
+from .contacts import contact_steps
 from .derivation import Derivation, Step
 from .hierarchy import closing
 from .notation import Mean, OfOrder, equation, latex, source, term
@@ -48,6 +49,7 @@ def write_steps(model: HomogenizedModel) -> Derivation:
         ),
         Step("Ansatz", _gauge(), tuple(_ansatz(model))),
         Step(Prose("Order ", eps_power(lowest)), *_leading(model)),
+        *contact_steps(model.problem),
     ]
     deepest = max((p.cell_function.level for p in model.cell_problems), default=recursion.steps)
     for level in range(1, deepest + 1):

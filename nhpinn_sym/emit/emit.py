@@ -15,6 +15,7 @@ from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real_imaginary import real_equation, real_form
+from ..problem.contacts import refuse_contacts
 from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
@@ -89,6 +90,7 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
         return emit_nonlinear(model, target)
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
+    refuse_contacts(model.problem.contacts, f"files of {target}")
     if target == "tests":
         return model_tests.tests(model)
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..lower.forms import Functional, LoweredCells, WeakTerm
 from ..lower.interfaces import with_middles
+from .contact_text import contact_constants, contact_functions
 from .fem_scope import (
     LawKey,
     cell_breaks,
@@ -43,6 +44,7 @@ from .source import Source
 def cells(lowered: LoweredCells) -> Source:
     """`cell_forms.py`, which needs numpy and scikit-fem. UnsupportedError as `require_elements`."""
     require_elements(lowered, smooth=True)
+    unmoved = lowered
     lowered = with_middles(lowered)
     printer = BroadcastPrinter()
     writer = _Writer(lowered, CoefficientSet(printer, lowered.coordinates))
@@ -57,7 +59,11 @@ def cells(lowered: LoweredCells) -> Source:
         printer,
         "BilinearForm, Functional, LinearForm",
         _constants(lowered, printer),
-        [writer.coefficients.function("coefficients", "all forms"), *writer.forms],
+        [
+            writer.coefficients.function("coefficients", "all forms"),
+            *contact_functions(unmoved, printer),
+            *writer.forms,
+        ],
         tables,
     )
     return Source("skfem", (("cell_forms.py", text),))
@@ -79,6 +85,7 @@ def _constants(lowered: LoweredCells, printer: BroadcastPrinter) -> list[str]:
         f"DEFINITE = {lowered.definite}",
         *statement(f"KNOWN = {known_entries(lowered)!r}"),
         *statement(f"BREAKS = {cell_breaks(lowered)!r}"),
+        *(f"{name} = {value}" for name, value in contact_constants(lowered).items()),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..lower.forms import Functional, LoweredCells, StrongTerm, WeakTerm
 from ..lower.interfaces import with_middles
 from ..problem.escaping import docstring, literal
+from .contact_text import contact_constants, contact_functions
 from .fem_scope import (
     LawKey,
     cell_breaks,
@@ -20,6 +21,7 @@ from .fem_scope import (
     require_elements,
 )
 from .integrands import bilinear, linear, mean
+from .numpy_printer import BroadcastPrinter
 from .source import Source
 from .ufl_text import (
     Body,
@@ -41,6 +43,8 @@ _SHORT = 80
 def cells(lowered: LoweredCells) -> Source:
     """cell_forms.py. UnsupportedError where a coefficient has no counterpart in UFL."""
     require_elements(lowered)
+    printer = BroadcastPrinter()
+    contacts = contact_functions(lowered, printer)
     lowered = with_middles(lowered)
     writer = _Writer(lowered)
     functions = [writer.bilinear("operator", "B(u, v).", lowered.bilinear), writer.sources()]
@@ -51,7 +55,9 @@ def cells(lowered: LoweredCells) -> Source:
         functions.append(writer.means("quotients", summary, quotients(lowered)))
     summary = "|Y| times each effective coefficient"
     functions.append(writer.means("effective", summary, effective_law(lowered)))
-    text = assemble(_docstring(lowered), _constants(lowered), writer.bodies, functions)
+    functions += contacts
+    imports = printer.imports
+    text = assemble(_docstring(lowered), _constants(lowered), writer.bodies, functions, imports)
     return Source("dolfinx", (("cell_forms.py", text),))
 
 
@@ -74,6 +80,7 @@ def _constants(lowered: LoweredCells) -> dict[str, str]:
         "FIRST_ORDER": repr(first_order_axes(lowered)),
         "KNOWN": repr(known_entries(lowered)),
         "BREAKS": repr(cell_breaks(lowered)),
+        **contact_constants(lowered),
     }
 
 

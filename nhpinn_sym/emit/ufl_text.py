@@ -128,13 +128,17 @@ def helpers(printers: Iterable[UflPrinter]) -> list[str]:
 
 
 def assemble(
-    text: str, constants: Mapping[str, str], bodies: Sequence[Body], functions: Sequence[str]
+    text: str,
+    constants: Mapping[str, str],
+    bodies: Sequence[Body],
+    functions: Sequence[str],
+    imports: Sequence[str] = (),
 ) -> str:
-    """A whole file: docstring, import, constants, helpers, functions."""
+    """A whole file: docstring, imports, constants, helpers, functions."""
     opening = prose(docstring(f"{text.strip()}\n"))
     assigned = [f"{name} = {value}".split("\n") for name, value in constants.items()]
     lines = [part for rows in assigned for part in block(rows)]
-    header = "\n".join([opening, "", "import ufl", "", *lines])
+    header = "\n".join([opening, "", "import ufl", *imports, "", *lines])
     return "\n\n\n".join([header, *helpers(body.printer for body in bodies), *functions]) + "\n"
 
 

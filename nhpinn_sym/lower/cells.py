@@ -14,6 +14,7 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..derive.contacts import acting_contacts
 from ..derive.effective_law import averaged, index_of
 from ..derive.effective_terms import Averaged, EffectiveEntry, Frame
 from ..derive.hierarchy import closing
@@ -24,6 +25,7 @@ from ..derive.reiterated import LEVEL
 from ..operator.table import add, base_and_index
 from ..operator.twoscale import fast_part
 from ..operator.zero_test import is_zero, jumps
+from ..problem.contacts import normals
 from ..problem.user_input import instance
 from .forms import (
     CellForm,
@@ -32,6 +34,7 @@ from .forms import (
     Factor,
     Functional,
     FunctionalTerm,
+    InterfaceTerm,
     LoweredCells,
     MultiIndex,
     Role,
@@ -80,7 +83,7 @@ class _Lowering:
             name = e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol
             self.finer[LEVEL.format(name)] = e
         self.visible = {p.cell_function.number: p for p in model.cell_problems}
-        self.broken = self._jumps()
+        self.broken = self.recursion.broken or self._jumps()
 
     def _jumps(self) -> bool:
         """Whether a coefficient jumps; sources that no derivative stands before may."""
@@ -162,6 +165,11 @@ class _Lowering:
             jumps=self.broken,
             known=known,
             finer=lower_cells(model.inner) if model.inner and self.externals else None,
+            contacts=tuple(
+                InterfaceTerm(c.inside, tuple(map(tuple, c.stiffness.tolist())))
+                for c in acting_contacts(model.problem)
+            ),
+            normal=normals(op.problem.scales.dim) if self.recursion.broken else (),
         )
 
     def _complex(self, held: Iterable[sp.Expr]) -> bool:
@@ -178,6 +186,7 @@ class _Lowering:
         held = [*self.model.leading.values(), *self.model.mass.values()]
         for form in self.forms:
             held += [w.coefficient for w in form.weak]
+        held += [e for c in acting_contacts(self.model.problem) for e in c.stiffness]
         for functional in chain(*groups):
             held.append(functional.constant)
             held += [t.coefficient for t in functional.terms]
@@ -312,6 +321,8 @@ class _Lowering:
         not known.
         """
         _, index = key
+        if self.recursion.broken and any(index):
+            return False
         fixed = [c.is_number if self.externals else not c.has(v) for v in self.fast]
         if not any(index):
             return all(fixed)

@@ -15,6 +15,7 @@ from ..operator.sampling import folded
 from ..operator.table import Operator, subtract, unit
 from ..operator.zero_test import jumps_along
 from ..problem.conditions import Dirichlet, Periodic
+from ..problem.contacts import refuse_contacts
 from ..problem.domain import refuse_lattice
 from ..problem.errors import (
     UnsupportedError,
@@ -155,6 +156,7 @@ def lower_fine(operator: Operator, system: MultiscaleProblem | None = None) -> L
     system: as for `lower_homogenized`. Errors: those of `check_coefficients`.
     """
     refuse_lattice(operator.problem.cell, "the fine problem")
+    refuse_contacts(operator.problem.contacts, "the fine problem")
     if operator.problem.holes:
         raise UnsupportedError(
             "the fine problem around many holes",

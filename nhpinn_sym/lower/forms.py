@@ -163,6 +163,18 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class InterfaceTerm:
+    """int K [u] [v] over the interface of a shape, across which functions may jump.
+
+    inside    : 1 in the shape and 0 outside
+    stiffness : K, one row for each equation; it may hold the normal
+    """
+
+    inside: sp.Expr
+    stiffness: tuple[tuple[sp.Expr, ...], ...]
+
+
+@dataclass(frozen=True)
 class LoweredCells:
     """All cell problems of a model: one operator A_0, the functions in the order in which they can
     be solved, the effective law.
@@ -178,6 +190,7 @@ class LoweredCells:
     that holds a point, in conditions, see `interfaces`; empty where these hold the coordinates.
     On the cell of a lattice coordinates are shares of its `vectors`, and `physical` is the bilinear
     form with derivatives by y; both are empty elsewhere.
+    `contacts` belong to the bilinear form; `normal` are the components of their normal in y.
     """
 
     title: str
@@ -204,6 +217,8 @@ class LoweredCells:
     middles: tuple[sp.Symbol, ...] = ()
     vectors: tuple[tuple[sp.Expr, ...], ...] = ()
     physical: tuple[WeakTerm, ...] = ()
+    contacts: tuple[InterfaceTerm, ...] = ()
+    normal: tuple[sp.Symbol, ...] = ()
 
     @property
     def order(self) -> int:

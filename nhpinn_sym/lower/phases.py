@@ -420,5 +420,6 @@ def map_coefficients(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]
             for c in lowered.constants
         ),
         effective=tuple(map(functional, lowered.effective)),
+        contacts=tuple(replace(c, inside=change(c.inside)) for c in lowered.contacts),
         higher=tuple(map(functional, lowered.higher)),
     )

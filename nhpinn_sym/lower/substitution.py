@@ -12,13 +12,23 @@ from .forms import (
     CellForm,
     Functional,
     FunctionalTerm,
+    InterfaceTerm,
     LoweredCells,
     SourceTerm,
     StrongTerm,
     WeakTerm,
 )
 
-_HOLDERS = (WeakTerm, StrongTerm, SourceTerm, CellForm, Functional, FunctionalTerm, LoweredCells)
+_HOLDERS = (
+    WeakTerm,
+    StrongTerm,
+    SourceTerm,
+    CellForm,
+    Functional,
+    FunctionalTerm,
+    InterfaceTerm,
+    LoweredCells,
+)
 
 
 def substituted(value: Any, swap: Mapping[sp.Basic, sp.Expr]) -> Any:

@@ -14,6 +14,7 @@ from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, Robin, assign_parts, fields_of, values_of
+from .contacts import read_contacts
 from .domain import Box, Cell, Domain, refuse_lattice
 from .errors import (
     BoundaryConditionError,
@@ -52,6 +53,8 @@ class MultiscaleProblem:
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
+    contacts   : {shape: beta/s.eps}: unknowns jump across the interface of the shape, where n . a
+    grad u = (beta/eps) [u]; nh.Spring(...) for displacements. See docs/interfaces.md.
     holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
     goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for the velocities
     of Stokes' equations, see `FlowModel`.
@@ -85,6 +88,7 @@ class MultiscaleProblem:
         parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None,
         ranges: Mapping[Any, tuple[object, object]] | None = None,
         holes: Mapping[Shape, Condition] | None = None,
+        contacts: Mapping[Shape, Any] | None = None,
         name: str = "",
         paper: Mapping[object, Mapping[str, float]] | None = None,
     ) -> None:
@@ -132,6 +136,9 @@ class MultiscaleProblem:
         held = are_walls(self.holes)
         self.solid: sp.Expr | None = None if held else outside
         self.walls: sp.Expr | None = outside if held else None
+        self.contacts = read_contacts(
+            contacts, self.scales, self.cell, len(self.unknowns), self.parameters
+        )
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
 

@@ -93,9 +93,9 @@ def laminate(
     cells: LoweredCells, parameters: Mapping[str, Any], slow_point: Sequence[float] = ()
 ) -> LaminateForm | None:
     """A* in closed form at one slow point (values of `cells.slow`); None where the cell is no
-    laminate along an axis, or the cell operator has other terms than D^left( a D^right ) of one
-    order."""
-    exprs = _leading(cells)
+    laminate along an axis, functions may jump in it, or the cell operator has other terms than
+    D^left( a D^right ) of one order."""
+    exprs = None if cells.contacts else _leading(cells)
     numbers = _numbers(cells, parameters, slow_point)
     if exprs is None or numbers is None:
         return None

@@ -92,7 +92,7 @@ def resolve_time(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Re
 def cell_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
     """Every coefficient of the cell problems and of the effective law."""
     terms = chain(cells.bilinear, cells.mass, *(f.weak for f in cells.functions))
-    data = [t.coefficient for t in terms]
+    data = [t.coefficient for t in terms] + [c.inside for c in cells.contacts]
     functionals = [*cells.effective, *cells.higher]
     for c in cells.constants:
         functionals += [c.numerator, c.denominator]

@@ -35,6 +35,7 @@ class Backend:
                      take their values (`LoweredCells.externals`)
     images         : its elements lie in the pixels of images
     voids          : coefficients may vanish in a part of the cell: holes, and phases of value 0
+    contacts       : functions may jump across interfaces of the cell
     """
 
     module: str
@@ -48,6 +49,7 @@ class Backend:
     differentiates: bool = False
     images: bool = False
     voids: bool = False
+    contacts: bool = False
 
 
 BACKENDS: Mapping[str, Backend] = {
@@ -67,6 +69,7 @@ BACKENDS: Mapping[str, Backend] = {
         1e-6,
         elements=True,
         images=True,
+        contacts=True,
     ),
     "skfem": Backend(
         "fem.skfem",
@@ -77,6 +80,7 @@ BACKENDS: Mapping[str, Backend] = {
         smooth=True,
         images=True,
         voids=True,
+        contacts=True,
     ),
     "fourier": Backend(
         "fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False, complex=True

@@ -113,6 +113,13 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     data = _cell_data(request, backend)
     tolerance = request.tolerance_on(backend)
     box, periodic = slow_box(request.model, data.cells)
+    if data.cells.contacts and not BACKENDS[backend].contacts:
+        able = ", ".join(f'"{name}"' for name, other in BACKENDS.items() if other.contacts)
+        raise UnsupportedError(
+            f"imperfect contact on the {backend} backend, whose functions do not jump",
+            term=request.model.problem.contacts[0].shape,
+            remedy=f"use one of {able}",
+        )
     if request.model.problem.holes:
         _require_holes(request, backend, resolve_cells(data.cells, data.values, box))
     try:
@@ -297,6 +304,8 @@ def _choice(request: CellRequest) -> BackendChoice:
     lowered = request.lowered(higher=False)
     if request.model.problem.holes:
         return BackendChoice(("skfem", "voxel"), "the cell has holes")
+    if lowered.contacts:
+        return BackendChoice(("skfem",), "functions jump across interfaces of the cell")
     first = "voxel" if images_of(request.model.operator) else "fourier"
     cell_functions(request.model, request.coefficients, first)
     if request.coefficients:

@@ -113,6 +113,7 @@ class InterpolatedField(CellField):
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
     "lagrange": ("fem.grid_functions", "LagrangeField"),
+    "broken lattice": ("fem.grid_functions", "BrokenField"),
     "triangles": ("fem.grid_functions", "TriangleField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),

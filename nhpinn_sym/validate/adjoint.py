@@ -40,6 +40,7 @@ def adjoint_problem(op: Operator) -> MultiscaleProblem:
         fast_cell=problem.fast_cell,
         tau_period=problem.tau_period,
         parameters=problem.parameters,
+        contacts={c.shape: c.stiffness * scales.eps**c.power for c in problem.contacts},
         name=f"{problem.name or 'problem'}, adjoint",
     )
 

@@ -28,6 +28,7 @@ from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero_test import is_zero, jumps
+from ..problem.contacts import refuse_contacts
 from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.user_input import instance
@@ -200,6 +201,7 @@ def bloch(
 
 def _check_scope(op: Operator) -> None:
     refuse_lattice(op.problem.cell, "the Bloch oracle")
+    refuse_contacts(op.problem.contacts, "the Bloch oracle")
     remedy = "the oracle covers coefficients in y alone, smooth, and sources that do not oscillate"
     for axis in op.axes:
         if axis.power != (1 if axis.slow < op.problem.scales.dim else 2):

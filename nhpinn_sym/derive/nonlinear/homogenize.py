@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...operator.table import Operator
+from ...problem.contacts import refuse_contacts
 from ...problem.domain import refuse_lattice
 from ...problem.problem import MultiscaleProblem
 from ..model import HomogenizedModel
@@ -33,6 +34,7 @@ def homogenize_nonlinear(
     """
     refuse_order(order)
     refuse_lattice(op.problem.cell, "a law")
+    refuse_contacts(op.problem.contacts, "a nonlinear law")
     state = read_state(op)
     check_state(state)
     if state.ergodic:

@@ -25,6 +25,7 @@ from ..cell_solve import (
 )
 from ..lattice import Lattice
 from ..mesh import Mesh
+from .broken_space import BrokenSpace
 from .compat import (
     assemble_matrix,
     assemble_scalar,
@@ -64,7 +65,8 @@ class CompiledCells:
     ) -> None:
         self.forms = forms
         self.components = forms.COMPONENTS
-        self.box = space_on(mesh, comm, degree, range(mesh.dim), (), self.components, {}, {})
+        self.parameters = parameters
+        self.box = self._space(mesh, comm, degree, parameters)
         self.method = _method(solver, forms, isinstance(mesh, Lattice))
         numbers = {name: parameters[name] for name in forms.PARAMETERS}
         numbers |= dict.fromkeys(unknown_symbols(forms), 0.0)
@@ -88,6 +90,15 @@ class CompiledCells:
             scaled = (self.volume * self.components / mode.getSize()) * mode
             self.modes += [self._part(scaled, i) for i in range(self.components)]
         self.pin()
+
+    def _space(
+        self, mesh: Mesh, comm: MPI.Comm, degree: int, parameters: Mapping[str, float]
+    ) -> BoxSpace:
+        """Functions that may jump where the forms have contacts."""
+        whole = space_on(mesh, comm, degree, range(mesh.dim), (), self.components, {}, {})
+        if not getattr(self.forms, "CONTACTS", 0):
+            return whole
+        return BrokenSpace(whole, mesh, self.forms, parameters)
 
     def _compile(self) -> None:
         """Every form of the module, once."""
@@ -145,6 +156,8 @@ class CompiledCells:
 
     def operator(self) -> PETSc.Mat:
         matrix = self.box.reduced(assemble_matrix(self._operator))
+        if isinstance(self.box, BrokenSpace):
+            matrix.axpy(1.0, self.box.contact(self.parameters))
         self._noise = rounding(matrix)
         return matrix
 

@@ -122,14 +122,16 @@ def triangle_mesh(comm: MPI.Comm, points: Array, cells: Integers) -> tuple[dmesh
     return mesh, np.array(mesh.topology.original_cell_index)
 
 
-def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.FunctionSpace:
+def function_space(
+    mesh: dmesh.Mesh, degree: int, components: int = 1, broken: bool = False
+) -> fem.FunctionSpace:
     """Continuous Lagrange functions, of degree 3 with equally spaced nodes; those with several
-    components are vectors.
+    components are vectors. `broken`: they may jump between cells.
     """
     element = ("Lagrange", degree)
     with _quiet_compiler():
-        if degree > 2:
-            return _equispaced(mesh, degree, components)
+        if degree > 2 or broken:
+            return _equispaced(mesh, degree, components, broken)
         if hasattr(fem, "functionspace"):
             return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
         if components > 1:
@@ -137,8 +139,8 @@ def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.Fu
         return fem.FunctionSpace(mesh, element)
 
 
-def _equispaced(mesh: dmesh.Mesh, degree: int, components: int) -> fem.FunctionSpace:
-    variant = {"lagrange_variant": basix.LagrangeVariant.equispaced}
+def _equispaced(mesh: dmesh.Mesh, degree: int, components: int, broken: bool) -> fem.FunctionSpace:
+    variant = {"lagrange_variant": basix.LagrangeVariant.equispaced, "discontinuous": broken}
     if hasattr(fem, "functionspace"):
         wrappers = importlib.import_module("basix.ufl")
         shape = {"shape": (components,)} if components > 1 else {}

@@ -21,6 +21,32 @@ from .compat import coordinates, fem, function_space, piecewise_constants, trian
 from .space import BoxSpace, ConstrainedParts, space_on
 
 
+def glued(unknown: Integers) -> tuple[Integers, Integers]:
+    """For nodes of all ranks, of which those with one number are one unknown: the column of each,
+    and the first node of each unknown. Columns follow the nodes, so that those of a rank are
+    together.
+    """
+    _, masters = np.unique(unknown, return_index=True)
+    column = np.empty(len(masters), dtype=np.int64)
+    column[np.argsort(masters)] = np.arange(len(masters))
+    return column[unknown], np.sort(masters)
+
+
+def copies(
+    comm: MPI.Comm, columns: Integers, masters: Integers, mine: slice, components: int
+) -> tuple[PETSc.Mat, Integers]:
+    """P, and the owned dofs that its columns stand for, from `glued`; the nodes `mine` are this
+    rank's."""
+    own = masters[(masters >= mine.start) & (masters < mine.stop)] - mine.start
+    c = components
+    targets = (columns[mine][:, None] * c + np.arange(c)).ravel().astype(PETSc.IntType)
+    sizes = ((len(targets), None), (len(own) * c, None))
+    P = PETSc.Mat().createAIJ(sizes, bsize=(c, c), nnz=(1, 1), comm=comm)
+    P.setValuesCSR(np.arange(len(targets) + 1, dtype=PETSc.IntType), targets, 1.0 + 0 * targets)
+    P.assemble()
+    return P, (own[:, None] * c + np.arange(c)).ravel()
+
+
 class FittedSpace(BoxSpace):
     """The same as `BoxSpace` for curved triangles that tile the plane: nodes are matched by their
     places modulo the periods."""
@@ -33,7 +59,7 @@ class FittedSpace(BoxSpace):
         self.degree = degree
         self.components = components
         own = triangles.mesh
-        self.mesh, self._cells = triangle_mesh(comm, own.points, own.cells)
+        self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
         self.space = function_space(self.mesh, degree, components)
         self.x = self._inside(ufl.SpatialCoordinate(self.mesh))
         self.quadrature_degree = 2 * degree + 1
@@ -56,7 +82,7 @@ class FittedSpace(BoxSpace):
         found = {}
         for name, values in zip(names, self.triangles.middles.T, strict=True):
             function = fem.Function(piecewise_constants(self.mesh))
-            function.x.array[:] = values[self._cells]
+            function.x.array[:] = values[self.cell_numbers]
             found[name] = function
         return found
 
@@ -82,21 +108,9 @@ class FittedSpace(BoxSpace):
         """P, and the owned dofs that its columns stand for: of nodes that are images of each other
         the first one."""
         points, first = self._everywhere
-        unknown = numbered(points, self.triangles.mesh.vectors)
-        _, masters = np.unique(unknown, return_index=True)
-        # Columns follow the nodes, so that those of a rank are together.
-        column = np.empty(len(masters), dtype=np.int64)
-        column[np.argsort(masters)] = np.arange(len(masters))
-        mine = (masters >= first) & (masters < first + self.owned)
-        own = np.sort(masters[mine]) - first
-        c = self.components
-        targets = column[unknown[first : first + self.owned]]
-        columns = (targets[:, None] * c + np.arange(c)).ravel().astype(PETSc.IntType)
-        sizes = ((self.owned * c, None), (len(own) * c, None))
-        P = PETSc.Mat().createAIJ(sizes, bsize=(c, c), nnz=(1, 1), comm=self.comm)
-        P.setValuesCSR(np.arange(len(columns) + 1, dtype=PETSc.IntType), columns, 1.0 + 0 * columns)
-        P.assemble()
-        return P, (own[:, None] * c + np.arange(c)).ravel()
+        columns, masters = glued(numbered(points, self.triangles.mesh.vectors))
+        mine = slice(first, first + self.owned)
+        return copies(self.comm, columns, masters, mine, self.components)
 
     def grid(self, values: Array) -> TriangleFunction:
         points, _ = self._everywhere

@@ -24,6 +24,8 @@ from ..cell_solve import (
     unknown_symbols,
     volumes_at_nodes,
 )
+from .broken_space import BrokenSpace
+from .broken_space import broken_space as broken_space
 from .hermite_space import space_on as space_on
 from .linear_solvers import alive, bordered_solver, cancels
 from .space import Data, FunctionSpace, Space, block_matrix, block_vector, evaluate_at
@@ -94,7 +96,10 @@ class AssembledCells:
             self.fields[name] = self.space.basis.interpolate(dofs)
 
     def operator(self) -> sps.csr_matrix:
-        return self._matrix(self.forms.OPERATOR)
+        matrix = self._matrix(self.forms.OPERATOR)
+        if isinstance(self.space, BrokenSpace):
+            return (matrix + self.space.contact(self.data)).tocsr()
+        return matrix
 
     def mass(self) -> sps.csr_matrix:
         return self._matrix(self.forms.MASS)

@@ -16,6 +16,7 @@ import numpy as np
 from ...lower.forms import MultiIndex
 from ...problem.domain import Box, Domain
 from ...problem.errors import ProblemError, SolveError
+from ...runtime.broken_grid import BrokenGrid
 from ...runtime.fitted.cell_mesh import CellMesh
 from ...runtime.fitted.functions import FittedMesh, TriangleFunction
 from ...runtime.hermite_grid import HermiteGrid, grid_of
@@ -77,6 +78,39 @@ def _lattice(state: Mapping[str, Any]) -> Lattice:
 
 
 @dataclass(frozen=True)
+class BrokenField(CellField):
+    """A cell function that jumps across interfaces, on a lattice, at m slow points."""
+
+    kind: ClassVar[str] = "broken lattice"
+
+    grid: BrokenGrid
+
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return np.stack([_evaluated(self.grid, points, index) for index in indices])
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.grid.lattice.lines
+
+    def state(self) -> dict[str, Any]:
+        grid = self.grid
+        lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
+        return {**lines, "degree": grid.degree, "sides": grid.sides, "values": grid.values}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> BrokenField:
+        """ValueError or KeyError where the arrays do not fit together."""
+        lattice = _lattice(state)
+        sides = np.asarray(state["sides"], dtype=np.int64)
+        values = np.asarray(state["values"], dtype=float)
+        degree = int(state["degree"])
+        shape = (sides.max(initial=0) + 1, *(n * degree + 1 for n in lattice.cells))
+        if sides.shape != lattice.cells or sides.min() < 0 or values.shape[1:] != shape:
+            raise ValueError("values do not fit the sides of the lattice")
+        return cls(BrokenGrid(lattice, degree, sides, values))
+
+
+@dataclass(frozen=True)
 class TriangleField(CellField):
     """A cell function on triangles at m slow points: `function` has the batch shape (m,)."""
 
@@ -113,6 +147,8 @@ class TriangleField(CellField):
 def _field(function: MeshFunction) -> CellField:
     if isinstance(function, TriangleFunction):
         return TriangleField(function)
+    if isinstance(function, BrokenGrid):
+        return BrokenField(function)
     assert isinstance(function, LagrangeGrid)
     return LagrangeField(function)
 

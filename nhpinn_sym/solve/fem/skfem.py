@@ -50,8 +50,8 @@ class CellSolver(ElementCellSolver):
         return _runtime("cells")
 
     def problem_on(self, mesh: Mesh) -> Any:
-        periodic = tuple(range(mesh.dim))
-        return self.driver.space_on(mesh, self.degree, periodic, self.forms)
+        on = self.driver.space_on
+        return self.driver.broken_space(on, mesh, self.degree, self.forms, self.parameters)
 
     def solve_level(self, mesh: Mesh, problem: Any, slow_points: Array) -> CellBatch:
         names = [symbol.name for symbol in self.cells.slow]
