@@ -1,11 +1,11 @@
 """Imperfect contact in the expansion.
 
 Over the interfaces of all periods, int K [u] [v] ds eps^k has the power k - 1 in the table of
-terms: an integral over surfaces of periods is 1/eps times one over the cell. So K/eps belongs to the cell
-operator A_0, of power -2, whose kernel are the constants still; as it holds no derivatives, it adds
-nothing to the other orders (Auriault, Ene 1994, Int. J. Heat Mass Transfer 37:2885; Lipton,
-Vernescu 1996, Proc. R. Soc. A 452:329). Stiffer contact is perfect in the limit; under weaker one
-A_0 has a kernel for each part of the cell.
+terms: an integral over surfaces of periods is 1/eps times one over the cell. So K/eps belongs to
+the cell operator A_0, of power -2, whose kernel are the constants still; as it holds no
+derivatives, it adds nothing to the other orders (Auriault, Ene 1994, Int. J. Heat Mass Transfer
+37:2885; Lipton, Vernescu 1996, Proc. R. Soc. A 452:329). Stiffer contact is perfect in the limit;
+under weaker one A_0 has a kernel for each part of the cell.
 """
 
 from __future__ import annotations
