@@ -74,7 +74,7 @@ def real_form(cells: LoweredCells) -> LoweredCells:
 
 def real_equation(equation: LoweredEquation) -> LoweredEquation:
     """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real)
-    or 1 (imaginary). Its data are real.
+    or 1 (imaginary).
     """
     m = equation.components
     externals, swap = _split_externals(equation.externals)
@@ -90,8 +90,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         loads += _load(w, m)
     sources = [split(v.xreplace(swap)) for v in equation.sources]
     bilinear = doubled(equation.bilinear)
-    # Dirichlet data are real: imaginary parts vanish on those parts.
-    no_values = [replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential]
+    values = [split(e.value.xreplace(swap)) for e in equation.essential]
     return replace(
         equation,
         components=2 * m,
@@ -102,7 +101,11 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         strong=doubled(equation.strong),
         sources=(*(real for real, _ in sources), *(imaginary for _, imaginary in sources)),
         flux=_rows_of_parts([[doubled(terms) for terms in row] for row in equation.flux], m),
-        essential=(*equation.essential, *no_values),
+        essential=tuple(
+            replace(e, value=value[k], field=e.field + k * m)
+            for k in (0, 1)
+            for e, value in zip(equation.essential, values, strict=True)
+        ),
         natural=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.natural),
         initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)),
         symmetric=is_symmetric(bilinear),

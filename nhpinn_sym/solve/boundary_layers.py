@@ -7,31 +7,39 @@ u0 + eps N.u0 misses the data on a wall by eps N(x/eps).u0. The layer theta take
 with the operator of the multiscale problem itself: it decays within a few periods of the walls, and
 in one dimension it is a constant flux. With it the error in H1 is of order eps, without it of order
 eps^(1/2) in two dimensions and more (Allaire, Amar 1999, ESAIM: COCV 4:209; Moskow, Vogelius 1997).
+
+Of a problem of first order in time the layer at every time is that of the data and coefficients
+then: across eps the operator is so much faster than they change. What is left of it away from the
+walls, of order eps, does not follow them in time; the error in H1 is of order eps all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sympy as sp
 
 from ..lower.equation import lower_fine
 from ..lower.forms import External, LoweredEquation, MultiIndex
+from ..lower.substitution import substituted
 from ..operator.parse import parse
 from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
+from .complex_parts import solve_in_parts
 from .equations import judged
 from .exports import SolutionExtent
 from .fem.skfem import solve_equation
 from .periods import check_periods_fit, fine_cells
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
+from .waves import is_wave
 
 _NAME = "expansion"
+_FROZEN = "time"
 # Distance of the ends of two boxes that are one.
 _SAME_WALL = 1e-9
 
@@ -49,7 +57,28 @@ class LayeredExpansion(Solution):
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         found = self.expansion.evaluate(points, indices, t)
-        return np.asarray(found + self.layer.evaluate(points, indices))
+        if t is None:
+            return np.asarray(found + self.layer.evaluate(points, indices))
+        return np.asarray(found + self.layer.evaluate(points, indices, t))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FrozenLayers(Solution):
+    """The layers at all times, each of which is solved for when it is asked for, and kept."""
+
+    spread: SolutionExtent
+    solve: Callable[[float], Solution]
+    kept: dict[float, Solution] = field(default_factory=dict)
+
+    @property
+    def extent(self) -> SolutionExtent:
+        return self.spread
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        assert t is not None
+        if t not in self.kept:
+            self.kept[t] = self.solve(t)
+        return self.kept[t].evaluate(points, indices)
 
 
 def with_layers(
@@ -63,8 +92,8 @@ def with_layers(
     """The expansion at `eps` with its layer at the walls of `problem`, by elements on a mesh that
     resolves the period.
 
-    UnsupportedError for problems in time, complex ones, and natural conditions; ProblemError for
-    what is no problem in the domain of the expansion.
+    UnsupportedError for waves and for natural conditions; ProblemError for what is no problem in
+    the domain of the expansion.
     """
     problem = instance(
         problem,
@@ -73,19 +102,34 @@ def with_layers(
         "write boundary_layers=problem, the problem that was homogenized",
     )
     refuse_lattice(problem.cell, "boundary layers")
+    if is_wave(problem):
+        raise _not_covered("of a wave", problem)
     lowered = lower_fine(parse(problem))
-    _require_covered(lowered)
+    if lowered.natural:
+        raise _not_covered("at walls with natural conditions", lowered.title)
     _require_domain_of(expansion, lowered)
     check_periods_fit(problem, eps)
     equation = _layer_equation(lowered)
-    layer = solve_equation(
-        equation,
-        _values_of(expansion),
-        {"epsilon": eps, **parameter_numbers(parameters, problem.parameters)},
-        shown(progress),
-        at_least=fine_cells(problem, eps, per_period),
-    )
-    judged(layer, equation, {"at_least": None})
+    numbers = {"epsilon": eps, **parameter_numbers(parameters, problem.parameters)}
+
+    def solve(t: float | None) -> Solution:
+        layer = solve_in_parts(
+            solve_equation,
+            equation,
+            _values_of(expansion, t),
+            numbers if t is None else {**numbers, _FROZEN: t},
+            shown(progress),
+            at_least=fine_cells(problem, eps, per_period),
+        )
+        return judged(layer, equation, {"at_least": None})
+
+    end = expansion.final_time
+    last = solve(end)
+    layer = last
+    if end is not None:
+        layer = FrozenLayers(
+            last.backend, last.method, last.info, expansion.extent, solve, {end: last}
+        )
     return LayeredExpansion(
         expansion.backend,
         f"{expansion.method}, boundary layers by {layer.backend}",
@@ -95,19 +139,13 @@ def with_layers(
     )
 
 
-def _require_covered(lowered: LoweredEquation) -> None:
-    for what, there in (
-        ("of a problem in time", lowered.time is not None),
-        ("of a complex problem", lowered.complex),
-        ("at walls with natural conditions", bool(lowered.natural)),
-    ):
-        if there:
-            raise UnsupportedError(
-                f"the boundary layer {what}",
-                term=lowered.title,
-                remedy="leave boundary_layers= out: it is for stationary real problems with"
-                " Dirichlet or periodic conditions",
-            )
+def _not_covered(what: str, term: object) -> UnsupportedError:
+    return UnsupportedError(
+        f"the boundary layer {what}",
+        term=term,
+        remedy="leave boundary_layers= out: it is for problems that are stationary or of first"
+        " order in time, with Dirichlet or periodic conditions",
+    )
 
 
 def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:
@@ -122,8 +160,8 @@ def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:
 
 
 def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
-    """The multiscale equation without sources; on the walls what the expansion misses, a field for
-    every component.
+    """The multiscale equation without sources, at one time; on the walls what the expansion misses,
+    a field for every component.
     """
     zero = (0,) * len(lowered.coordinates)
     taken = {symbol.name for symbol in lowered.parameters}
@@ -134,7 +172,7 @@ def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
         External(sp.Symbol(f"{name}_{j}"), name, (j,), zero) for j in range(lowered.components)
     )
     essential = tuple(replace(e, value=e.value - fields[e.field].symbol) for e in lowered.essential)
-    return replace(
+    layer = replace(
         lowered,
         title=f"Boundary layer of {lowered.title[0].lower()}{lowered.title[1:]}",
         externals=(*lowered.externals, *fields),
@@ -142,13 +180,19 @@ def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
         sources=(sp.Integer(0),) * lowered.components,
         essential=essential,
     )
+    if lowered.time is None:
+        return layer
+    frozen = sp.Symbol(_FROZEN)
+    still = replace(layer, time=None, mass=(), initial=(), final_time=None, repeats=None)
+    held: LoweredEquation = substituted(still, {lowered.time: frozen})
+    return replace(held, parameters=(*held.parameters, frozen))
 
 
-def _values_of(expansion: Solution) -> Coefficients:
-    """The values of an expansion as coefficients of an equation."""
+def _values_of(expansion: Solution, t: float | None) -> Coefficients:
+    """The values of an expansion at one time as coefficients of an equation."""
 
     def value(external: External, points: Array) -> Array:
-        values = expansion(points)
+        values = expansion(points, t=t)
         if values.ndim == 1:
             return values
         return values[:, external.index[0]]

@@ -216,7 +216,8 @@ def reconstruct(
     boundary_layers : the problem, where the expansion shall satisfy its Dirichlet conditions: their
     layer is added, which is solved for by FEM on a mesh of `per_period` cells a period (as
     `solve_fine`, with its `parameters`). The error in H1 is of order eps then, which is
-    eps^(1/2) without it in two dimensions and more. Stationary real problems.
+    eps^(1/2) without it in two dimensions and more. In time each layer is that of the data at its
+    time; waves have none.
 
     For a nonlinear problem its law stands in the place of the cells: u0 + eps N(x/eps; u0, grad
     u0).
@@ -272,6 +273,12 @@ def reconstruct(
     expansion = _expansion(fields, cells, order, number)
     if boundary_layers is None:
         return expansion
+    if cells.ground_state is not None:
+        raise UnsupportedError(
+            "boundary layers of what is factorized by a ground state",
+            term=cells.ground_state,
+            remedy="leave boundary_layers= out",
+        )
     return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)
 
 

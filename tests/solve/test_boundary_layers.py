@@ -117,17 +117,68 @@ def test_components_have_layers_of_their_own() -> None:
     assert found(x)[[0, -1], 1] == pytest.approx([1, 2], abs=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("boundary", "time", "words"),
-    [
-        ([nh.Dirichlet(0, on="left"), nh.Neumann(1, on="right")], False, "natural conditions"),
-        ([nh.Dirichlet(0)], True, "in time"),
-    ],
-)
-def test_what_has_no_layer_yet(boundary: list[Any], time: bool, words: str) -> None:
-    problem = diffusion(1, *boundary, time=time)
+def test_in_time_the_expansion_with_its_layer_meets_the_walls_at_every_time() -> None:
+    """u_t - (a(x/eps) u_x)_x = cos x in 1D: theta c + k int 1/a at each time, and of order eps in
+    H1."""
+    problem = diffusion(1, nh.Dirichlet(1), time=True)
     cells, u0 = solved(problem)
-    with pytest.raises(nh.UnsupportedError, match=words):
+    x = np.linspace(0, 1, 2001)
+    points = x[:, None]
+    eps = 0.3
+    inverse = 1 / (2 + np.sin(2 * PI * x / eps))
+    plain = nh.reconstruct(u0, cells, eps)
+    found = nh.reconstruct(u0, cells, eps, boundary_layers=problem)
+    for t in (0.03, 0.1):
+        gap = 1 - plain(np.array([[0.0], [1.0]]), t)
+        theta = gap[0] + (gap[1] - gap[0]) * integral(x, inverse) / integral(x, inverse)[-1]
+        assert np.abs(found(points, t) - plain(points, t) - theta).max() < 1e-6
+    assert np.array_equal(found(points), found(points, 0.1))
+
+
+def test_of_a_complex_problem() -> None:
+    """theta = c + k int 1/a with a complex a."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + sp.sin(2 * sp.pi * s.y[0]) + sp.I) * s.grad(u)), sp.cos(s.x[0])),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(s.x[0])],
+    )
+    cells, u0 = solved(problem)
+    x = np.linspace(0, 1, 2001)
+    inverse = 1 / (2 + np.sin(2 * PI * x / 0.3) + 1j)
+    plain = nh.reconstruct(u0, cells, 0.3)
+    found = nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+    gap = np.array([0.0, 1.0]) - plain(np.array([[0.0], [1.0]]))
+    theta = gap[0] + (gap[1] - gap[0]) * integral(x, inverse) / integral(x, inverse)[-1]
+    assert np.abs(found(x[:, None]) - plain(x[:, None]) - theta).max() < 1e-6
+
+
+def test_what_has_no_layer_yet() -> None:
+    problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Neumann(1, on="right"))
+    cells, u0 = solved(problem)
+    with pytest.raises(nh.UnsupportedError, match="natural conditions"):
+        nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+
+
+def test_waves_have_no_layer() -> None:
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u, 2) - s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0])), nh.Initial(0, order=1)],
+        final_time=0.1,
+    )
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "fourier")
+    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=8, steps=4)
+    with pytest.raises(nh.UnsupportedError, match="of a wave"):
         nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
 
 
