@@ -151,7 +151,9 @@ class StateSolver:
             # well as the nonlinear residual is small, which keeps the convergence quadratic.
             forcing = float(np.clip(size[active].max(), _LEAST_FORCING, _FORCING))
             start = np.zeros((1, *shape), dtype=complex)
-            change = operator.solve(-residual[None], start, forcing)[0][0]
+            # Of states that are found, or lost, nothing is asked: theirs may be singular by now.
+            asked = np.where(grid.cell(active[:, None]), residual, 0)
+            change = operator.solve(-asked[None], start, forcing)[0][0]
             # Correctors have no mean: what the solve leaves there is rounding.
             change[grid.zero] = 0
             change[~active] = 0
