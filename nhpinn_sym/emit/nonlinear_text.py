@@ -50,7 +50,7 @@ def state(lowered: LoweredState, language: str = "numpy") -> Source:
     function that its library does not have.
     """
     chosen = LANGUAGES[language]
-    others = [*map(str, lowered.slow), *map(str, lowered.parameters)]
+    others = [*map(str, lowered.slow), *map(str, lowered.parameters), *map(str, lowered.middles)]
     opening = _STATE.format(
         title=lowered.title,
         library=chosen.library,
@@ -70,6 +70,7 @@ def state(lowered: LoweredState, language: str = "numpy") -> Source:
         f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
         f"SYMMETRIC, FROZEN, JUMPS = {lowered.symmetric}, {lowered.frozen}, {lowered.jumps}",
         f"ERGODIC = {lowered.ergodic}",
+        *([f"MIDDLES = {tuple(map(str, lowered.middles))!r}"] if lowered.middles else []),
     ]
     return _file(chosen, "state", opening, constants, lowered)
 

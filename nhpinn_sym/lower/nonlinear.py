@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import sympy as sp
 
@@ -19,6 +18,7 @@ from ..derive.nonlinear.state import StateProblem
 from ..operator.sampling import folded
 from ..operator.zero_test import jumps
 from ..problem.domain import Cell
+from .interfaces import in_middles, middle_symbols
 
 VALUE = "N_u"
 SLOPE = "N_p"
@@ -51,7 +51,8 @@ class LoweredState:
     """The state problem of one cell: -div_y flux + source = 0, <N> = 0.
 
     slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
-    frozen: it is linear at fixed values; ergodic: the source counts without its mean.
+    frozen: it is linear at fixed values; ergodic: the source counts without its mean;
+    middles: coordinates of the middle of an element, which conditions hold on fitted meshes.
     """
 
     title: str
@@ -65,6 +66,7 @@ class LoweredState:
     frozen: bool
     jumps: bool
     ergodic: bool = False
+    middles: tuple[sp.Symbol, ...] = ()
 
     @property
     def dim(self) -> int:
@@ -107,11 +109,15 @@ class _Names:
         }
 
 
-def lower_state(state: StateProblem, title: str) -> LoweredState:
-    """The integrands of a cell."""
+def lower_state(state: StateProblem, title: str, fitted: bool = False) -> LoweredState:
+    """The integrands of a cell; `fitted`: for meshes that fit its interfaces."""
     op = state.operator
     names = _Names(state)
-    put = partial(_put, swap=names.swap)
+    middles = middle_symbols(op.fast) if fitted else ()
+
+    def put(e: sp.Expr) -> sp.Expr:
+        return (in_middles(e, op.fast) if fitted else e).xreplace(names.swap)
+
     m = state.components
     flux: dict[Index, sp.Expr] = {}
     source: dict[Index, sp.Expr] = {}
@@ -153,6 +159,7 @@ def lower_state(state: StateProblem, title: str) -> LoweredState:
         state.frozen,
         any(jumps(e) for table in arrays.values() for e in table.values()),
         state.ergodic,
+        middles,
     )
 
 
@@ -192,10 +199,6 @@ def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEqu
         state.components,
         integrands,
     )
-
-
-def _put(e: sp.Expr, swap: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
-    return e.xreplace(dict(swap))
 
 
 def _with_derivatives(arrays: Mapping[str, IndexTable], names: _Names) -> Integrands:

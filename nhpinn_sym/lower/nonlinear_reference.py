@@ -1,7 +1,8 @@
-"""A linear boundary value problem beside a nonlinear one: its tangent at one reference state.
+"""A linear problem beside a nonlinear one: its tangent at one reference state.
 
-It carries what both have in common, domain, boundary and initial data, it says what the data ask of
-a mesh, and its solution is where Newton's method starts.
+That of a boundary value problem carries what both have in common, domain, boundary and initial
+data, it says what the data ask of a mesh, and its solution is where Newton's method starts. That of
+a cell has its jumps.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from dataclasses import replace
 
 import sympy as sp
 
+from ..derive.homogenize import homogenize_operator
 from ..derive.nonlinear.checks import UNDECLARED, linearized_table
 from ..derive.nonlinear.state import StateProblem
 from ..operator.table import Operator, Term, unit
 from ..problem.conditions import Neumann, Periodic, Robin
 from ..problem.errors import UnsupportedError
+from .cells import lower_cells
 from .equation import lower_fine
-from .forms import LoweredEquation
+from .forms import LoweredCells, LoweredEquation
 
 _SLOPE = sp.Rational(1, 2)
 # Of the cell along each axis, at which the data of a homogenized equation are taken.
@@ -47,6 +50,19 @@ def reference_homogenized(state: StateProblem) -> LoweredEquation:
     table = {t: c.xreplace(places) for t, c in op.table.items()}
     lowered = lower_fine(replace(op, table=table))
     return replace(lowered, title="Homogenized equation", fast=(), two_scale=())
+
+
+def reference_cells(state: StateProblem) -> LoweredCells:
+    """Beside the cell: linear cell problems whose coefficients jump where those of the state
+    problem do, for meshes that fit the interfaces.
+    """
+    table: dict[Term, sp.Expr] = {}
+    for term, c in _at_reference(state, dict(linearized_table(state))).items():
+        even = any(term.left) == any(term.right)
+        if term.field is not None and even and c != 0:
+            table[term._replace(power=0)] = c
+    op = replace(state.operator, table=table, fluxes={}, jets={})
+    return lower_cells(homogenize_operator(op, 1))
 
 
 def _check_walls(state: StateProblem) -> None:

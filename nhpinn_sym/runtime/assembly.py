@@ -22,12 +22,14 @@ class Assembly(ABC):
     faces and pins leave of them. Arrays are of this process as well, the sums below of all.
 
     points (d, n), weights (n,) : of the quadrature
+    middles (d, n) : for each of them a point inside of its element, where conditions are asked
     """
 
     m: int
     d: int
     points: Array
     weights: Array
+    middles: Array
 
     @abstractmethod
     def fields(self, u: Array) -> tuple[Array, Array]:

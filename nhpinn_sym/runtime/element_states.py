@@ -1,5 +1,5 @@
 """State problems of nonlinear cells in finite element functions of any backend, and the law that
-they give with its derivatives: for data that jump across planes, which the lines of the mesh meet.
+they give with its derivatives: for data that jump where elements meet.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ class ElementStates:
         others = {k: np.ravel(v)[0] if np.ndim(v) else v for k, v in macro.others.items()}
         return {
             **dict(zip(self.forms.COORDINATES, self.assembly.points)),
+            **dict(zip(getattr(self.forms, "MIDDLES", ()), self.assembly.middles)),
             **others,
             **named(VALUE, macro.values[:, 0], 1),
             **named(MACRO, macro.slopes[:, :, 0], 2),

@@ -17,7 +17,6 @@ from petsc4py import PETSc
 
 from ..arrays import Array
 from ..assembly import Assembly, Solve
-from ..lattice import Lattice
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .compat import (
@@ -32,8 +31,9 @@ from .compat import (
     reference_rule,
 )
 from .equation import EquationProblem, method
+from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .linear_solvers import Linear
-from .space import BoxSpace
+from .space import BoxSpace, space_on
 
 # Sum of the absolute slopes of the basis functions of a degree on a cell of length one.
 _SLOPES = {1: 2.0, 2: 6.0, 3: 16.0}
@@ -62,7 +62,7 @@ class RankAssembly(Assembly):
     def __init__(self, box: BoxSpace, pins: int = 0, solver: str = "auto") -> None:
         self.box = box
         self.m = box.components
-        self.d = box.lattice.dim
+        self.d = box.mesh.topology.dim
         self.pins = pins
         self._solver = solver
         self._given = fem.Function(box.space)
@@ -71,13 +71,13 @@ class RankAssembly(Assembly):
         u = self._given
         jacobian = ufl.Jacobian(box.mesh)
         lengths = [sum(abs(jacobian[k, j]) for j in range(self.d)) for k in range(self.d)]
-        frame = self._at_points(
-            [*(box.x[k] for k in range(self.d)), ufl.JacobianDeterminant(box.mesh), *lengths]
-        )()
-        self.points = frame[:, : self.d].T.copy()
+        axes = range(self.d)
+        middles = box.middles([str(k) for k in axes]).values()
+        entries = [*(box.x[k] for k in axes), *lengths, *middles, ufl.JacobianDeterminant(box.mesh)]
+        frame = self._at_points(entries)().T
+        self.points, self._lengths, self.middles = frame[:-1].reshape(3, self.d, -1).copy()
         _, reference = reference_rule(box.mesh, box.quadrature_degree)
-        self.weights = np.tile(reference, self._cells) * np.abs(frame[:, self.d])
-        self._lengths = frame[:, self.d + 1 :].T
+        self.weights = np.tile(reference, self._cells) * np.abs(frame[-1])
         values = [self._value(u, j) for j in range(self.m)]
         slopes = [self._slope(u, j, k) for j, k in product(range(self.m), range(self.d))]
         self._fields = self._at_points([*values, *slopes])
@@ -231,11 +231,9 @@ class RankAssembly(Assembly):
         return (self.box.P * vector).array.copy()
 
 
-def cell_assembly(
-    lattice: Lattice, degree: int, m: int, comm: MPI.Comm = MPI.COMM_WORLD
-) -> RankAssembly:
+def cell_assembly(mesh: Mesh, degree: int, m: int, comm: MPI.Comm = MPI.COMM_WORLD) -> RankAssembly:
     """Periodic functions, held at 0 in one node: the constants are in the kernel."""
-    box = BoxSpace(comm, lattice, degree, periodic=range(lattice.dim), components=m)
+    box = space_on(mesh, comm, degree, range(mesh.dim), (), m, {}, {})
     return RankAssembly(box, pins=m)
 
 

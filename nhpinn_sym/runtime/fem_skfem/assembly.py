@@ -13,28 +13,29 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..assembly import Assembly, Solve
-from ..lattice import Lattice
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .equation import System
+from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .linear_solvers import linear_solver
-from .space import Data, Space, block_matrix, block_vector, space_on
+from .space import Data, FunctionSpace, Space, block_matrix, block_vector, space_on
 
 
 class ElementAssembly(Assembly):
-    """Q_degree functions whose unknowns `free` are not fixed; smooth: see `linear_solver`."""
+    """The functions of a space whose unknowns `free` are not fixed; smooth: see `linear_solver`."""
 
     def __init__(
-        self, space: Space, m: int, free: NDArray[np.intp], smooth: Array | None = None
+        self, space: FunctionSpace, m: int, free: NDArray[np.intp], smooth: Array | None = None
     ) -> None:
         self.space = space
         self.m = m
         self.d = space.dim
         self.free = free
         self._smooth = smooth
-        places = np.asarray(space.basis.global_coordinates())
+        places = space.places(space.basis)
         self._shape = places.shape[1:]
         self.points = places.reshape(self.d, -1)
+        self.middles = space.middles(places).reshape(self.d, -1)
         self.weights = np.broadcast_to(space.basis.dx, self._shape).ravel()
 
     @property
@@ -118,11 +119,11 @@ class ElementAssembly(Assembly):
         return result
 
 
-def cell_assembly(lattice: Lattice, degree: int, m: int) -> ElementAssembly:
+def cell_assembly(mesh: Mesh, degree: int, m: int) -> ElementAssembly:
     """Periodic functions; all unknowns but those of one node are free: the constants are in the
     kernel.
     """
-    space = Space(lattice, degree, tuple(range(lattice.dim)))
+    space = space_on(mesh, degree, tuple(range(mesh.dim)), None)
     free = np.setdiff1d(np.arange(space.weights.size * m), np.arange(m))
     return ElementAssembly(space, m, free)
 

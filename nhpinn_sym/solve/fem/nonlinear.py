@@ -15,7 +15,6 @@ from ...emit import skfem_forms, ufl_forms
 from ...emit.source import run
 from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, NhpinnError, SolveError, warn_tolerance
-from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
 from ..backends import BACKENDS
 from ..progress import Progress
@@ -36,7 +35,7 @@ class Elements:
     """What a finite element backend does for nonlinear problems.
 
     problem  : (mesh, degree) -> `BoundaryProblem` of a reference problem and numbers
-    cells    : (lattice, degree, components) -> `Assembly` of periodic functions
+    cells    : (mesh, degree, components) -> `Assembly` of periodic functions
     errors   : turns what its linear solvers raise into errors of the package
     gathered : the values of all processes for those of one, in the same order on each
     agree    : ProblemError where processes are given different things
@@ -44,7 +43,7 @@ class Elements:
 
     name: str
     problem: Callable[[Mesh, int], Any]
-    cells: Callable[[Lattice, int, int], Any]
+    cells: Callable[[Mesh, int, int], Any]
     progress: Progress
     errors: Callable[[], AbstractContextManager[None]] = nullcontext
     gathered: Callable[[Array], list[Array]] = lambda own: [own]

@@ -11,13 +11,16 @@ from ...problem.errors import SolveError
 from ...runtime.element_states import ElementStates
 from ...runtime.fourier.law_levels import law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
-from ...runtime.lattice import Lattice
 from ...runtime.levels import by_name, estimate_entries, relative_estimate
+from ...runtime.mesh import Mesh
+from ..fem.fitted_layout import CellLayout
 from ..fem.layout import Layout
 from ..fem.nonlinear import Elements
 from ..interpolation import Array
 
 DEGREE = 2
+FITTED = 3
+"""Degree of elements on triangles that fit interfaces."""
 _MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
 """Nodes of the finest mesh, by the dimension of the cell: every state is solved on each."""
 _FEWEST = 3
@@ -38,25 +41,34 @@ class ElementLaw:
     """The law of an emitted text (`forms`) on the meshes that its data ask for."""
 
     forms: Any
-    layout: Layout
+    layout: CellLayout
     tolerance: float
     elements: Elements
-    _spaces: dict[Lattice, ElementStates] = field(default_factory=dict)
+    _spaces: dict[Mesh, ElementStates] = field(default_factory=dict)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the meshes are triangles that fit interfaces."""
+        return not isinstance(self.layout, Layout)
+
+    @property
+    def degree(self) -> int:
+        return FITTED if self.fitted else DEGREE
 
     def __call__(self, macro: MacroState) -> ElementLevel:
         """SolveError where a linear system of Newton's method is not solved."""
         self.elements.agree(macro.values.tolist(), macro.slopes.tolist(), str(macro.others))
-        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * DEGREE)
+        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * self.degree)
         history: list[list[dict[Any, Array]]] = [[] for _ in range(macro.count)]
         sizes: list[int] = []
         most = _MOST_NODES[int(self.forms.DIM)] // int(self.forms.COMPONENTS)
-        for lattice in self.layout.levels(DEGREE, most):
-            values, states = self._solved(lattice, macro)
-            sizes.append(max(lattice.cells))
+        for mesh in self.layout.levels(self.degree, most):
+            values, states = self._solved(mesh, macro)
+            sizes.append(max(mesh.cells))
             estimates = []
             for k, levels in enumerate(history):
                 levels.append(law_entries(values, k))
-                errors = estimate_entries(levels, rate)
+                errors = estimate_entries(self._resolved(levels), rate)
                 estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
             level = ElementLevel(values, states, np.array(estimates), tuple(sizes))
             settled = len(sizes) >= _FEWEST and level.estimate.max() <= self.tolerance
@@ -64,16 +76,21 @@ class ElementLaw:
                 break
         return level
 
-    def _solved(self, lattice: Lattice, macro: MacroState) -> tuple[LawValues, States]:
-        if lattice not in self._spaces:
-            assembly = self.elements.cells(lattice, DEGREE, int(self.forms.COMPONENTS))
-            self._spaces[lattice] = ElementStates(self.forms, assembly)
+    def _resolved(self, levels: list[dict[Any, Array]]) -> list[dict[Any, Array]]:
+        """Without the first mesh of triangles where there are enough others, as for linear
+        cells."""
+        return levels[1:] if self.fitted and len(levels) > _FEWEST else levels
+
+    def _solved(self, mesh: Mesh, macro: MacroState) -> tuple[LawValues, States]:
+        if mesh not in self._spaces:
+            assembly = self.elements.cells(mesh, self.degree, int(self.forms.COMPONENTS))
+            self._spaces[mesh] = ElementStates(self.forms, assembly)
         try:
             with self.elements.errors():
-                values, residual, steps = self._spaces[lattice].law(macro)
+                values, residual, steps = self._spaces[mesh].law(macro)
         except RuntimeError as cause:
             raise SolveError(
-                f"a state problem on {lattice} cells: {cause}",
+                f"a state problem on {mesh} cells: {cause}",
                 term=f"grad = {macro.slopes[..., 0].tolist()}",
                 remedy="regularise a law that is degenerate",
             ) from cause

@@ -14,6 +14,7 @@ from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.nonlinear import lower_state
+from ...lower.nonlinear_reference import reference_cells
 from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
 from ...problem.user_input import instance, parameter_numbers, positive_number
 from ...resolution import Resolution, resolve
@@ -24,10 +25,11 @@ from ...runtime.levels import FEWEST
 from ..arguments import as_numbers
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
+from ..fem.fitted_layout import CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
-from .element_levels import DEGREE, ElementLaw, ElementLevel
+from .element_levels import ElementLaw, ElementLevel
 from .law_solution import LawSolution
 from .net_levels import NetLaw, require_smooth
 
@@ -54,10 +56,11 @@ def solve_law(
     method on Fourier grids, or finite element meshes, that grow until flux, tangent, reaction and
     storage stay.
 
-    backend    : "fourier", or "skfem" and "dolfinx" where data jump across planes: meshes have
-                 lines there. They give flux, tangent, reaction and storage alone. "pinn" for smooth
-                 data: one hidden layer of features of y, whose last layer minimizes the energy (or
-                 meets the weak equation) at every state that is asked for.
+    backend    : "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
+                 in the plane triangles that fit shapes. They give flux, tangent, reaction and
+                 storage alone. "pinn" for smooth data: one hidden layer of features of y, whose
+                 last layer minimizes the energy (or meets the weak equation) at every state that
+                 is asked for.
     tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
@@ -99,7 +102,7 @@ def solve_law(
         task.update(1.0, f"{level.sizes[-1]} points per axis")
     law.info.update(
         {
-            "method": _method(level, law.nets),
+            "method": _method(level, law),
             "estimate": float(level.estimate.max()),
             "tolerance": law.tolerance,
             "n": level.sizes[-1],
@@ -121,10 +124,14 @@ def prepared_law(
 ) -> LawSolution:
     """The law before a state of it is solved; numbers: of the parameters, by name."""
     wanted = TOLERANCE if tolerance is None else float(tolerance)
-    source = nonlinear_text.state(lower_state(model.state, model.title))
+    found = law_resolution(model, numbers)
+    layout: CellLayout = Layout.of(found)
+    if BACKENDS[backend].elements and found.jumps and found.curved:
+        layout = layout_of(reference_cells(model.state), numbers, found, None)
+    fitted = not isinstance(layout, Layout)
+    source = nonlinear_text.state(lower_state(model.state, model.title, fitted))
     forms = load(source, "state_numpy")
     own = {name: numbers[name] for name in forms.PARAMETERS}
-    found = law_resolution(model, numbers)
     elements = None
     nets = None
     least = 1
@@ -133,7 +140,7 @@ def prepared_law(
         _refuse_points(n)
     if BACKENDS[backend].elements:
         solvers = elements_of(backend, None, numbers, shown(progress))
-        elements = ElementLaw(forms, Layout.of(found), wanted, solvers)
+        elements = ElementLaw(forms, layout, wanted, solvers)
     elif backend == "pinn":
         require_smooth(forms, model.state)
         nets = NetLaw(forms, tried_states(model, forms, own), wanted, points_needed(found))
@@ -152,12 +159,14 @@ def prepared_law(
     return LawSolution(model, backend, wanted, own, forms, source, {}, n, least, elements, nets)
 
 
-def _method(level: LawLevel | ElementLevel, nets: NetLaw | None) -> str:
+def _method(level: LawLevel | ElementLevel, law: LawSolution) -> str:
     size = level.sizes[-1]
-    if isinstance(level, ElementLevel):
-        return f"Newton on {size} cells per axis of degree {DEGREE}"
-    if nets is not None:
-        return f"last layer of {nets.features} features, {size} quadrature points per axis"
+    if law.elements is not None and law.elements.fitted:
+        return f"Newton on {size} fitted triangles of degree {law.elements.degree}"
+    if law.elements is not None:
+        return f"Newton on {size} cells per axis of degree {law.elements.degree}"
+    if law.nets is not None:
+        return f"last layer of {law.nets.features} features, {size} quadrature points per axis"
     return f"Newton on a Fourier grid of {size} points per axis"
 
 

@@ -164,6 +164,20 @@ def test_states_of_all_times_are_tested() -> None:
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_meshes_of_laws_fit_disks(backend: str) -> None:
+    """Rayleigh's array: a nonlinearity of 1e-12 leaves the linear coefficient."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    g = s.grad(u)
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    flux = a * (1 + sp.Rational(1, 10**12) * g.dot(g)) * g
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(flux), 1), scales=s, unknown=u)
+    law = nh.solve_law(nh.homogenize(problem), backend, tolerance=1e-4)
+    assert law.flux(grad=(1, 0)) == pytest.approx([1.602941912, 0], abs=1e-6)
+    assert 0 < law.info["estimate"] < 1e-4
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
 def test_linear_cells_on_the_same_mesh_have_the_same_tensor(backend: str) -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
