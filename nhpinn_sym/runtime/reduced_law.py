@@ -295,7 +295,7 @@ class ReducedLaw:
         )
 
     def _explicit(self, slopes: Any, name: str, n: int) -> np.ndarray:
-        return by_values_and_slopes(lambda *of: self._array(slopes, *of, n), name)
+        return by_values_and_slopes(lambda of, axes: self._array(slopes, of, axes, n), name)
 
     def _columns(self, slopes: Any, n: int) -> np.ndarray:
         """Derivatives (n, k, m + m d) of the coefficients by values and slopes of u0."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
-from ..problem.errors import ProblemError, shortened
+from ..problem.errors import ProblemError, SolveError, shortened
 from .interpolation import Array
 
 # Order of a derivative, in one direction, that may be asked for.
@@ -35,6 +35,17 @@ def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu")
             term=shortened(values),
             remedy=remedy,
         ) from cause
+
+
+def checked_residual(residual: object) -> float:
+    """The relative residual at which an iterative solver stops; SolveError for what is none."""
+    if not (isinstance(residual, float) and 0 < residual < 1):
+        raise SolveError(
+            "residual is a number between 0 and 1",
+            term=f"residual={shortened(residual)}",
+            remedy="leave it out, or write residual=1e-10",
+        )
+    return residual
 
 
 def as_points(points: ArrayLike, dim: int, what: str) -> tuple[Array, tuple[int, ...]]:

@@ -22,7 +22,7 @@ from .complex_parts import RealPartsSolver
 from .external_fields import real_and_imaginary
 from .interpolation import Bounds
 from .progress import Progress, shown
-from .solution import CellSolver, Coefficients
+from .solution import CellSolver, CellTask, Coefficients
 
 
 @dataclass(frozen=True)
@@ -102,15 +102,10 @@ def make_solver(
     """
 
     def make(cells: LoweredCells, fields: Coefficients | None) -> CellSolver:
-        return solver_class(
-            cells,
-            data.values,
-            box,
-            request.tolerance_on(backend),
-            shown(request.progress),
-            fields,
-            **request.options,
-        )
+        tolerance = request.tolerance_on(backend)
+        progress = shown(request.progress)
+        task = CellTask(cells, data.values, box, tolerance, progress, fields)
+        return solver_class(task, **request.options)
 
     if BACKENDS[backend].complex or not data.cells.complex:
         return make(data.cells, data.fields)

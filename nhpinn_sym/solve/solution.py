@@ -162,22 +162,34 @@ class CellBatch:
     bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class CellTask:
+    """Cell problems with what every backend is told of them.
+
+    parameters : numbers by name
+    slow_box   : the ranges of `cells.slow`
+    tolerance  : of the effective entries, relative
+    fields     : the values of `cells.externals`; given where there are any
+    """
+
+    cells: LoweredCells
+    parameters: Mapping[str, Any]
+    slow_box: tuple[tuple[float, float], ...]
+    tolerance: float
+    progress: Progress = silent
+    fields: Coefficients | None = None
+
+
 class CellSolver(Protocol):
     """What `solve/<backend>/cells.py` has as `CellSolver`: built once for a model, asked for slow
     points as often as needed.
 
     slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
-    fields: the values of `cells.externals`; given where there are any.
     """
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
+        task: CellTask,
         **options: Any,
     ) -> None: ...
 

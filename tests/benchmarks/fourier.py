@@ -12,6 +12,7 @@ import sympy as sp
 from nhpinn_sym.lower.forms import LoweredCells
 from nhpinn_sym.problem.errors import ToleranceWarning
 from nhpinn_sym.solve.fourier.cells import CellSolver
+from nhpinn_sym.solve.solution import CellTask
 from tests.solve.fourier_samples import X, Y, isotropic, scalar, second_order, symmetric_loads
 from tests.symbolic import C, S
 
@@ -45,7 +46,7 @@ def main() -> None:
     )
     for name, cells, options in samples():
         points = np.linspace(0, 1.5, 25)[:, None] if cells.slow else np.zeros((1, 0))
-        solver = CellSolver(cells, {}, (), 1e-10, **options)
+        solver = CellSolver(CellTask(cells, {}, (), 1e-10), **options)
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ToleranceWarning)

@@ -20,6 +20,7 @@ from nhpinn_sym.runtime.fourier.grid import Grid, evaluate_modes
 from nhpinn_sym.runtime.fourier.refinement import solve_cells
 from nhpinn_sym.solve.fourier import cells as fourier_cells
 from nhpinn_sym.solve.fourier.cells import CellSolver
+from nhpinn_sym.solve.solution import CellTask
 from tests.emitted import run_main
 from tests.solve.fourier_samples import Y, cells, function
 from tests.symbolic import C, S, derived, diffusion
@@ -159,7 +160,9 @@ def test_kinks_do_not_stall_the_iteration() -> None:
 
 
 def test_an_answer_that_is_not_a_number_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    solver = CellSolver(lower_cells(derived(diffusion(lambda s: 2 + S(s.y[0])))), {}, (), 1e-10)
+    solver = CellSolver(
+        CellTask(lower_cells(derived(diffusion(lambda s: 2 + S(s.y[0])))), {}, (), 1e-10)
+    )
     nan = float("nan")
     broken = {
         "n": 27,

@@ -25,7 +25,7 @@ from nhpinn_sym.lower.forms import (
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
 from nhpinn_sym.runtime.fourier.cells import Cells
 from nhpinn_sym.solve.fourier.cells import CellSolver
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask, Coefficients
 from tests.solve.fourier_samples import Y, axis, cells, function, scalar
 from tests.symbolic import C, S
 
@@ -35,8 +35,11 @@ LAMBDA, DRIFT = sp.Symbol("lambda0"), sp.Symbol("c1")
 GRID = np.arange(201) / 201
 
 
-def solve(lowered: LoweredCells, **options: object) -> CellBatch:
-    return CellSolver(lowered, {}, (), 1e-10, **options).solve(np.zeros((1, 0)))
+def solve(
+    lowered: LoweredCells, fields: Coefficients | None = None, **options: object
+) -> CellBatch:
+    task = CellTask(lowered, {}, (), 1e-10, fields=fields)
+    return CellSolver(task, **options).solve(np.zeros((1, 0)))
 
 
 def value(batch: CellBatch, name: str, *index: int) -> float:
@@ -344,7 +347,7 @@ def test_what_has_no_ground_state_here() -> None:
 
 
 def test_an_excited_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    solver = CellSolver(reactive(4 * C(Y[0]) + 3 * S(2 * Y[0])), {}, (), 1e-10)
+    solver = CellSolver(CellTask(reactive(4 * C(Y[0]) + 3 * S(2 * Y[0])), {}, (), 1e-10))
     monkeypatch.setattr(Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0))
     with pytest.raises(SolveError, match="ground state"):
         solver.solve(np.zeros((1, 0)))

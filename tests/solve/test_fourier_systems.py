@@ -11,7 +11,7 @@ import sympy as sp
 from nhpinn_sym.lower.forms import LoweredCells
 from nhpinn_sym.runtime.fourier import refinement
 from nhpinn_sym.solve.fourier.cells import CellSolver
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask
 from tests.solve.fourier_samples import X, Y, isotropic, scalar, second_order, symmetric_loads
 from tests.symbolic import C, S
 
@@ -23,7 +23,7 @@ def solve(
 ) -> CellBatch:
     points = np.reshape(slow, (-1, 1)) if slow else np.zeros((1, 0))
     box = ((min(slow), max(slow)),) if slow else ()
-    return CellSolver(cells, {}, box, tolerance, **options).solve(points)
+    return CellSolver(CellTask(cells, {}, box, tolerance), **options).solve(points)
 
 
 def entries(batch: CellBatch) -> dict[tuple[int, ...], float]:
@@ -155,15 +155,17 @@ def test_slow_points_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.linspace(0, 1.5, 4)
     a = 2 + X * S(Y[0])
     solver = CellSolver(
-        second_order(
-            {(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)},
-            2,
-            slow=(X,),
-            symmetric=False,
+        CellTask(
+            second_order(
+                {(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)},
+                2,
+                slow=(X,),
+                symmetric=False,
+            ),
+            {},
+            ((0.0, 1.5),),
+            1e-10,
         ),
-        {},
-        ((0.0, 1.5),),
-        1e-10,
     )
     monkeypatch.setattr(refinement, "WORK", 1)
     batch = solver.solve(x[:, None])

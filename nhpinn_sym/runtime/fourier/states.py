@@ -295,7 +295,7 @@ class StateSolver:
         return LawValues(arrays), replace(states, columns=columns)
 
     def _explicit(self, slopes: Any, name: str, n: int) -> np.ndarray:
-        return by_values_and_slopes(lambda *of: self.array(slopes, *of, n), name)
+        return by_values_and_slopes(lambda of, axes: self.array(slopes, of, axes, n), name)
 
     def _columns(self, macro: MacroState, states: States, slopes: Any) -> np.ndarray:
         """The derivatives of the correctors by values and slopes of u0: (m + m d, n, m, ...)."""

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from ...emit.source import run
-from ...lower.forms import LoweredCells
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...resolution import resolve_cells
 from ...runtime.mesh import Mesh
 from ..external_fields import CellFields, with_weak_fields
-from ..progress import Progress, silent
 from ..resources import memory_errors
-from ..solution import Array, CellBatch, Coefficients
+from ..solution import Array, CellBatch, CellTask
 from .cost import require_memory
 from .fitted_layout import CellLayout, layout_of
 from .grid_functions import element_name
@@ -49,12 +46,7 @@ class ElementCellSolver(ABC):
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
+        task: CellTask,
         *,
         degree: int | None = None,
         n: int | None = None,
@@ -64,12 +56,14 @@ class ElementCellSolver(ABC):
     ) -> None:
         check_cell_options(degree, n, max_dofs, mesh, h)
         self.driver = self.runtime()
+        cells = task.cells
+        parameters = task.parameters
         self.cells = cells
         self.parameters = parameters
-        self.tolerance = tolerance
-        self.progress = progress
-        self.fields = CellFields(with_weak_fields(cells), fields)
-        found = resolve_cells(cells, parameters, slow_box)
+        self.tolerance = task.tolerance
+        self.progress = task.progress
+        self.fields = CellFields(with_weak_fields(cells), task.fields)
+        found = resolve_cells(cells, parameters, task.slow_box)
         if not self.fits:
             if mesh not in (None, "lattice"):
                 raise UnsupportedError(

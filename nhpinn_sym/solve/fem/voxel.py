@@ -30,10 +30,10 @@ from ...runtime.voxel.dual import lower_bound
 from ...runtime.voxel.elements import Elements
 from ...runtime.voxel.operator import IndefiniteError, tensor, voids
 from ...runtime.voxel.percolation import blocked_directions
+from ..arguments import checked_residual
 from ..external_fields import CellFields, with_weak_fields
-from ..progress import Progress, silent
 from ..resources import require_affordable
-from ..solution import Array, CellBatch, Coefficients
+from ..solution import Array, CellBatch, CellTask
 from .grid_functions import cell_batch
 
 # Elements along each axis where no image says it, by the number of axes.
@@ -74,38 +74,28 @@ class CellSolver:
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
+        task: CellTask,
         *,
         n_sub: int | None = None,
         n: int | None = None,
         max_dofs: int = 1_000_000,
         residual: float = RESIDUAL,
     ) -> None:
+        cells = task.cells
         _require_second_order(cells)
         self.cells = cells
-        self.parameters = dict(parameters)
-        self.tolerance = tolerance
-        self.progress = progress
-        self.fields = CellFields(with_weak_fields(cells), fields)
+        self.parameters = dict(task.parameters)
+        self.tolerance = task.tolerance
+        self.progress = task.progress
+        self.fields = CellFields(with_weak_fields(cells), task.fields)
         self.n_sub = n_sub if n_sub is None else positive_integer(n_sub, "n_sub", most=4096)
         self.max_dofs = positive_integer(max_dofs, "max_dofs")
-        if not (isinstance(residual, float) and 0 < residual < 1):
-            raise SolveError(
-                "residual is a number between 0 and 1",
-                term=f"residual={residual!r}",
-                remedy="leave it out, or write residual=1e-10",
-            )
-        self.residual = residual
+        self.residual = checked_residual(residual)
         self.images = images_of(cells)
         self.shape = self._pixels(n)
         self.forms = run("cell_fourier", target.cells(cells)["cell_fourier.py"])
         self.duals = _duals(cells)
-        self.exact = self._one_value_a_box(slow_box)
+        self.exact = self._one_value_a_box(task.slow_box)
         self.enclosed = self.exact and _has_fluxes(cells)
 
     def _pixels(self, n: int | None) -> tuple[int, ...]:

@@ -16,7 +16,6 @@ from ...problem.errors import (
     SolvabilityError,
     SolveError,
     UnsupportedError,
-    shortened,
     warn_tolerance,
 )
 from ...problem.user_input import positive_integer
@@ -26,12 +25,12 @@ from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ...runtime.levels import FEWEST, VANISHING
 from ...runtime.tensor_grids import tensor_points, uniform_line
+from ..arguments import checked_residual
 from ..backend_choice import points_needed
 from ..external_fields import CellFields
 from ..fields import CellField
-from ..progress import Progress, silent
 from ..resources import require_affordable
-from ..solution import Array, CellBatch, Coefficients
+from ..solution import Array, CellBatch, CellTask
 
 
 @dataclass(frozen=True)
@@ -74,34 +73,24 @@ class CellSolver:
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
+        task: CellTask,
         *,
         n: int | None = None,
         residual: float = 1e-13,
     ) -> None:
+        cells = task.cells
         self.cells = cells
-        self.parameters = dict(parameters)
-        self.tolerance = tolerance
-        self.progress = progress
+        self.parameters = dict(task.parameters)
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         if n is not None:
             n = positive_integer(n, "n", least=9)
             _require_affordable(cells, n)
-        if not (isinstance(residual, float) and 0 < residual < 1):
-            raise SolveError(
-                "residual is a number between 0 and 1",
-                term=f"residual={shortened(residual)}",
-                remedy="leave it out, or write residual=1e-10",
-            )
         self.n = n if n is None else n | 1
-        self.residual = residual
-        self.fields = CellFields(_without_derivatives(cells), fields)
+        self.residual = checked_residual(residual)
+        self.fields = CellFields(_without_derivatives(cells), task.fields)
         _check(cells)
-        self.resolution = resolve_cells(cells, self.parameters, slow_box)
+        self.resolution = resolve_cells(cells, self.parameters, task.slow_box)
         self.least = points_needed(self.resolution)
         source = target.cells(cells)
         self.forms = run("cell_fourier", source["cell_fourier.py"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...lower.forms import LoweredCells, LoweredEquation
@@ -15,7 +15,7 @@ from ...problem.errors import ProblemError, shortened
 from ..external_fields import as_functions
 from ..progress import Progress, silent
 from ..solution import CellSolver as CellSolverProtocol
-from ..solution import Coefficients, Solution
+from ..solution import CellTask, Coefficients, Solution
 from .callables import differentiable
 from .options import SOLVERS, read_options
 
@@ -71,12 +71,7 @@ METHODS: dict[str, Method] = {
 
 
 def CellSolver(
-    cells: LoweredCells,
-    parameters: Mapping[str, float],
-    slow_box: tuple[tuple[float, float], ...],
-    tolerance: float,
-    progress: Progress = silent,
-    fields: Coefficients | None = None,
+    task: CellTask,
     /,
     **options: Any,
 ) -> CellSolverProtocol:
@@ -84,22 +79,20 @@ def CellSolver(
 
     Nets take external fields as functions without a formula that autograd differentiates.
     """
-    if fields is not None:
-        cells, behind = as_functions(cells, fields)
-        tensors: dict[str, Any] = {name: differentiable(f) for name, f in behind.items()}
-        parameters = {**parameters, **tensors}
+    if task.fields is not None:
+        cells, behind = as_functions(task.cells, task.fields)
+        tensors = {name: differentiable(f) for name, f in behind.items()}
+        task = replace(task, cells=cells, parameters={**task.parameters, **tensors}, fields=None)
     name, rest = split_method(options)
     chosen = METHODS[name].cells
     if not chosen:
         raise ProblemError(
             f'"{name}" is the PINN for boundary value problems',
-            term=cells.title,
+            term=task.cells.title,
             remedy='use method="nh-pinn" for cell problems',
         )
-    place = chosen if isinstance(chosen, str) else chosen(cells, rest)
-    solver: CellSolverProtocol = _load(place)(
-        cells, parameters, slow_box, tolerance, progress, **rest
-    )
+    place = chosen if isinstance(chosen, str) else chosen(task.cells, rest)
+    solver: CellSolverProtocol = _load(place)(task, **rest)
     return solver
 
 

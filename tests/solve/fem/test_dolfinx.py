@@ -26,6 +26,7 @@ from nhpinn_sym.runtime.fem_dolfinx.space import BoxSpace
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
 from nhpinn_sym.solve.fem.grid_functions import LagrangeField
+from nhpinn_sym.solve.solution import CellTask
 from tests.fem_samples import (
     X,
     diffusion_cells,
@@ -187,7 +188,7 @@ def test_solvers_agree(name, solver):
 
 def test_an_unknown_solver_is_named():
     with pytest.raises(ValueError, match="'fast'"):
-        CellSolver(elliptic_2d(), {}, (), 1e-6, solver="fast").solve(NO_SLOW)
+        CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6), solver="fast").solve(NO_SLOW)
 
 
 @pytest.mark.parametrize("kind", ["neumann", "periodic"])
@@ -234,7 +235,7 @@ def test_effective_coefficients_come_from_the_caller(value):
 
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-8])
 def test_the_papers_cell_problem(tolerance):
-    batch = CellSolver(elliptic_2d(), {}, (), tolerance).solve(NO_SLOW)
+    batch = CellSolver(CellTask(elliptic_2d(), {}, (), tolerance)).solve(NO_SLOW)
     effective = np.array([[batch.effective["A", (i, j)][0] for j in range(2)] for i in range(2)])
     np.testing.assert_allclose(effective, A_STAR * np.eye(2), rtol=tolerance, atol=1e-12)
     assert batch.info["estimate"] <= tolerance and batch.info["fredholm"] < 1e-12
@@ -245,7 +246,7 @@ def test_the_papers_cell_problem(tolerance):
 @pytest.mark.parametrize("degree", [1, 2])
 def test_effective_coefficients_converge_at_twice_the_degree(degree):
     errors = [
-        CellSolver(elliptic_2d(), {}, (), 1.0, degree=degree, n=n)
+        CellSolver(CellTask(elliptic_2d(), {}, (), 1.0), degree=degree, n=n)
         .solve(NO_SLOW)
         .effective["A", (0, 0)][0]
         - A_STAR
@@ -256,14 +257,14 @@ def test_effective_coefficients_converge_at_twice_the_degree(degree):
 
 def test_multigrid_bears_the_singular_coarse_matrix():
     """Where the coarsest level is solved by Gaussian elimination, this mesh makes CG break down."""
-    batch = CellSolver(elliptic_2d(), {}, (), 1.0, degree=1, n=256, solver="iterative").solve(
-        NO_SLOW
-    )
+    batch = CellSolver(
+        CellTask(elliptic_2d(), {}, (), 1.0), degree=1, n=256, solver="iterative"
+    ).solve(NO_SLOW)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(A_STAR, rel=1e-4)
 
 
 def test_cell_functions_have_zero_mean_and_solve_the_cell_problem():
-    batch = CellSolver(reaction_cells(), {}, (), 1e-8).solve(NO_SLOW)
+    batch = CellSolver(CellTask(reaction_cells(), {}, (), 1e-8)).solve(NO_SLOW)
     assert batch.effective["c", ()][0] == pytest.approx(-0.25, rel=1e-8)
     y = np.linspace(0, 20, 101)[:, None]
     np.testing.assert_allclose(
@@ -279,7 +280,7 @@ def test_a_laminate_with_a_jump():
     rounding.
     """
     a = sp.Piecewise((10, y1 < sp.Rational(1, 2)), (1, True))
-    batch = CellSolver(diffusion_cells(a * sp.eye(2)), {}, (), 1e-6).solve(NO_SLOW)
+    batch = CellSolver(CellTask(diffusion_cells(a * sp.eye(2)), {}, (), 1e-6)).solve(NO_SLOW)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(20 / 11, rel=1e-10)
     assert batch.effective["A", (1, 1)][0] == pytest.approx(5.5, rel=1e-10)
     assert batch.info["fredholm"] < 1e-6
@@ -301,7 +302,7 @@ def test_a_nonsymmetric_tensor_and_its_transpose():
         [[first, first * means[1]], [first * means[2], means[3] + first * means[2] * means[1]]]
     )
     for matrix, expected in ((a, exact), (a.T, exact.T)):
-        batch = CellSolver(diffusion_cells(matrix), {}, (), 1e-7).solve(NO_SLOW)
+        batch = CellSolver(CellTask(diffusion_cells(matrix), {}, (), 1e-7)).solve(NO_SLOW)
         np.testing.assert_allclose(
             [[batch.effective["A", (i, j)][0] for j in range(2)] for i in range(2)],
             expected,
@@ -314,7 +315,7 @@ def test_a_nonsymmetric_tensor_and_its_transpose():
 def test_a_shear_flow(solver):
     speed, diffusivity = sp.symbols("U D", positive=True)
     batch = CellSolver(
-        shear_cells(speed, diffusivity), {"U": 3.0, "D": 0.5}, (), 1e-7, solver=solver
+        CellTask(shear_cells(speed, diffusivity), {"U": 3.0, "D": 0.5}, (), 1e-7), solver=solver
     ).solve(NO_SLOW)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(
         0.5 + 9 / (8 * np.pi**2 * 0.5), rel=1e-7
@@ -325,10 +326,12 @@ def test_a_cell_in_three_dimensions():
     """A laminate with normal e_3 in a brick, so that all three kinds of face are glued."""
     a = 2 + sp.sin(2 * sp.pi * y3)
     batch = CellSolver(
-        diffusion_cells(sp.diag(a, a, a), Cell((0, 1), (0, sp.Rational(1, 2)), (0, 1))),
-        {},
-        (),
-        1e-4,
+        CellTask(
+            diffusion_cells(sp.diag(a, a, a), Cell((0, 1), (0, sp.Rational(1, 2)), (0, 1))),
+            {},
+            (),
+            1e-4,
+        ),
         max_dofs=40_000,
     ).solve(NO_SLOW)
     assert batch.effective["A", (2, 2)][0] == pytest.approx(np.sqrt(3), rel=1e-4)
@@ -341,7 +344,7 @@ def test_slow_points_share_the_compiled_forms():
     lowered = diffusion_cells(
         sp.Matrix([[2 + sp.sin(x1) + q * sp.sin(2 * sp.pi * y1)]]), slow=(x1,), parameters=(q,)
     )
-    solver = CellSolver(lowered, {"q": 0.5}, ((0.0, 3.0),), 1e-8)
+    solver = CellSolver(CellTask(lowered, {"q": 0.5}, ((0.0, 3.0),), 1e-8))
     points = np.array([[0.0], [1.0], [3.0]])
     batch = solver.solve(points)
     np.testing.assert_allclose(
@@ -366,7 +369,7 @@ def test_means_without_cell_functions():
             Functional("g", (0,), sp.S.Zero, (), None),
         ),
     )
-    batch = CellSolver(lowered, {}, (), 1e-8).solve(NO_SLOW)
+    batch = CellSolver(CellTask(lowered, {}, (), 1e-8)).solve(NO_SLOW)
     assert (
         batch.fields == ()
         and batch.effective["f", ()][0] == pytest.approx(0.5)
@@ -376,11 +379,11 @@ def test_means_without_cell_functions():
 
 def test_other_degrees_are_refused():
     with pytest.raises(ValueError, match="degree=3"):
-        CellSolver(elliptic_2d(), {}, (), 1e-6, degree=3).solve(NO_SLOW)
+        CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6), degree=3).solve(NO_SLOW)
 
 
 def test_fields_survive_their_state():
-    field = CellSolver(reaction_cells(), {}, (), 1e-4).solve(NO_SLOW).fields[0][0]
+    field = CellSolver(CellTask(reaction_cells(), {}, (), 1e-4)).solve(NO_SLOW).fields[0][0]
     points = np.linspace(-3, 9, 40)[:, None]
     again = LagrangeField.from_state(field.state())
     np.testing.assert_allclose(
@@ -394,7 +397,7 @@ def test_a_size_limit_leaves_an_honest_estimate():
         (1, True),
     )
     cells = diffusion_cells(disk * sp.eye(2))
-    batch = CellSolver(cells, {}, (), 1e-9, mesh="lattice", max_dofs=5000).solve(NO_SLOW)
+    batch = CellSolver(CellTask(cells, {}, (), 1e-9), mesh="lattice", max_dofs=5000).solve(NO_SLOW)
     assert (
         batch.info["estimate"] > 1e-3
         and "max_dofs=" in batch.info["advice"]
@@ -406,10 +409,12 @@ def test_a_failed_solve_is_a_solve_error():
     """An indefinite coefficient with the iterative solver."""
     with pytest.raises(SolveError, match="linear solver failed"):
         CellSolver(
-            diffusion_cells((sp.sin(2 * sp.pi * y1) + sp.Rational(1, 10)) * sp.eye(2)),
-            {},
-            (),
-            1e-6,
+            CellTask(
+                diffusion_cells((sp.sin(2 * sp.pi * y1) + sp.Rational(1, 10)) * sp.eye(2)),
+                {},
+                (),
+                1e-6,
+            ),
             n=16,
         ).solve(NO_SLOW)
 
@@ -463,8 +468,10 @@ def test_multigrid_is_the_one_that_petsc_has(hypre, expected, monkeypatch):
         linear = Linear(matrix, method)
         assert linear.ksp.getPC().getType() == expected
         assert (matrix * linear(weights) - weights).norm() < 1e-10 * weights.norm()
-    batch = CellSolver(elliptic_2d(), {}, (), 1e-6, n=16, solver="iterative").solve(NO_SLOW)
-    direct = CellSolver(elliptic_2d(), {}, (), 1e-6, n=16, solver="direct").solve(NO_SLOW)
+    batch = CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6), n=16, solver="iterative").solve(
+        NO_SLOW
+    )
+    direct = CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6), n=16, solver="direct").solve(NO_SLOW)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(
         direct.effective["A", (0, 0)][0], rel=1e-10
     )

@@ -39,24 +39,25 @@ from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
+from nhpinn_sym.solve.solution import CellTask
 from tests.fem_classes import drifting, in_time, mathieu
 from tests.fem_samples import elasticity_cells, elliptic_2d, everywhere, isotropic, manufactured, manufactured_system, shear_cells, t, x1, x2, y1, y2
 
 points = np.random.default_rng(0).uniform(0, 1, (20, 2))
 results = {}
 for solver in ("direct", "iterative"):
-    batch = CellSolver(elliptic_2d(), {}, (), 1e-6, n=20, solver=solver).solve(np.zeros((1, 0)))
+    batch = CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6), n=20, solver=solver).solve(np.zeros((1, 0)))
     results["cells " + solver] = [value[0] for value in batch.effective.values()] + list(batch.fields[1][0].derivative(points, (1, 0))[0])
-batch = CellSolver(shear_cells(sp.Integer(3), sp.Integer(1)), {}, (), 1e-6, n=12).solve(np.zeros((1, 0)))
+batch = CellSolver(CellTask(shear_cells(sp.Integer(3), sp.Integer(1)), {}, (), 1e-6), n=12).solve(np.zeros((1, 0)))
 results["shear"] = [batch.effective["A", (0, 0)][0], *batch.fields[0][0].derivative(points, (0, 0))[0]]
 moduli = (3 + sp.sin(2 * sp.pi * y1) * sp.cos(2 * sp.pi * y2), 2 + sp.cos(2 * sp.pi * y1))
 for solver in ("direct", "iterative"):
-    system = CellSolver(elasticity_cells(isotropic(*moduli), 2), {}, (), 1e-6, n=12, solver=solver).solve(np.zeros((1, 0)))
+    system = CellSolver(CellTask(elasticity_cells(isotropic(*moduli), 2), {}, (), 1e-6), n=12, solver=solver).solve(np.zeros((1, 0)))
     results["elasticity " + solver] = [value[0] for value in system.effective.values()] + list(system.fields[2][1].derivative(points, (0, 1))[0])
 kernels = {"ground state": mathieu(sp.Integer(2)), "space and time": in_time(2 + sp.sin(2 * sp.pi * y1) * sp.cos(2 * sp.pi * y2)),
            "drift": drifting(sp.cos(y1), sp.Integer(1), Cell((0, 2 * sp.pi)), sp.Integer(1))}
 for name, cells in kernels.items():
-    batch = CellSolver(cells, {}, (), 1e-6, n=16).solve(np.zeros((1, 0)))
+    batch = CellSolver(CellTask(cells, {}, (), 1e-6), n=16).solve(np.zeros((1, 0)))
     inside = points[:, : cells.cell.dim]
     functions = [value for field, in batch.fields for value in field.derivative(inside, (0,) * cells.cell.dim)[0]]
     results[name] = [value[0] for value in batch.effective.values()] + functions

@@ -25,6 +25,7 @@ from nhpinn_sym.problem.errors import (
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.fem import grid_functions
 from nhpinn_sym.solve.fem.skfem import CellSolver, solve_equation
+from nhpinn_sym.solve.solution import CellTask
 from tests.fem_samples import (
     X,
     diffusion_cells,
@@ -49,7 +50,7 @@ def effective(
 ):
     points = np.asarray(slow, dtype=float)
     box = tuple(zip(points.min(axis=0), points.max(axis=0)))
-    batch = CellSolver(lowered, parameters or {}, box, tolerance, **options).solve(points)
+    batch = CellSolver(CellTask(lowered, parameters or {}, box, tolerance), **options).solve(points)
     d = len(lowered.coordinates)
     return (
         np.array([[batch.effective["A", (i, j)] for j in range(d)] for i in range(d)]).transpose(
@@ -119,14 +120,14 @@ def test_nonsymmetric_laminate():
 
 def test_shear_flow_has_a_nonsymmetric_operator():
     b, d = sp.symbols("b d", positive=True)
-    batch = CellSolver(shear_cells(b, d), {"b": 3.0, "d": 0.5}, (), 1e-7).solve(NOWHERE)
+    batch = CellSolver(CellTask(shear_cells(b, d), {"b": 3.0, "d": 0.5}, (), 1e-7)).solve(NOWHERE)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(
         0.5 + 9 / (8 * np.pi**2 * 0.5), rel=1e-7
     )
 
 
 def test_reaction_corrector():
-    batch = CellSolver(reaction_cells(), {}, (), 1e-8).solve(NOWHERE)
+    batch = CellSolver(CellTask(reaction_cells(), {}, (), 1e-8)).solve(NOWHERE)
     y = np.linspace(-7, 7, 101)[:, None]
     np.testing.assert_allclose(
         batch.fields[0][0].derivative(y, (0,)), [-np.cos(y[:, 0]) / 2], atol=1e-5
@@ -141,7 +142,7 @@ def test_a_source_with_a_mean_is_refused():
     lowered = reaction_cells()
     corrector = replace(lowered.functions[0], weak=(WeakTerm((0,), 1 + sp.cos(y1), (0,)),))
     with pytest.raises(SolvabilityError, match="has the mean"):
-        CellSolver(replace(lowered, functions=(corrector,)), {}, (), 1e-6).solve(NOWHERE)
+        CellSolver(CellTask(replace(lowered, functions=(corrector,)), {}, (), 1e-6)).solve(NOWHERE)
 
 
 def test_slow_points_share_the_mesh():
@@ -326,7 +327,7 @@ def test_without_scikit_fem(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(BackendMissingError, match="pip install scikit-fem"):
-        CellSolver(elliptic_2d(), {}, (), 1e-6)
+        CellSolver(CellTask(elliptic_2d(), {}, (), 1e-6))
 
 
 def test_the_papers_elliptic_problem():
@@ -377,7 +378,7 @@ def test_the_papers_reaction_problem():
         final_time=0.5,
     )
     model = nh.homogenize(problem, order=1)
-    cells = CellSolver(lower_cells(model), {}, (), 1e-8).solve(NOWHERE)
+    cells = CellSolver(CellTask(lower_cells(model), {}, (), 1e-8)).solve(NOWHERE)
     u0 = solve_equation(
         lower_homogenized(model),
         lambda e, x: np.full(len(x), cells.effective[e.name, e.index][0]),

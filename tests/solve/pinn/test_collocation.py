@@ -11,12 +11,13 @@ from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
 from nhpinn_sym.solve.pinn.collocation import collocation_points, last_layer, random_layer
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
+from nhpinn_sym.solve.solution import CellTask
 
 from ...pinn_samples import PI2, diffusion_cells, elliptic_2d, reaction_diffusion, y1
 
 
 def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
-    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
+    solver = SmoothCellSolver(CellTask(elliptic_2d(), {}, (), 1e-9))
     rows, layers = (
         solver.rows(0, solver.rows.empty, 300, 0),
         random_layer(solver.trial, 40, (0.7, 0.7), 0),
@@ -49,7 +50,9 @@ def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
     """
     cells = diffusion_cells((2 + sp.sin(10 * PI2 * y1)) * sp.eye(1))
     info = (
-        SmoothCellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
+        SmoothCellSolver(CellTask(cells, {}, (), 0.03), features=100, scale=0.5)
+        .solve(np.zeros((1, 0)))
+        .info
     )
     assert info["residual"] > 0.1 and info["estimate"] >= info["residual"] ** 2
     assert info["result"] == "MAX_FEATURES" and info["estimate"] > 0.03
@@ -65,7 +68,7 @@ def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
 
 
 def test_rows_that_are_not_finite_are_refused() -> None:
-    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
+    solver = SmoothCellSolver(CellTask(elliptic_2d(), {}, (), 1e-9))
     rows = solver.rows(0, solver.rows.empty, 100, 0)
     rows.target[3] = float("nan")
     with pytest.raises(SolveError, match="not finite"):

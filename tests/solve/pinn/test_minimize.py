@@ -217,13 +217,14 @@ warnings.simplefilter("ignore")
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
 from nhpinn_sym.solve.pinn import minimize
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
+from nhpinn_sym.solve.solution import CellTask
 from tests.pinn_samples import diffusion_cells, square_problem, PI2, y1, y2
 minimize.SECONDS = 0.0
 cells, square = diffusion_cells(sp.diag(sp.exp(sp.sin(PI2 * y1)), 2 + sp.cos(PI2 * y2))), square_problem()
 
 def solve(name):
     options = {"solver": "varpro", "points": 300, "flavour": "torch", "checkpoint": f"{sys.argv[1]}/{name}"}
-    batch = SmoothCellSolver(cells, {}, (), 1e-9, iterations=30, width=10, **options).solve(np.zeros((1, 0)))
+    batch = SmoothCellSolver(CellTask(cells, {}, (), 1e-9), iterations=30, width=10, **options).solve(np.zeros((1, 0)))
     u = solve_equation(square, lambda e, p: np.full(len(p), 1.9), {}, iterations=10, width=8, **options)
     chi = batch.fields[1][0].derivative(np.array([[0.1, 0.3]]), (0, 1))
     np.savez(f"{sys.argv[1]}/{name}.npz", **{f"{k}{i}{j}": v for (k, (i, j)), v in batch.effective.items()}, chi=chi,

@@ -20,7 +20,7 @@ from nhpinn_sym.solve.pinn.objective import Objective
 from nhpinn_sym.solve.pinn.optimizers import kaufman, project_linear
 from nhpinn_sym.solve.pinn.options import Options, read_options
 from nhpinn_sym.solve.pinn.training import NetLoss, start
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask
 
 from ...pinn_classes import elasticity, isotropic
 from ...pinn_samples import (
@@ -49,7 +49,7 @@ def trained(cells: LoweredCells, method: str, iterations: int, **options: int) -
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
         return SmoothCellSolver(
-            cells, {}, (), 1e-9, solver=method, iterations=iterations, **options
+            CellTask(cells, {}, (), 1e-9), solver=method, iterations=iterations, **options
         ).solve(ONE)
 
 
@@ -58,7 +58,10 @@ def test_levenberg_marquardt_on_a_cell() -> None:
     batch = trained(cells, "lm", 85)
     points = np.random.default_rng(0).random((500, 2))
     reference = (
-        SmoothCellSolver(cells, {}, (), 1e-12).solve(ONE).fields[0][0].derivative(points, (0, 0))
+        SmoothCellSolver(CellTask(cells, {}, (), 1e-12))
+        .solve(ONE)
+        .fields[0][0]
+        .derivative(points, (0, 0))
     )
     assert relative(batch.fields[0][0].derivative(points, (0, 0)), reference) < 1e-5
     assert batch.effective["A", (0, 0)][0] == pytest.approx(1.9353592348122903, abs=1e-9)
@@ -100,7 +103,9 @@ def test_every_cell_function_is_trained_in_turn() -> None:
             return None
 
     options = {"solver": "lm", "iterations": 25, "width": 10, "points": 300}
-    batch = SmoothCellSolver(diffusion_cells(a), {}, (), 1e-12, Shown(), **options).solve(ONE)
+    batch = SmoothCellSolver(CellTask(diffusion_cells(a), {}, (), 1e-12, Shown()), **options).solve(
+        ONE
+    )
     assert batch.info["estimate"] > 1e-12
     assert batch.effective["A", (1, 1)][0] == pytest.approx(3**0.5, abs=1e-4)
     assert (
@@ -128,7 +133,7 @@ def test_homogenized_square(method: str, iterations: int, bound: float) -> None:
 
 
 def test_the_gradient_and_the_jacobian_are_those_of_the_loss() -> None:
-    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
+    solver = SmoothCellSolver(CellTask(elliptic_2d(), {}, (), 1e-9))
     trial: TrialSpace = solver.trial
     objective = Objective(
         trial, solver.rows(0, solver.rows.empty, 50, 0).output(1), trial.mlp(5, 2, 1, 1)
@@ -152,7 +157,7 @@ def test_the_gradient_and_the_jacobian_are_those_of_the_loss() -> None:
 
 def net_loss(cells: LoweredCells, **options: int) -> tuple[SmoothCellSolver, NetLoss]:
     solver, chosen = (
-        SmoothCellSolver(cells, {}, (), 1e-9),
+        SmoothCellSolver(CellTask(cells, {}, (), 1e-9)),
         Options(width=6, flavour="torch", **options),
     )
     rows, held = (
@@ -223,7 +228,7 @@ def test_auto_says_what_it_takes_and_why() -> None:
         and "small" in batch.info["why"]
         and batch.info["result"] == "MAX_ITERATIONS"
     )
-    fitted = SmoothCellSolver(first_only(elliptic_2d()), {}, (), 1e-9).solve(ONE)
+    fitted = SmoothCellSolver(CellTask(first_only(elliptic_2d()), {}, (), 1e-9)).solve(ONE)
     assert (
         fitted.info["solver"] == "random-features"
         and "linear" in fitted.info["why"]
@@ -233,7 +238,7 @@ def test_auto_says_what_it_takes_and_why() -> None:
 
 def test_variable_projection_on_a_cell_reaches_its_goal() -> None:
     cells = first_only(elliptic_2d())
-    batch = SmoothCellSolver(cells, {}, (), 1e-6, width=16).solve(ONE)
+    batch = SmoothCellSolver(CellTask(cells, {}, (), 1e-6), width=16).solve(ONE)
     assert (
         batch.info["result"] == "CONVERGED"
         and batch.info["residual"] < 4e-5
@@ -245,7 +250,7 @@ def test_variable_projection_on_a_cell_reaches_its_goal() -> None:
 def test_the_advice_says_why_the_training_stopped() -> None:
     info = (
         SmoothCellSolver(
-            first_only(elliptic_2d()), {}, (), 1e-9, solver="lm", iterations=2, width=8
+            CellTask(first_only(elliptic_2d()), {}, (), 1e-9), solver="lm", iterations=2, width=8
         )
         .solve(ONE)
         .info

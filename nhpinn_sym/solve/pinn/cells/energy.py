@@ -4,7 +4,7 @@ divergence-free fluxes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,9 @@ from ....emit.torch_energy import cells as emit_cells
 from ....emit.torch_energy import inputs
 from ....emit.torch_text import given_values
 from ....lower.energy import cell_energy
-from ....lower.forms import LoweredCells
 from ...interpolation import Nodes
-from ...progress import Progress, Task, silent
-from ...solution import Array, CellBatch, EffectiveKey
+from ...progress import Task
+from ...solution import Array, CellBatch, CellTask, EffectiveKey
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome
 from ..collocation import FeatureScales, Rows, random_layer
@@ -68,16 +67,14 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
+        task: CellTask,
         **options: Any,
     ) -> None:
+        cells = task.cells
+        parameters = task.parameters
         self.cells = cells
-        self.tolerance = tolerance
-        self.progress = progress
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         self.options = energy_options(options)
         self.energy = cell_energy(cells)
         device = self.options.device

@@ -4,7 +4,7 @@ problem, one stage after another.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,9 +20,8 @@ from ....problem.errors import UnsupportedError
 from ....runtime.nets.least_squares import least_squares
 from ...interpolation import Nodes
 from ...level_set_quadrature import PhaseQuadrature, make_partition
-from ...progress import Progress, silent
 from ...resources import require_affordable
-from ...solution import Array, CellBatch, EffectiveKey
+from ...solution import Array, CellBatch, CellTask, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
 from ..collocation import FeatureScales, require_finite
@@ -57,16 +56,14 @@ class JumpCellSolver:
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, Any],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
+        task: CellTask,
         **options: Any,
     ) -> None:
+        cells = task.cells
+        parameters = task.parameters
         self.cells = cells
-        self.tolerance = tolerance
-        self.progress = progress
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         self.options = collocation_options(options)
         _require_least_squares(cells, self.options)
         numbers = {s.name: parameters[s.name] for s in cells.parameters}

@@ -8,16 +8,14 @@ layer over (y, slow variables) would have to resolve a box of higher dimension.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from ....lower.forms import LoweredCells
-from ...progress import Progress, silent
-from ...solution import Array, CellBatch, EffectiveKey
+from ...solution import Array, CellBatch, CellTask, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
 from ..collocation import FeatureScales
@@ -39,24 +37,21 @@ class SeparableCellSolver:
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
+        task: CellTask,
         **options: Any,
     ) -> None:
+        cells = task.cells
+        slow_box = task.slow_box
         self.cells = cells
-        self.parameters = dict(parameters)
-        self.tolerance = tolerance
-        self.progress = progress
+        self.parameters = dict(task.parameters)
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         self.options = collocation_options(options)
         single = replace(cells, slow=(), parameters=(*cells.parameters, *cells.slow))
         centre = [(a + b) / 2 for a, b in slow_box]
-        panels = cell_panels(cells, parameters, slow_box)[: cells.cell.dim]
-        self._centre = SmoothCellSolver(
-            single, self._values(centre), (), tolerance, progress, panels, **options
-        )
+        panels = cell_panels(cells, task.parameters, slow_box)[: cells.cell.dim]
+        at_centre = replace(task, cells=single, parameters=self._values(centre), slow_box=())
+        self._centre = SmoothCellSolver(at_centre, panels, **options)
         known = {f.name: getattr(self._centre.trial, f.name) for f in fields(TrialSpace)}
         self._shared = RememberingSpace(**known)
         self._choice: Choice | None = None

@@ -21,8 +21,8 @@ from ....lower.forms import LoweredCells
 from ....problem.errors import ProblemError, UnsupportedError
 from ....resolution import resolve_cells, resolve_slow
 from ....runtime.nets.least_squares import safe_divisor
-from ...progress import Progress, Task, silent
-from ...solution import Array, CellBatch
+from ...progress import Task
+from ...solution import Array, CellBatch, CellTask
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, largest_change
 from ..collocation import (
@@ -81,18 +81,17 @@ class SmoothCellSolver(Formulation[StageResult]):
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
+        task: CellTask,
         panels: DataPanels | None = None,
         **options: Any,
     ) -> None:
+        cells = task.cells
+        parameters = task.parameters
+        slow_box = task.slow_box
         self.cells = cells
         self.slow_box = slow_box
-        self.tolerance = tolerance
-        self.progress = progress
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         self.options = collocation_options(options)
         self.per_feature = cells.components
         device = self.options.device

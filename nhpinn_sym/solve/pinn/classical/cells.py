@@ -4,7 +4,7 @@ periodicity, oversampling.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -18,8 +18,8 @@ from ....emit.torch_cells import cells as emit_cells
 from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, UnsupportedError
-from ...progress import Progress, Task, silent
-from ...solution import Array, CellBatch, EffectiveKey
+from ...progress import Task
+from ...solution import Array, CellBatch, CellTask, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, NetProblem, Outcome
 from ..collocation import Rows, operator_weights
@@ -90,17 +90,14 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
 
     def __init__(
         self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
+        task: CellTask,
         **options: Any,
     ) -> None:
+        cells = task.cells
         _require_covered(cells)
         self.cells = cells
-        self.tolerance = tolerance
-        self.progress = progress
+        self.tolerance = task.tolerance
+        self.progress = task.progress
         self.options = read(CellOptions, options, lambda o: 3 if o.oversampling else 2)
         self.nodes = self.options.nodes or NODES[cells.cell.dim]
         if self.options.oversampling > self.nodes - 2:
@@ -111,9 +108,9 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
             )
         self.nets = self._space(_without_duals(cells))
         self.energy = self._space(cells)
-        self.given = given_values(cells, parameters)
+        self.given = given_values(cells, task.parameters)
         count = self.options.slow_nodes
-        lines = [np.linspace(a, b, count) for a, b in slow_box]
+        lines = [np.linspace(a, b, count) for a, b in task.slow_box]
         self.places = np.stack(lines, 1) if lines else np.zeros((1, 0))
 
     def _space(self, cells: LoweredCells) -> BatchedMlp:

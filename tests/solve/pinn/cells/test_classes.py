@@ -17,7 +17,7 @@ from nhpinn_sym.lower.forms import External, LoweredCells, SourceTerm
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.pinn.cells.smooth import NetworkField, SmoothCellSolver
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask
 
 from ....pinn_classes import (
     coupled_1d,
@@ -42,7 +42,7 @@ def solved(
     cells: LoweredCells, tolerance: float = 1e-9, slow: Array | None = None, **options: object
 ) -> CellBatch:
     box = ((0.0, 1.0),) * len(cells.slow)
-    return SmoothCellSolver(cells, {}, box, tolerance, **options).solve(
+    return SmoothCellSolver(CellTask(cells, {}, box, tolerance), **options).solve(
         np.zeros((1, 0)) if slow is None else slow
     )
 
@@ -368,21 +368,24 @@ def test_what_nets_do_not_solve() -> None:
     cells = elliptic_2d()
     with pytest.raises(UnsupportedError, match=r'I\*sin.*\n.*"fourier"'):
         SmoothCellSolver(
-            replace(
-                cells,
-                complex=True,
-                bilinear=(replace(cells.bilinear[0], coefficient=1 + sp.I * sp.sin(PI2 * y1)),),
+            CellTask(
+                replace(
+                    cells,
+                    complex=True,
+                    bilinear=(replace(cells.bilinear[0], coefficient=1 + sp.I * sp.sin(PI2 * y1)),),
+                ),
+                {},
+                (),
+                1e-9,
             ),
-            {},
-            (),
-            1e-9,
         )
     field = External(sp.Symbol("sigma", real=True), "sigma", (), (0, 0))
     with pytest.raises(UnsupportedError, match=r'sigma\n.*"fourier"'):
-        SmoothCellSolver(replace(cells, externals=(field,)), {}, (), 1e-9)
+        SmoothCellSolver(CellTask(replace(cells, externals=(field,)), {}, (), 1e-9))
     with pytest.raises(UnsupportedError, match=r'lambda0\n.*"fourier"'):
         SmoothCellSolver(
-            ground_state_cells(sp.cos(2 * y1), Cell((0, sp.pi))), {}, (), 1e-9, solver="lm"
+            CellTask(ground_state_cells(sp.cos(2 * y1), Cell((0, sp.pi))), {}, (), 1e-9),
+            solver="lm",
         )
 
 

@@ -19,6 +19,7 @@ from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.solve.cell_solution import CellSolution
 from nhpinn_sym.solve.pinn.cells.energy import EnergyCellSolver
 from nhpinn_sym.solve.pinn.network import Network
+from nhpinn_sym.solve.solution import CellTask
 
 HALF = sp.Rational(1, 2)
 DISK = 1.60294191228
@@ -140,7 +141,7 @@ def test_elasticity_by_airys_function() -> None:
 def test_fluxes_have_no_divergence(dim: int) -> None:
     s = nh.Scales(dim)
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    solver = EnergyCellSolver(lower_cells(model(a, s)), {}, (), 1e-3)
+    solver = EnergyCellSolver(CellTask(lower_cells(model(a, s)), {}, (), 1e-3))
     trial, table = solver.dual.trial, solver.energy.flux
     net = Network(
         trial,
@@ -188,7 +189,10 @@ def test_a_coarse_quadrature_is_exploited_and_the_other_one_stops_it() -> None:
 def test_the_text_that_is_run_is_the_text_that_is_emitted() -> None:
     s = nh.Scales(2)
     given = model(disk(s, 10), s)
-    solver, source = EnergyCellSolver(lower_cells(given), {}, (), 1e-3), nh.emit(given, "torch")
+    solver, source = (
+        EnergyCellSolver(CellTask(lower_cells(given), {}, (), 1e-3)),
+        nh.emit(given, "torch"),
+    )
     for trial in (solver.primal.trial, solver.dual.trial):
         run = dict(trial.source.files)
         assert all(source[name] == text for name, text in run.items()) and f"{trial.name}.py" in run

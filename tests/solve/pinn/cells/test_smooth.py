@@ -17,7 +17,7 @@ from nhpinn_sym.lower.forms import Functional, LoweredCells
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.pinn.cells.smooth import NetworkField, SmoothCellSolver
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask
 
 from ....pinn_samples import (
     PI2,
@@ -39,7 +39,7 @@ ONE = np.zeros((1, 0))
 
 
 def solved(cells: LoweredCells, tolerance: float = 1e-9, **options: Any) -> CellBatch:
-    return SmoothCellSolver(cells, {}, (), tolerance, **options).solve(ONE)
+    return SmoothCellSolver(CellTask(cells, {}, (), tolerance), **options).solve(ONE)
 
 
 def matrix(batch: CellBatch, dim: int) -> Array:
@@ -76,7 +76,7 @@ def test_reaction(length: sp.Expr) -> None:
 
 
 def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
-    solver = SmoothCellSolver(slow_1d(), {}, ((0.0, np.pi),), 1e-9)
+    solver = SmoothCellSolver(CellTask(slow_1d(), {}, ((0.0, np.pi),), 1e-9))
     x = np.linspace(0, np.pi, 101)[:, None]
     batch = solver.solve(x)
     exact = np.sqrt((2 + np.sin(x[:, 0])) ** 2 - 0.25)
@@ -121,7 +121,7 @@ def test_shear_flow_with_a_parameter() -> None:
     """A_11 = D + b^2 / (8 pi^2 D) for the drift (b cos 2 pi y2, 0)."""
     b = sp.Symbol("b", real=True)
     cells = diffusion_cells(sp.eye(2) / 2, drift=(b * sp.cos(PI2 * y2), sp.S.Zero), parameters=(b,))
-    batch = SmoothCellSolver(cells, {"b": 20.0}, (), 1e-9).solve(ONE)
+    batch = SmoothCellSolver(CellTask(cells, {"b": 20.0}, (), 1e-9)).solve(ONE)
     assert matrix(batch, 2) == pytest.approx(np.diag([0.5 + 400 / (4 * np.pi**2), 0.5]), abs=1e-9)
 
 
@@ -158,7 +158,7 @@ def test_no_cell_functions() -> None:
 
 def test_a_field_is_made_again_from_its_state() -> None:
     field = (
-        SmoothCellSolver(slow_1d(), {}, ((0.0, 1.0),), 1e-6)
+        SmoothCellSolver(CellTask(slow_1d(), {}, ((0.0, 1.0),), 1e-6))
         .solve(np.array([[0.2], [0.7]]))
         .fields[0][0]
     )
@@ -171,14 +171,14 @@ def test_a_field_is_made_again_from_its_state() -> None:
 def test_a_jump_is_refused() -> None:
     a = sp.Piecewise((1, y1 < sp.Rational(1, 2)), (10, True))
     with pytest.raises(UnsupportedError, match="Piecewise"):
-        SmoothCellSolver(with_jump(diffusion_cells(a * sp.eye(1))), {}, (), 1e-9)
+        SmoothCellSolver(CellTask(with_jump(diffusion_cells(a * sp.eye(1))), {}, (), 1e-9))
 
 
 @pytest.mark.parametrize(("options", "message"), [({"layers": 3}, "no option 'layers'"), ({"solver": "sgd"}, "no solver 'sgd'"),
                                                   ({"width": 0}, "width")])  # fmt: skip
 def test_unknown_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ProblemError, match=message):
-        SmoothCellSolver(elliptic_2d(), {}, (), 1e-9, **options)
+        SmoothCellSolver(CellTask(elliptic_2d(), {}, (), 1e-9), **options)
 
 
 def test_a_coefficient_that_is_not_finite() -> None:

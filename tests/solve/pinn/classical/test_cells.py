@@ -18,7 +18,7 @@ from nhpinn_sym.solve.fourier.cells import CellSolver as FourierSolver
 from nhpinn_sym.solve.pinn.classical.cells import ClassicalCellSolver
 from nhpinn_sym.solve.pinn.classical.training import epoch_average
 from nhpinn_sym.solve.pinn.fields import WrappedField
-from nhpinn_sym.solve.solution import Array, CellBatch
+from nhpinn_sym.solve.solution import Array, CellBatch, CellTask
 
 from ....pinn_samples import (
     PI2,
@@ -53,7 +53,7 @@ def solved(
 ) -> CellBatch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        return ClassicalCellSolver(cells, {}, slow_box, tolerance, **options).solve(slow)
+        return ClassicalCellSolver(CellTask(cells, {}, slow_box, tolerance), **options).solve(slow)
 
 
 def module_of(solver: ClassicalCellSolver) -> torch.nn.Sequential:
@@ -82,10 +82,7 @@ def residual_1d(net: torch.nn.Module, p: torch.Tensor) -> torch.Tensor:
 def test_the_loss_is_the_published_one_in_one_dimension(layers: int) -> None:
     weights = (0.2, 0.5, 0.3) if layers else (0.2, 0.8)
     solver = ClassicalCellSolver(
-        diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])),
-        {},
-        (),
-        100.0,
+        CellTask(diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])), {}, (), 100.0),
         oversampling=layers,
         weights=weights,
         **SMALL,
@@ -115,7 +112,9 @@ def test_the_loss_is_the_published_one_in_one_dimension(layers: int) -> None:
 
 def test_the_training_is_adam_of_torch_on_that_loss() -> None:
     solver = ClassicalCellSolver(
-        diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])), {}, (), 100.0, oversampling=0, **SMALL
+        CellTask(diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])), {}, (), 100.0),
+        oversampling=0,
+        **SMALL,
     )
     net = module_of(solver)
     p, losses = torch.linspace(0, 1, 6, dtype=torch.float64)[:, None], []
@@ -139,7 +138,9 @@ def test_the_training_is_adam_of_torch_on_that_loss() -> None:
 
 def test_oversampling_in_two_dimensions_matches_every_face() -> None:
     cells = diffusion_cells((2 + sp.sin(PI2 * y1)) * sp.eye(2), cell=Cell((0, 1), (0, 2)))
-    solver = ClassicalCellSolver(first_only(cells), {}, (), 100.0, oversampling=2, **SMALL)
+    solver = ClassicalCellSolver(
+        CellTask(first_only(cells), {}, (), 100.0), oversampling=2, **SMALL
+    )
     net, mean = module_of(solver), []
     for axis, length in ((0, 1.0), (1, 2.0)):
         other = torch.linspace(0, 3 - length, 6, dtype=torch.float64)
@@ -260,7 +261,7 @@ def test_points_are_wrapped_and_fields_come_back_from_their_state() -> None:
 def test_the_estimate_sees_what_soft_periodicity_costs(weights: tuple[float, ...] | None) -> None:
     """With equal weights the net follows -y_j, and a* is near zero."""
     options = {"epochs": 200, "nodes": 9, "width": 8, "oversampling": 0, "weights": weights}
-    batch = ClassicalCellSolver(elliptic_2d(), {}, (), 1e-9, **options).solve(ONE)
+    batch = ClassicalCellSolver(CellTask(elliptic_2d(), {}, (), 1e-9), **options).solve(ONE)
     error = abs(batch.effective["A", (0, 0)][0] - 1.9353592348122903)
     assert error > 0.01 and batch.info["estimate"] > error / 3
 
