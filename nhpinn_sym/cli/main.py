@@ -95,7 +95,7 @@ def _emit(arguments: argparse.Namespace) -> int:
 
 def _cells(arguments: argparse.Namespace) -> int:
     from ..solve.cells import solve_cells
-    from .tables import cells_table
+    from .tables import print_cells
 
     problem = load_problem(arguments.file, arguments.problem)
     cells = solve_cells(
@@ -112,7 +112,7 @@ def _cells(arguments: argparse.Namespace) -> int:
 
         print(json.dumps(effective_record(cells), indent=1))
     else:
-        cells_table(cells, problem)
+        print_cells(cells, problem)
     if arguments.output and not _silent():
         _remark(arguments, f"saved to {cells.save(arguments.output)}")
     return 0
@@ -135,9 +135,9 @@ def _validate(arguments: argparse.Namespace) -> int:
         progress=_progress(arguments),
     )
     if arguments.json:
-        from ..validate.stored_parts import to_json
+        from ..validate.stored_parts import json_text
 
-        print(to_json(report.as_dict()).decode())
+        print(json_text(report.as_dict()).decode())
     else:
         _print_report(report)
     if report.info["resumed"]:
@@ -168,9 +168,9 @@ def _study(arguments: argparse.Namespace) -> int:
             progress=_progress(arguments),
         )
     if arguments.json:
-        from ..validate.stored_parts import to_json
+        from ..validate.stored_parts import json_text
 
-        print(to_json(found.as_dict()).decode())
+        print(json_text(found.as_dict()).decode())
     else:
         from rich.console import Console
 

@@ -18,11 +18,11 @@ import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
-Found = tuple[str, str]
+ProbeResult = tuple[str, str]
 """(versions, devices)"""
 
 
-def probe_pinn() -> Found:
+def probe_pinn() -> ProbeResult:
     """PyTorch, its CPU threads and its CUDA devices by name."""
     torch = importlib.import_module("torch")
     devices = [
@@ -32,7 +32,7 @@ def probe_pinn() -> Found:
     return f"torch {torch.__version__}", ", ".join(devices)
 
 
-def probe_dolfinx() -> Found:
+def probe_dolfinx() -> ProbeResult:
     """DOLFINx with its PETSc, the MPI that it runs on (library and ranks), and whether its forms
     can be compiled.
     """
@@ -57,24 +57,24 @@ def require_compiler() -> None:
         raise RuntimeError(f"its forms need a C compiler ({compiler}) and {headers}")
 
 
-def probe_skfem() -> Found:
+def probe_skfem() -> ProbeResult:
     """scikit-fem and the multigrid that solves its systems."""
-    return versions("scikit-fem", "pyamg", imports=("skfem", "pyamg")), "cpu"
+    return imported_versions("scikit-fem", "pyamg", imports=("skfem", "pyamg")), "cpu"
 
 
-def probe_fourier() -> Found:
+def probe_fourier() -> ProbeResult:
     """NumPy and SciPy."""
-    return versions("numpy", "scipy", imports=("numpy", "scipy.sparse.linalg")), "cpu"
+    return imported_versions("numpy", "scipy", imports=("numpy", "scipy.sparse.linalg")), "cpu"
 
 
-def versions(*distributions: str, imports: tuple[str, ...]) -> str:
+def imported_versions(*distributions: str, imports: tuple[str, ...]) -> str:
     """The versions of `distributions`, after their modules `imports` could be imported."""
     for module in imports:
         importlib.import_module(module)
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in distributions)
 
 
-PROBES: dict[str, Callable[[], Found]] = {
+PROBES: dict[str, Callable[[], ProbeResult]] = {
     "pinn": probe_pinn,
     "dolfinx": probe_dolfinx,
     "skfem": probe_skfem,

@@ -24,7 +24,7 @@ _PLACES = 5
 _ZERO = 1e-12
 
 
-def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
+def print_cells(cells: CellSolution, problem: MultiscaleProblem) -> None:
     """Print the effective coefficients (at five points of the domain where they depend on x), and
     how they were found.
     """

@@ -56,7 +56,7 @@ def cell_lines(intervals: Sequence[tuple[float, float]], points: int) -> list[Ar
     return [a + np.linspace(0, TILES * (b - a), points) for a, b in intervals[:2]]
 
 
-def folded(points: Array, intervals: Sequence[tuple[float, float]]) -> Array:
+def moved_into_cell(points: Array, intervals: Sequence[tuple[float, float]]) -> Array:
     """Points (n, k) in the cell."""
     low, high = np.array(intervals, dtype=float).T
     return np.asarray(low + np.mod(points - low, high - low))
@@ -92,7 +92,7 @@ def _cell_points(
     lines = cell_lines(intervals, _POINTS[min(len(intervals), 2)])
     grid = [g.ravel() for g in np.meshgrid(*lines, indexing="ij")]
     rest = [np.full(len(grid[0]), (a + b) / 2) for a, b in intervals[2:]]
-    y = folded(np.stack([*grid, *rest], axis=-1), intervals)
+    y = moved_into_cell(np.stack([*grid, *rest], axis=-1), intervals)
     columns = {axis.symbol: y[:, k] for k, axis in enumerate(operator.axes)}
     bounds = () if domain is None else domain.bounds
     for v, (a, b) in zip(operator.coordinates, bounds, strict=False):

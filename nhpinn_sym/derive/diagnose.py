@@ -13,7 +13,7 @@ import sympy as sp
 
 from ..operator.sampling import (
     is_opaque,
-    mean,
+    sampled_mean,
     slow_samples,
 )
 from ..operator.table import Operator, Table, Term, differentiate
@@ -187,7 +187,7 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> NonzeroMeans:
             shown = recursion.explicit({(equation, left): c})[equation, left]
             if is_opaque(shown) or not shown.free_symbols <= known or is_zero(shown):
                 continue
-            means = [mean(shown, op, slow) for slow in slow_samples(op, [shown])]
+            means = [sampled_mean(shown, op, slow) for slow in slow_samples(op, [shown])]
             value, uncertainty, largest = max(means, key=lambda m: abs(m[0]) - 3 * m[1])
             if abs(value) > 3 * uncertainty + 1e-9 * largest:
                 found[equation, field, alpha] = (shown, value)

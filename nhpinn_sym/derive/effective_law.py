@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import is_opaque, mean, slow_samples
+from ..operator.sampling import is_opaque, sampled_mean, slow_samples
 from ..operator.table import Operator
 from ..operator.zero_test import is_zero, jumps
 from .coefficient_names import ORDER, NamedTerm, name_terms
@@ -91,7 +91,9 @@ def _entry(
     """One effective coefficient from its averages, each divided by an integer; None where it is
     zero.
     """
-    average = averaged(op, recursion, [(a, Fraction(term.sign, share)) for a, share in parts])
+    average = weighted_averages(
+        op, recursion, [(a, Fraction(term.sign, share)) for a, share in parts]
+    )
     if not average.terms and is_zero(average.constant):
         return None
     value = None
@@ -124,7 +126,7 @@ def _over_frozen_time(op: Operator, value: sp.Expr) -> sp.Expr | None:
     return closed_mean(replace(op, axes=times, frozen=()), value, numbers=True)
 
 
-def averaged(
+def weighted_averages(
     op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages, Fraction]]
 ) -> Averaged:
     """A weighted sum of averages as <constant> + sum of mean terms, without those that vanish."""
@@ -184,7 +186,7 @@ def _nonzero_terms(
     for factors, coefficients in sums.items():
         total = sp.Add(*coefficients)
         cancelled = len(coefficients) > 1 and is_zero(total, coefficients)
-        still = not recursion.broken and vanishing(total, factors, op.fast, slow)
+        still = not recursion.broken and mean_vanishes(total, factors, op.fast, slow)
         if not cancelled and not still:
             terms.append(MeanTerm(total, factors))
     return tuple(terms)
@@ -210,7 +212,7 @@ def _mean_of(recursion: Recursion, function: Function) -> int:
     return int(function.number - recursion.adjoint == function.component)
 
 
-def vanishing(
+def mean_vanishes(
     c: sp.Expr, factors: Sequence[FunctionDerivative], fast: tuple[sp.Symbol, ...], slow: int
 ) -> bool:
     """Whether <c D_y N> vanishes for every periodic N: c does not depend on a variable of D_y."""
@@ -283,7 +285,7 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
     """
     if is_opaque(c) or not c.free_symbols <= set(op.fast):
         return None
-    value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
+    value, uncertainty, largest = sampled_mean(c, op, slow_samples(op, [c])[0])
     number = complex(value)
     if not uncertainty <= _ROUNDING * largest or number.imag or not np.isfinite(number):
         return None

@@ -17,7 +17,7 @@ import sympy as sp
 from ..operator.table import MultiIndex, add, differentiate
 from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
-from .effective_law import averaged
+from .effective_law import weighted_averages
 from .effective_terms import Averaged
 from .notation import equation
 from .products import Averages, MacroscopicTerm
@@ -88,7 +88,7 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
             # They vanish identically; quadrature would give their rounding.
             if even and _is_odd(key):
                 continue
-            average = averaged(op, recursion, [(averages, Fraction(1))])
+            average = weighted_averages(op, recursion, [(averages, Fraction(1))])
             if average.terms or not is_zero(average.constant):
                 symbol = _symbol(model, writer, n, key, average)
                 found.append(AveragedTerm(n, key, symbol, average))

@@ -36,7 +36,7 @@ from .nonlinear.model import NonlinearModel
 from .porous import FlowModel, homogenize_flow, is_flow
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
-from .slow_time import add_tangents, joined, unit_mass
+from .slow_time import add_tangents, sum_of_expansions, unit_mass
 from .time_averages import Powers
 from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
@@ -145,7 +145,7 @@ def homogenize_operator(
         eigenvalue, mass, powers, how = ground_state(op, powers, lowest)
         applied = (*applied, how)
     frame, powers, found = moving_frame(op, powers, kernels)
-    whole = joined(powers, corrections or {})
+    whole = sum_of_expansions(powers, corrections or {})
     broken = bool(acting_contacts(op.problem))
     recursion = Recursion(
         whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint, broken

@@ -117,7 +117,7 @@ class _Text(StrPrinter):
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self.doprint(expr.expr)
-        if plain(expr.expr):
+        if needs_no_brackets(expr.expr):
             return f"{marks} {inner}"
         return f"{marks}[{inner}]"
 
@@ -139,7 +139,7 @@ class _Latex(LatexPrinter):
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         inner = self._print(expr.expr)
-        if plain(expr.expr):
+        if needs_no_brackets(expr.expr):
             return f"{self.marks(expr)} {inner}"
         return rf"{self.marks(expr)}\left( {inner} \right)"
 
@@ -185,7 +185,7 @@ def terms(expr: sp.Expr) -> list[sp.Expr]:
     return sorted(expr.as_ordered_terms(), key=late)
 
 
-def plain(expr: sp.Expr) -> bool:
+def needs_no_brackets(expr: sp.Expr) -> bool:
     """Whether a derivative of `expr` needs no brackets."""
     return isinstance(expr, (AppliedUndef, sp.Derivative))
 
@@ -314,7 +314,7 @@ def _sum(parts: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:
     under: dict[Any, list[tuple[int, sp.Expr]]] = {}
     others = []
     for sign, part in parts:
-        if isinstance(part, sp.Derivative) and not plain(part.expr):
+        if isinstance(part, sp.Derivative) and not needs_no_brackets(part.expr):
             under.setdefault(part.variable_count, []).append((sign, part.expr))
         else:
             others.append((sign, part))

@@ -71,7 +71,7 @@ def eps_power(power: Any) -> Formula:
     return Formula(f"eps^{power}", rf"\epsilon^{{{latex(sp.sympify(power))}}}")
 
 
-def scaled(fast: str, slow: str, power: Any = 1) -> Formula:
+def fast_of_slow(fast: str, slow: str, power: Any = 1) -> Formula:
     """y = x/eps, tau = t/eps^2."""
     exponent = "" if power == 1 else f"^{power}"
     tex = "" if power == 1 else f"^{{{latex(sp.sympify(power))}}}"

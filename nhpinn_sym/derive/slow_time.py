@@ -128,7 +128,7 @@ def _refuse(op: Operator, tau: FastAxis, size: sp.Rational) -> None:
     )
 
 
-def joined(powers: Powers, more: Mapping[sp.Rational, Table]) -> Powers:
+def sum_of_expansions(powers: Powers, more: Mapping[sp.Rational, Table]) -> Powers:
     """The sum of two expansions."""
     found = {k: dict(table) for k, table in powers.items()}
     for k, table in more.items():

@@ -14,7 +14,7 @@ from .derivation import Derivation, Step
 from .hierarchy import closing
 from .notation import Mean, OfOrder, equation, latex, source, term
 from .products import MacroscopicSource
-from .prose import Formula, Prose, box, eps_power, formula, scaled
+from .prose import Formula, Prose, box, eps_power, fast_of_slow, formula
 from .walls import wall_equations
 
 if TYPE_CHECKING:
@@ -127,15 +127,15 @@ def _scales(model: HomogenizedModel) -> Prose:
     d = model.problem.scales.dim
     problem = model.problem
     cell = box(problem.cell.intervals, problem.cell)
-    said = Prose("with ", scaled("y", "x"), ", periodic in ", _Y, " on the cell ", cell)
+    said = Prose("with ", fast_of_slow("y", "x"), ", periodic in ", _Y, " on the cell ", cell)
     if any(axis.slow < d and axis.power == 2 for axis in op.axes):
         fast = box(problem.fast_cell.intervals, problem.fast_cell)
         z = Formula("z", "z")
-        said += Prose(", ", scaled("z", "x", 2), ", periodic in ", z, " on ", fast)
+        said += Prose(", ", fast_of_slow("z", "x", 2), ", periodic in ", z, " on ", fast)
     for axis in op.axes:
         if axis.slow == d:
             period = formula(sp.sympify(problem.tau_period))
-            said += Prose(", ", scaled("tau", "t", axis.power), ", of period ", period)
+            said += Prose(", ", fast_of_slow("tau", "t", axis.power), ", of period ", period)
     return said + "."
 
 

@@ -162,7 +162,7 @@ def _effort(a: Series, b: Series) -> int:
     return len(a) * len(b) * (_SLOWER if mixed else 1)
 
 
-def combined(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:
+def combined_operators(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:
     """A combination of operators."""
     found: dict[OscillatingTerm, list[tuple[int, Series]]] = defaultdict(list)
     for sign, operator in parts:
@@ -187,7 +187,7 @@ def ordered_averages(
         if n > 1:
             parts = [(1, algebra.product(e, shapes[-1])), (1, algebra.in_time(shapes[-1]))]
             parts += [(-1, algebra.product(shapes[j], means[n - 2 - j])) for j in range(n - 1)]
-        shapes.append(algebra.scaled(algebra.primitive(combined(parts)), -1, k))
+        shapes.append(algebra.scaled(algebra.primitive(combined_operators(parts)), -1, k))
         means.append(algebra.mean(algebra.product(e, shapes[-1])))
     return means[1:]
 
@@ -202,15 +202,15 @@ def wave_averages(
     mean; C_j = <E Q_j> + <d d_t Q_j> + eps^-k <d d_tau Q_(j+1)>; d_t acts on coefficients and on v.
     """
     clock = algebra.clock
-    rate = combined([(2, clock), (1, damping)])
+    rate = combined_operators([(2, clock), (1, damping)])
     acceleration = algebra.product(clock, clock)
-    whole = combined([(1, acceleration), (1, algebra.product(damping, clock)), (1, e)])
+    whole = combined_operators([(1, acceleration), (1, algebra.product(damping, clock)), (1, e)])
     shapes: list[Oscillating] = [{}]  # Q_1 = 0, Q_2, ...
     for j in range(2, count + 2):
         by_rate = algebra.product(rate, algebra.slope(shapes[-1]))
         earlier = whole if j == 2 else algebra.product(whole, shapes[j - 3])
         right = [(1, algebra.scaled(by_rate, 1, k)), (1, algebra.scaled(earlier, 1, 2 * k))]
-        twice = algebra.primitive(algebra.primitive(combined(right)))
+        twice = algebra.primitive(algebra.primitive(combined_operators(right)))
         shapes.append(algebra.scaled(twice, -1))
     found = []
     for here, following in itertools.pairwise(shapes):
@@ -220,7 +220,7 @@ def wave_averages(
             (1, algebra.product(damping, algebra.product(clock, here))),
             (1, algebra.scaled(damped, 1, -k)),
         ]
-        found.append(algebra.mean(combined(parts)))
+        found.append(algebra.mean(combined_operators(parts)))
     return found
 
 

@@ -24,8 +24,8 @@ from ..operator.sampling import (
     SlowPoint,
     generic_points,
     is_opaque,
-    mean,
     range_grid,
+    sampled_mean,
     sampler,
     slow_samples,
 )
@@ -214,7 +214,7 @@ class Averaging:
         in_tau = replace(self.physical, axes=(self.tau,))
         for point in np.transpose(generic_points(self.op, _PLACES, 5)):
             at = {v: sp.Float(float(y), 17) for v, y in zip(self.op.fast, point, strict=True)}
-            exact, uncertainty, largest = mean(c.xreplace(at), in_tau, place)
+            exact, uncertainty, largest = sampled_mean(c.xreplace(at), in_tau, place)
             own = sampler([found.xreplace(at)], self.op)(point[:, None], place)[0][0]
             if not abs(own - exact) <= 2 * uncertainty + _SEEN * largest:
                 raise UnsupportedError(

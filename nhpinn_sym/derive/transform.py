@@ -15,11 +15,11 @@ from ..operator.zero_test import is_zero
 from ..problem.errors import SolvabilityError, UnsupportedError
 from . import diagnose
 from .diagnose import Kernels
-from .effective_law import averaged, closed_mean
+from .effective_law import closed_mean, weighted_averages
 from .effective_terms import Frame, Transformation
 from .notation import equation
 from .products import Averages, Function, Pairing, Product
-from .prose import Formula, Prose, scaled
+from .prose import Formula, Prose, fast_of_slow
 from .recursion import Recursion
 from .to_sympy import Writer, moving_coordinates
 
@@ -209,7 +209,7 @@ def _remark(op: Operator) -> Prose:
         ": the limit exists in the coordinates ",
         Formula("X = x - c t/eps", r"X = x - c t/\epsilon"),
         "; ",
-        scaled("y", "x"),
+        fast_of_slow("y", "x"),
         " stays.",
     )
     if any(c.has(*op.coordinates[:-1]) for _, c in op.terms(source=True)):
@@ -264,8 +264,12 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
         if above is not None and below is not None:
             frame.append(Frame(above / below, None, None))
             continue
-        numerator = averaged(op, recursion, [(averages, Fraction(1)) for averages in drift])
-        denominator = averaged(op, recursion, [(averages, Fraction(1)) for averages in capacity])
+        numerator = weighted_averages(
+            op, recursion, [(averages, Fraction(1)) for averages in drift]
+        )
+        denominator = weighted_averages(
+            op, recursion, [(averages, Fraction(1)) for averages in capacity]
+        )
         symbol = sp.Symbol(VELOCITY.format(j + 1), real=True)
         frame.append(Frame(symbol, numerator, denominator))
     if any(f.velocity != 0 for f in frame):

@@ -33,7 +33,7 @@ from ..operator.twoscale import fast_part
 from ..operator.zero_test import is_zero
 from ..problem.conditions import Neumann, Robin
 from ..problem.domain import BoundaryPart
-from .effective_law import averaged
+from .effective_law import weighted_averages
 from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .notation import WallMean, equation
 from .products import Averages, Function, MacroscopicSource, Pairing, Product
@@ -173,7 +173,7 @@ class _Walls:
             for j, flow in self._normal(p).items():
                 for pair, count in flow.items():
                     found[_times(pair, Function(number, j), self.length)] -= sign * count
-        whole = averaged(self.op, self.recursion, [(found, Fraction(1))])
+        whole = weighted_averages(self.op, self.recursion, [(found, Fraction(1))])
         return _less(whole, [e for e in law if _place(e) == (p, self.axis, source)])
 
     def _normal(self, p: int) -> Mapping[int, Averages]:

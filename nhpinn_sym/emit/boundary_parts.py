@@ -8,7 +8,7 @@ from ..lower.forms import LoweredEquation
 from ..problem.escaping import literal
 
 
-def normals_of(lowered: LoweredEquation) -> dict[str, tuple[float, ...]]:
+def normals_text(lowered: LoweredEquation) -> dict[str, tuple[float, ...]]:
     """PARTS: the outward unit normal of each part of the boundary; () where it is not the same
     everywhere.
     """

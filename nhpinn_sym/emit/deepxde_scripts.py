@@ -34,12 +34,12 @@ from .script_text import (
     condition_functions,
     effective_function,
     equation_summary,
+    exact_number,
     feature_function,
     function,
     grid_lines,
     known_lines,
     known_script,
-    number,
     number_lines,
     parameter_lines,
     residual_function,
@@ -120,7 +120,7 @@ def geometry(domain: Domain) -> str:
 
 @geometry.register
 def _(box: Box) -> str:
-    ends = [[number(v) for v in side] for side in zip(*box.intervals)]
+    ends = [[exact_number(v) for v in side] for side in zip(*box.intervals)]
     if box.dim == 1:
         return f"dde.geometry.Interval({ends[0][0]}, {ends[1][0]})"
     name = {2: "Rectangle", 3: "Cuboid"}.get(box.dim, "Hypercube")
@@ -159,7 +159,7 @@ def _equation_main(
     timed = lowered.time is not None
     lines = [f"box = {geometry(lowered.domain)}"]
     if timed:
-        span = f"dde.geometry.TimeDomain(0, {number(lowered.final_time)})"
+        span = f"dde.geometry.TimeDomain(0, {exact_number(lowered.final_time)})"
         lines.append(f"box = dde.geometry.GeometryXTime(box, {span})")
     rows = [
         f"    dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.parts)}),"
@@ -189,7 +189,7 @@ def _where(lowered: LoweredEquation, parts: tuple[BoundaryPart, ...]) -> str:
     """Whether a point x of the boundary lies on some parts of it."""
     if set(parts) == set(lowered.domain.parts):
         return "on"
-    ends = [f"np.isclose(x[{part.axis}], {number(part.place)})" for part in parts]
+    ends = [f"np.isclose(x[{part.axis}], {exact_number(part.place)})" for part in parts]
     if len(ends) > 1:
         return f"on and ({' or '.join(ends)})"
     return f"on and {ends[0]}"

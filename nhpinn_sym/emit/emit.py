@@ -22,7 +22,7 @@ from ..resolution.interface_meshes import FIRST, InterfaceMeshes
 from ..runtime.levels import FEWEST
 from . import model_tests, torch_energy, torch_ritz
 from .fem_mains import LIBRARIES
-from .mains import cells_main, default_parameters, equation_main, slow_box
+from .mains import cells_main, declared_ranges, default_parameters, equation_main
 from .nonlinear_targets import emit_nonlinear
 from .source import Source
 
@@ -100,7 +100,7 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     parameters = default_parameters(model)
     mains = dict[str, str | None]()
     files = dict(_cells(emitter, cells, target, parameters).files)
-    box = slow_box(model)
+    box = declared_ranges(model)
     mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
     if target not in _SCRIPTS:
         mains["cells"] = cells_main(target, cells, parameters, box, mesh and _MESH)

@@ -126,7 +126,7 @@ _FOURIER_CELLS: Main = (
 )
 
 
-def library(target: str) -> FemLibrary:
+def main_library(target: str) -> FemLibrary:
     """UnsupportedError for a target whose mains are not written."""
     if target not in LIBRARIES:
         raise UnsupportedError(
@@ -139,10 +139,10 @@ def library(target: str) -> FemLibrary:
 
 def cells_lines(target: str, mesh: str | None = None) -> Main:
     """main_cells.py; `mesh`: the file of a mesh that fits the interfaces. UnsupportedError as
-    `library`."""
+    `main_library`."""
     if target == "numpy":
         return _FOURIER_CELLS
-    own = library(target)
+    own = main_library(target)
     if mesh is None:
         imports: CodeLines = (_LATTICE,)
         known: CodeLines = ()
@@ -190,8 +190,8 @@ def replaced(line: str, names: Mapping[str, str]) -> str:
 
 
 def equation_lines(target: str, lowered: LoweredEquation, fine: bool) -> Main:
-    """main_homogenized.py, or main_fine.py. UnsupportedError as `library`."""
-    own = library(target)
+    """main_homogenized.py, or main_fine.py. UnsupportedError as `main_library`."""
+    own = main_library(target)
     imports = (
         "import sys",
         "",

@@ -117,7 +117,7 @@ def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
     return tuple(k for k in axes if not any(t.left[k] and t.right[k] for t in lowered.bilinear))
 
 
-def effective_law(lowered: LoweredCells) -> dict[LawKey, Functional]:
+def solved_functionals(lowered: LoweredCells) -> dict[LawKey, Functional]:
     """All effective coefficients that take a solve, by (name, index)."""
     return {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
 

@@ -9,7 +9,7 @@ import sympy as sp
 from ..derive.notation import text
 from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
 from ..problem.escaping import docstring
-from .fem_scope import effective_law, function_rows, known_entries
+from .fem_scope import function_rows, known_entries, solved_functionals
 from .layout import block, paragraph, prose
 from .numpy_printer import BroadcastPrinter
 from .source import Source
@@ -80,7 +80,7 @@ def _tables(found: CoefficientTable, lowered: LoweredCells) -> list[str]:
     for f in lowered.functions:
         sources.append(_tuple(_source_row(found, w) for w in f.weak))
     constants = [_constant(found, c) for c in lowered.constants]
-    law = [_functional(found, f) for f in effective_law(lowered).values()]
+    law = [_functional(found, f) for f in solved_functionals(lowered).values()]
     return [
         _table("OPERATOR", operator),
         _table("MASS", mass),

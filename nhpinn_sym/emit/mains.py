@@ -104,7 +104,7 @@ def default_parameters(model: HomogenizedModel | NonlinearModel) -> dict[str, fl
     return {symbol.name: (float(a) + float(b)) / 2 for symbol, (a, b) in ranges}
 
 
-def slow_box(model: HomogenizedModel | NonlinearModel) -> dict[str, tuple[float, float]]:
+def declared_ranges(model: HomogenizedModel | NonlinearModel) -> dict[str, tuple[float, float]]:
     """The ranges of coordinates, time and parameters, as far as the problem says them."""
     problem = model.problem
     box: dict[str, tuple[float, float]] = {}

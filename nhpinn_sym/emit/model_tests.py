@@ -19,7 +19,7 @@ from ..problem.escaping import docstring, literal
 from . import fourier_forms, skfem_forms, torch_cells, ufl_forms
 from .fourier_forms import CoefficientTable, pointwise_function
 from .layout import block, prose, statement
-from .mains import default_parameters, slow_box
+from .mains import declared_ranges, default_parameters
 from .numpy_printer import BroadcastPrinter
 from .source import NamedTexts, Source
 from .unknown_functions import function_names
@@ -152,7 +152,7 @@ def _is_number(value: sp.Expr) -> bool:
 
 
 def _test_file(model: HomogenizedModel, cells: LoweredCells, checks: list[str]) -> str:
-    slow = {name: sum(ends) / 2 for name, ends in slow_box(model).items()}
+    slow = {name: sum(ends) / 2 for name, ends in declared_ranges(model).items()}
     wanted = {v.name: slow.get(v.name, 0.5) for v in cells.slow}
     doc = f"""{cells.title}: what holds of its effective coefficients, whoever computes them.
 

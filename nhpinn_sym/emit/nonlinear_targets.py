@@ -11,7 +11,7 @@ from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
 from . import nonlinear_text
 from .layout import prose, statement
-from .mains import default_parameters, slow_box
+from .mains import declared_ranges, default_parameters
 from .source import Source
 
 # Languages of the texts of a target; the last one is what its main runs.
@@ -101,7 +101,7 @@ def _defaults(model: NonlinearModel, lowered: LoweredState) -> Mapping[str, floa
     for j in range(lowered.components):
         for k in range(lowered.dim):
             found[f"{MACRO}_{j}_{k}"] = float(j == k)
-    box = slow_box(model)
+    box = declared_ranges(model)
     found |= {v.name: sum(box.get(v.name, (0.0, 1.0))) / 2 for v in lowered.slow}
     held = {v.name for v in lowered.parameters}
     return {**found, **{k: v for k, v in default_parameters(model).items() if k in held}}

@@ -32,12 +32,12 @@ from .script_text import (
     condition_functions,
     effective_function,
     equation_summary,
+    exact_number,
     feature_function,
     function,
     grid_lines,
     known_lines,
     known_script,
-    number,
     number_lines,
     parameter_lines,
     residual_function,
@@ -125,7 +125,7 @@ def _domain(script: Script, ends: Mapping[int, str]) -> str:
 
 
 def _intervals(box: Box) -> dict[int, str]:
-    return {k: f"[{number(a)}, {number(b)}]" for k, (a, b) in enumerate(box.intervals)}
+    return {k: f"[{exact_number(a)}, {exact_number(b)}]" for k, (a, b) in enumerate(box.intervals)}
 
 
 def _class(
@@ -168,14 +168,14 @@ def _boundary_value_problem(
     time = {}
     fields = [_outputs(script), f"spatial_domain = {_domain(script, space)}"]
     if lowered.final_time is not None:
-        time = {len(space): f"[0, {number(lowered.final_time)}]"}
+        time = {len(space): f"[0, {exact_number(lowered.final_time)}]"}
         fields.append(f"temporal_domain = {_domain(script, time)}")
     domains = {"inside": _domain(script, space | time)}
     used = {"inside": "residuals"}
     for wall in found:
         for part in wall.parts:
             name = f"{wall.name}_{part.name}"
-            place = {part.axis: number(part.place)}
+            place = {part.axis: exact_number(part.place)}
             domains[name] = _domain(script, space | time | place)
             used[name] = wall.name
     if time:

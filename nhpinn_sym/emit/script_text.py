@@ -79,8 +79,8 @@ def feature_function(script: Script, box: Domain, periodic: Sequence[int]) -> li
         column = f"points[:, {axis}:{axis + 1}]"
         if axis in periodic:
             low, high = box.intervals[axis]
-            place = column if low == 0 else f"({column} - {number(low)})"
-            angle = f"{number(2 * sp.pi / (high - low))} * {place}"
+            place = column if low == 0 else f"({column} - {exact_number(low)})"
+            angle = f"{exact_number(2 * sp.pi / (high - low))} * {place}"
             columns += [f"torch.cos({angle})", f"torch.sin({angle})"]
         else:
             columns.append(column)
@@ -89,7 +89,7 @@ def feature_function(script: Script, box: Domain, periodic: Sequence[int]) -> li
     return function("features(points)", f"Inputs of a net, periodic in {names}.", [body])
 
 
-def number(value: object) -> str:
+def exact_number(value: object) -> str:
     """An exact number as Python text."""
     return TorchPrinter("points").doprint(sp.sympify(value))
 
@@ -174,7 +174,7 @@ def grid_lines(box: Domain, final_time: sp.Expr | None = None, periodic: bool = 
     ends = [*box.intervals, *([] if final_time is None else [(sp.Integer(0), final_time)])]
     count = GRID.get(len(ends), 6)
     more = ", endpoint=False" if periodic else ""
-    axes = [f"np.linspace({number(a)}, {number(b)}, {count}{more})" for a, b in ends]
+    axes = [f"np.linspace({exact_number(a)}, {exact_number(b)}, {count}{more})" for a, b in ends]
     return [
         f"axes = [{', '.join(axes)}]",
         f'grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, {len(ends)})',

@@ -12,7 +12,6 @@ from .fem_scope import (
     LawKey,
     cell_breaks,
     describe,
-    effective_law,
     first_order_axes,
     function_rows,
     known_entries,
@@ -21,6 +20,7 @@ from .fem_scope import (
     projection,
     quotients,
     require_elements,
+    solved_functionals,
 )
 from .integrands import mean
 from .layout import statement
@@ -53,7 +53,7 @@ def cells(lowered: LoweredCells) -> Source:
         tables.append(writer.bilinear("MASS", "mass", lowered.mass))
     if lowered.constants:
         tables.append(writer.functionals("QUOTIENTS", quotients(lowered)))
-    tables.append(writer.functionals("EFFECTIVE", effective_law(lowered)))
+    tables.append(writer.functionals("EFFECTIVE", solved_functionals(lowered)))
     text = assemble(
         _docstring(lowered, writer.coefficients),
         printer,

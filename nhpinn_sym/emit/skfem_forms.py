@@ -14,7 +14,7 @@ import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import literal
-from .boundary_parts import describe_parts, normals_of
+from .boundary_parts import describe_parts, normals_text
 from .fem_scope import (
     equation_breaks,
     equation_spans,
@@ -33,6 +33,7 @@ from .skfem_text import (
     assemble,
     bilinear_blocks,
     bounds,
+    comment_text,
     data_note,
     derivative,
     display,
@@ -40,7 +41,6 @@ from .skfem_text import (
     items,
     linear_blocks,
     numbered,
-    plain,
 )
 from .source import Source
 
@@ -214,7 +214,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
     breaks, fast = equation_breaks(lowered)
     return [
         f"DOMAIN = {bounds(lowered.domain.intervals, printer)}",
-        *statement(f"PARTS = {literal(normals_of(lowered))}"),
+        *statement(f"PARTS = {literal(normals_text(lowered))}"),
         *statement(f"BREAKS = {breaks!r}"),
         *statement(f"FAST_BREAKS = {fast!r}"),
         f"COMPONENTS = {lowered.components}",
@@ -231,14 +231,16 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
 def _docstring(lowered: LoweredEquation, groups: dict[str, _Group]) -> list[str]:
     count = lowered.components
     conditions = [
-        f"{numbered('u', e.field, count)} = {plain(e.value)} on {describe_parts(lowered, e.parts)}."
+        f"{numbered('u', e.field, count)} = {comment_text(e.value)} on"
+        f" {describe_parts(lowered, e.parts)}."
         for e in lowered.essential
     ]
     conditions += [_natural_line(n, lowered) for n in lowered.natural]
     if lowered.periodic:
         conditions.append(f"Periodic along the axes {lowered.periodic}.")
     conditions += [
-        f"{numbered('u', i, count)} = {plain(u)} at t = 0." for i, u in enumerate(lowered.initial)
+        f"{numbered('u', i, count)} = {comment_text(u)} at t = 0."
+        for i, u in enumerate(lowered.initial)
     ]
     definitions = [
         f"{name}: {line}" for name, g in groups.items() for line in g.coefficients.definitions()
@@ -273,15 +275,15 @@ def _weak_equation(lowered: LoweredEquation) -> str:
         rate = "sum_ij mass_i_j(d_t u_j, v_i)"
     if lowered.final_time is None:
         return steady
-    return f"{rate} + {steady} for 0 < t < {plain(lowered.final_time)}"
+    return f"{rate} + {steady} for 0 < t < {comment_text(lowered.final_time)}"
 
 
 def _natural_line(n: Natural, lowered: LoweredEquation) -> str:
     components = lowered.components
     flux, u = (numbered(name, n.equation, components) for name in ("flux", "u"))
-    added = f" + ({plain(n.alpha)}) {u}" if n.alpha != 0 else ""
+    added = f" + ({comment_text(n.alpha)}) {u}" if n.alpha != 0 else ""
     for t in n.terms:
         unknown = numbered("u", t.field, components)
         order = f"D^{t.right} " if any(t.right) else ""
-        added += f" + ({plain(t.coefficient)}) {order}{unknown}"
-    return f"n . {flux}{added} = {plain(n.value)} on {describe_parts(lowered, n.parts)}."
+        added += f" + ({comment_text(t.coefficient)}) {order}{unknown}"
+    return f"n . {flux}{added} = {comment_text(n.value)} on {describe_parts(lowered, n.parts)}."

@@ -91,7 +91,9 @@ class CoefficientSet:
     def definitions(self) -> list[str]:
         """c0 = ..., for comments."""
         return [
-            f"{name} = {plain(expr)}" for expr, name in self.found.items() if not expr.is_Symbol
+            f"{name} = {comment_text(expr)}"
+            for expr, name in self.found.items()
+            if not expr.is_Symbol
         ]
 
 
@@ -230,7 +232,7 @@ def mathematics(expression: str) -> str:
     return "int " + re.sub(r"(\w+)\.grad\[(\d)\]", lambda m: f"d{int(m[2]) + 1}({m[1]})", text)
 
 
-def plain(expr: sp.Expr) -> str:
+def comment_text(expr: sp.Expr) -> str:
     """An expression for comments."""
     return str(sp.sstr(expr, full_prec=False))
 

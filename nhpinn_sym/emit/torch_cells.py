@@ -14,7 +14,7 @@ import sympy as sp
 from ..lower.forms import CellForm, Functional, LoweredCells, MultiIndex, WeakTerm
 from ..operator.zero_test import jumps
 from ..problem.errors import UnsupportedError
-from .fem_scope import effective_law, known_entries
+from .fem_scope import known_entries, solved_functionals
 from .integrands import Derivative, bilinear, expression, linear, mean, source
 from .source import Source
 from .torch_cells_docstring import cells_docstring
@@ -153,7 +153,7 @@ def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
     weak = _weak_terms(lowered)
     means = [index for t in weak for index in (t.left, t.right)]
     means += [t.factor.derivative for t in weak if t.factor]
-    for functional in effective_law(lowered).values():
+    for functional in solved_functionals(lowered).values():
         means += [factor.derivative for t in functional.terms for factor in t.factors]
     value = (0,) * len(lowered.coordinates)
     return {
@@ -305,7 +305,7 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
     """Means over the points; by the energy formula where the dual solution is one of the cell
     functions.
     """
-    functionals = list(effective_law(lowered).values())
+    functionals = list(solved_functionals(lowered).values())
     given = "".join(f", {n}={n}" for n in scope.names)
     duals = {f.dual[1] for f in functionals if f.dual}
     lines = [
@@ -329,7 +329,7 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
 
 def _dualized(lowered: LoweredCells) -> list[int]:
     """The functions whose functionals are taken by the energy formula."""
-    functionals = effective_law(lowered).values()
+    functionals = solved_functionals(lowered).values()
     return sorted({f.terms[0].factors[0].function for f in functionals if f.dual})
 
 

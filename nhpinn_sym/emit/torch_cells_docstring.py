@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from ..lower.forms import CellForm, Functional, LoweredCells
-from .fem_scope import effective_law
+from .fem_scope import solved_functionals
 from .integrands import Derivative, WeightedFactors, mean, source
 from .torch_coefficients import given_symbols
 from .torch_text import commented, formulas, given_names, tabulated
@@ -24,7 +24,7 @@ _KERNELS: Mapping[str, str] = {
 
 def cells_docstring(lowered: LoweredCells, outputs: int) -> str:
     """outputs: of a net for the first stage."""
-    law = effective_law(lowered).values()
+    law = solved_functionals(lowered).values()
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in law)
     slow = ""
     ranges = ""

@@ -14,7 +14,7 @@ from ..lower.energy import CellEnergy, EquationEnergy, cell_energy, equation_ene
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm, WeakTerm
 from ..lower.term_forms import strong_terms
 from ..problem.errors import UnsupportedError
-from .boundary_parts import normals_of
+from .boundary_parts import normals_text
 from .hard_constraints import Constraints, constrain
 from .torch_text import (
     CoefficientTables,
@@ -159,7 +159,9 @@ def equation_coefficients(
     parts.add("factor", scope.jet("factor", factors, indices, vanishing))
     constants = [
         layout_constants(scope, equation_axes(lowered)),
-        *constant("PARTS", normals_of(lowered), "the parts of the boundary, with outward normals"),
+        *constant(
+            "PARTS", normals_text(lowered), "the parts of the boundary, with outward normals"
+        ),
     ]
     return _file(f"{name}_coefficients", doc, "\n".join(constants), parts)
 

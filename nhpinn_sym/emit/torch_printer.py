@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from .scalar_printer import ScalarPrinter
-from .unknown_functions import Opaque, opaque_nodes, read
+from .unknown_functions import Opaque, derivative_of, opaque_nodes
 
 _UNARY = {
     sp.sin: "sin",
@@ -205,7 +205,7 @@ def statements(
     free = (s for s in sp.numbered_symbols("s") if s.name not in names)
     exact = [sp.sympify(e) for e in expressions]
     called = {node: next(free) for node in opaque_nodes(tuple(exact))}
-    lines = [f"{symbol} = {printer.called(read(node))}" for node, symbol in called.items()]
+    lines = [f"{symbol} = {printer.called(derivative_of(node))}" for node, symbol in called.items()]
     shared, reduced = sp.cse([e.xreplace(called) for e in exact], symbols=free)
     inlined: dict[sp.Symbol, sp.Expr] = {}
     for symbol, value in shared:

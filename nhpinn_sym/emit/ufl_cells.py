@@ -12,13 +12,13 @@ from .fem_scope import (
     LawKey,
     cell_breaks,
     describe,
-    effective_law,
     first_order_axes,
     function_rows,
     known_entries,
     projection,
     quotients,
     require_elements,
+    solved_functionals,
 )
 from .integrands import bilinear, linear, mean
 from .numpy_printer import BroadcastPrinter
@@ -28,11 +28,11 @@ from .ufl_text import (
     Sum,
     assemble,
     derivative,
-    formula,
     function,
     integral,
     listed,
     numbered,
+    product_in_docstring,
     products,
 )
 
@@ -54,7 +54,7 @@ def cells(lowered: LoweredCells) -> Source:
         summary = "|Y| times numerator and denominator of each constant"
         functions.append(writer.means("quotients", summary, quotients(lowered)))
     summary = "|Y| times each effective coefficient"
-    functions.append(writer.means("effective", summary, effective_law(lowered)))
+    functions.append(writer.means("effective", summary, solved_functionals(lowered)))
     functions += contacts
     imports = printer.imports
     text = assemble(_docstring(lowered), _constants(lowered), writer.bodies, functions, imports)
@@ -62,7 +62,7 @@ def cells(lowered: LoweredCells) -> Source:
 
 
 def _constants(lowered: LoweredCells) -> dict[str, str]:
-    keys = tuple(effective_law(lowered))
+    keys = tuple(solved_functionals(lowered))
     held = {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}
     middles = {"MIDDLES": literal(tuple(v.name for v in lowered.middles))}
     return {
@@ -153,7 +153,7 @@ def _docstring(lowered: LoweredCells) -> str:
         f"{c.symbol} = {_entry(c.numerator, count)} / {_entry(c.denominator, count)}"
         for c in lowered.constants
     ]
-    law += [_entry(f, count) for f in effective_law(lowered).values()]
+    law += [_entry(f, count) for f in solved_functionals(lowered).values()]
     return f"""{lowered.title}: the cell problems as UFL forms.
 
 Every cell function N is periodic in y = ({coordinates}) on Y = {lowered.cell}, has zero mean, and
@@ -179,7 +179,7 @@ def _strong(t: StrongTerm, components: int) -> str:
 
 def _entry(f: Functional, components: int) -> str:
     constant, *terms = mean(f)
-    texts = [formula(term, components) for term in terms]
+    texts = [product_in_docstring(term, components) for term in terms]
     if f.constant != 0 or not terms:
         texts.insert(0, str(constant.coefficient))
     index = list(f.index) if f.index else ""

@@ -13,7 +13,7 @@ import sympy as sp
 from ..lower.forms import LoweredEquation, Natural, WeakTerm
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
-from .boundary_parts import describe_parts, normals_of, tags_of, tags_text
+from .boundary_parts import describe_parts, normals_text, tags_of, tags_text
 from .fem_scope import (
     equation_breaks,
     equation_spans,
@@ -183,7 +183,7 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
     breaks, fast = equation_breaks(lowered)
     constants = {
         "DOMAIN": repr(lowered.domain.bounds),
-        "PARTS": literal(normals_of(lowered)),
+        "PARTS": literal(normals_text(lowered)),
         "TAGS": literal(tags_of(lowered)),
         "BREAKS": repr(breaks),
         "FAST_BREAKS": repr(fast),

@@ -161,7 +161,7 @@ def derivative(name: str, index: MultiIndex) -> str:
     return name
 
 
-def formula(product: WeightedFactors, components: int) -> str:
+def product_in_docstring(product: WeightedFactors, components: int) -> str:
     """A product in a docstring."""
 
     def named(d: Derivative) -> str:
@@ -174,5 +174,5 @@ def formula(product: WeightedFactors, components: int) -> str:
 
 def integral(integrand: Integrand, components: int) -> list[str]:
     """Lines of a docstring: = int ..., + int ..."""
-    texts = [f"int {formula(product, components)}" for product in integrand]
+    texts = [f"int {product_in_docstring(product, components)}" for product in integrand]
     return [f"{'+' if k else '='} {text}" for k, text in enumerate(texts)] or ["= 0"]

@@ -45,7 +45,7 @@ def _nodes(value: Any) -> Iterator[sp.Expr]:
             yield from _nodes(getattr(value, entry.name))
 
 
-def read(node: sp.Expr) -> Opaque:
+def derivative_of(node: sp.Expr) -> Opaque:
     """The derivative that a node stands for; UnsupportedError for one that is not of a function by
     one of its arguments.
     """

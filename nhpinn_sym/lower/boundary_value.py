@@ -35,15 +35,15 @@ from .forms import (
 from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 from .walls import parts_with
 
-Terms = Sequence[OperatorTerm]
+OperatorTerms = Sequence[OperatorTerm]
 """Multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
 def lower_boundary_value_problem(
     problem: MultiscaleProblem,
     title: str,
-    terms: Terms,
-    sources: Terms,
+    terms: OperatorTerms,
+    sources: OperatorTerms,
     extra: tuple[sp.Symbol, ...],
     names: dict[str, tuple[str, tuple[int, ...]]],
     natural: tuple[Natural, ...],
@@ -105,7 +105,7 @@ def lower_boundary_value_problem(
     )
 
 
-def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
+def _check_scope(problem: MultiscaleProblem, terms: OperatorTerms) -> None:
     """What the solvers of boundary value problems cover: up to fourth order in space, rho u_t in
     time of every unknown or of none.
     """
@@ -176,7 +176,7 @@ def _moments(
     return tuple(found)
 
 
-def _strong_loads(loads: Terms, components: int, x: tuple[sp.Symbol, ...]) -> list[sp.Expr]:
+def _strong_loads(loads: OperatorTerms, components: int, x: tuple[sp.Symbol, ...]) -> list[sp.Expr]:
     """The right-hand side of each equation, with its derivatives carried out."""
     rows: list[list[sp.Expr]] = [[] for _ in range(components)]
     for equation, left, c, _, _ in loads:
@@ -185,7 +185,7 @@ def _strong_loads(loads: Terms, components: int, x: tuple[sp.Symbol, ...]) -> li
 
 
 def _flux(
-    space: Terms, components: int, dim: int, swap: Mapping[sp.Expr, sp.Symbol]
+    space: OperatorTerms, components: int, dim: int, swap: Mapping[sp.Expr, sp.Symbol]
 ) -> tuple[tuple[tuple[StrongTerm, ...], ...], ...]:
     """What stands under the derivatives along each axis, by equation and axis, with the sign of
     -div( flux ).

@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..derive.contacts import acting_contacts
-from ..derive.effective_law import averaged, index_of
+from ..derive.effective_law import index_of, weighted_averages
 from ..derive.effective_terms import Averaged, EffectiveEntry, Frame
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
@@ -128,7 +128,9 @@ class _Lowering:
         effective = tuple(self._entry(e, symmetric) for e in model.law if e.value is None)
         higher = tuple(
             self._functional(
-                "h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))])
+                "h",
+                index_of(n, key),
+                weighted_averages(self.op, self.recursion, [(averages, Fraction(1))]),
             )
             for n, table in self.higher.items()
             for key, averages in table.items()
@@ -253,7 +255,7 @@ class _Lowering:
                 weak.append(WeakTerm(left, sign * self.plain(c), zero, equation, 0, factor))
                 if not self.broken:
                     strong += strong_source(equation, left, c, factor, self.fast)
-        return tuple(weak), self._plained(merged(strong))
+        return tuple(weak), self._plained(with_equal_factors_added(strong))
 
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
         """The flux with positions for functions, equal factors added."""
@@ -343,7 +345,7 @@ def strong_source(
     return found
 
 
-def merged(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
+def with_equal_factors_added(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
     """Equal factors of an equation added."""
     table: dict[tuple[int, Factor | None], list[sp.Expr]] = defaultdict(list)
     for t in terms:

@@ -23,7 +23,7 @@ from ..problem.errors import (
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from .boundary_value import (
-    Terms,
+    OperatorTerms,
     lower_boundary_value_problem,
     natural_conditions,
     symbol_name,
@@ -137,7 +137,7 @@ def _check_moving_source(model: HomogenizedModel) -> None:
             )
 
 
-def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
+def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> OperatorTerms:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
@@ -211,7 +211,10 @@ def _period_in_time(operator: Operator, natural: Sequence[Natural]) -> sp.Expr |
 
 
 def _with_velocities(
-    problem: MultiscaleProblem, terms: Terms, sources: Terms, natural: Sequence[Natural]
+    problem: MultiscaleProblem,
+    terms: OperatorTerms,
+    sources: OperatorTerms,
+    natural: Sequence[Natural],
 ) -> tuple[list[OperatorTerm], list[OperatorTerm], tuple[Natural, ...]]:
     """An equation of second order in time as a system of u and w = u_t: u_t - w = 0 first, then the
     equation itself with w in the place of u_t. Fluxes stand in the equations of w, where a Robin

@@ -13,7 +13,7 @@ from ..problem.domain import Cell
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array
 from ..runtime.tensor_grids import tensor_points
-from .phases import Phases, grid
+from .phases import Phases, sample_points
 
 # Points per axis of a face at which the two ends of a period are compared.
 _SAMPLES = 97
@@ -29,7 +29,7 @@ def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
     nowhere taken has none.
     """
     coordinates = phases.labels.coordinates
-    points = grid(cell.bounds)
+    points = sample_points(cell.bounds)
     found = []
     for parts in phases.regions:
         level = sp.Max(*map(_bump, parts)) if len(parts) > 1 else _bump(parts[0])

@@ -28,7 +28,7 @@ from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array, ComplexArray, Integers
 from ..runtime.tensor_grids import tensor_points
-from .cells import merged, strong_source
+from .cells import strong_source, with_equal_factors_added
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
 from .term_forms import strong_terms
 
@@ -102,7 +102,7 @@ class Phases:
     regions: tuple[tuple[Boolean, ...], ...]
 
 
-def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
+def phases_of(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     """The phases of cell problems, for these values of the parameters.
 
     UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a
@@ -224,7 +224,7 @@ def _branches(code: int, alternatives: Sequence[Alternatives]) -> list[int]:
     return out
 
 
-def grid(bounds: tuple[tuple[float, float], ...]) -> Array:
+def sample_points(bounds: tuple[tuple[float, float], ...]) -> Array:
     """Points of the cell near the midpoints of a uniform grid, (n, d)."""
     return tensor_points([_line(axis, bounds, np.empty(0)) for axis in range(len(bounds))])
 
@@ -363,7 +363,7 @@ def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple
     for w in form.weak:
         c = (-1) ** (sum(w.left) + 1) * w.coefficient
         found += strong_source(w.equation, w.left, c, w.factor, coordinates)
-    return merged(found)
+    return with_equal_factors_added(found)
 
 
 def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:

@@ -18,7 +18,7 @@ from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .table import Operator, Term
 
-Key = TypeVar("Key")
+TableKey = TypeVar("Key")
 
 
 def perforated(op: Operator) -> Operator:
@@ -47,7 +47,9 @@ def perforated(op: Operator) -> Operator:
     return replace(op, table={t: solid * c for t, c in op.table.items()})
 
 
-def without_holes(problem: MultiscaleProblem, table: Mapping[Key, sp.Expr]) -> dict[Key, sp.Expr]:
+def without_holes(
+    problem: MultiscaleProblem, table: Mapping[TableKey, sp.Expr]
+) -> dict[TableKey, sp.Expr]:
     """The coefficients as they are in the solid, with which what they must be is checked."""
     if problem.solid is None:
         return dict(table)

@@ -138,7 +138,7 @@ def _numbers(value: object) -> Array:
     return np.asarray(array.real, dtype=float)
 
 
-def grid(op: Operator, n: int, offset: float) -> list[Array]:
+def cell_grid(op: Operator, n: int, offset: float) -> list[Array]:
     """(k + offset)/n of the cell along each axis, as flat arrays: n points per axis."""
     shares = [(np.arange(n) + offset) / n] * len(op.axes)
     return op.cell.place([g.ravel() for g in np.meshgrid(*shares, indexing="ij")])
@@ -157,10 +157,13 @@ def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
     for.
     """
     n = max(_RANGE_SIZES[len(op.axes)] // coarser, 3)
-    return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
+    return [
+        np.concatenate(pair)
+        for pair in zip(cell_grid(op, n, 0.0), cell_grid(op, n, 0.5), strict=True)
+    ]
 
 
-def mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, float]:
+def sampled_mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, float]:
     """(mean over the cell, its uncertainty, largest value).
 
     By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule
@@ -170,7 +173,7 @@ def mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, 
     axes = tuple(axis for axis in op.axes if expr.has(axis.symbol))
     held = replace(op, axes=axes or op.axes[:1])
     sizes = _MEAN_SIZES.get(len(held.axes), _FEW_POINTS)
-    coarse, fine = (sampler([expr], held)(grid(held, n, 0.5), slow)[0] for n in sizes)
+    coarse, fine = (sampler([expr], held)(cell_grid(held, n, 0.5), slow)[0] for n in sizes)
     by_midpoints = fine.mean().item()
     largest = float(np.abs(fine).max())
     spread = abs(by_midpoints - coarse.mean().item())

@@ -23,12 +23,12 @@ def expand(operator: Operator) -> dict[int, Table]:
     powers: dict[int, dict[Term, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
     for term, c in operator.table.items():
         slow = len(term.left)
-        for left, down, weight in split(term.left, operator.axes):
+        for left, down, weight in split_derivative(term.left, operator.axes):
             if term.field is None and any(
                 n and not c.has(v) for v, n in zip(operator.fast, left[slow:], strict=True)
             ):
                 continue  # D_y of a source that does not depend on y
-            for right, further, other in split(term.right, operator.axes):
+            for right, further, other in split_derivative(term.right, operator.axes):
                 power = term.power - down - further
                 powers[power][Term(term.equation, left, term.field, right, power)].append(
                     weight * other * c
@@ -50,7 +50,9 @@ def fast_part(index: MultiIndex, slow: int) -> MultiIndex:
 
 
 @cache
-def split(index: MultiIndex, axes: tuple[FastAxis, ...]) -> tuple[tuple[MultiIndex, int, int], ...]:
+def split_derivative(
+    index: MultiIndex, axes: tuple[FastAxis, ...]
+) -> tuple[tuple[MultiIndex, int, int], ...]:
     """(expanded multi-index, lost powers of eps, weight) of each part of (D_x + eps^-1 D_y +
     ...)^index.
     """

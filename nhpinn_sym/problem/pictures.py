@@ -151,7 +151,7 @@ class Sheet:
 def symbol(name: str) -> str:
     """A name in matplotlib's mathematics, N_1_v2 with two indices; as it is where it is no word."""
     if not _NAME.fullmatch(name):
-        return plain(name)
+        return escaped_text(name)
     base, *indices = name.split("_")
     letters = base.rstrip("0123456789")
     own = [base[len(letters) :], *map(_index, indices)]
@@ -179,7 +179,7 @@ def _letters(word: str) -> str:
     return rf"\mathrm{{{word}}}"
 
 
-def plain(text: str) -> str:
+def escaped_text(text: str) -> str:
     """Text that matplotlib shows as it is."""
     return printable(text).replace("\\", "\\\\").replace("$", r"\$")
 

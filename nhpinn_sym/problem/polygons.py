@@ -36,7 +36,7 @@ def require_simple(vertices: Sequence[Vertex]) -> None:
                 )
 
 
-def triangles(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
+def convex_parts(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
     """The polygon itself where it is convex, otherwise triangles that make it up (ear clipping);
     all run to the left.
     """

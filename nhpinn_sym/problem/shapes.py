@@ -14,7 +14,7 @@ from sympy.logic.boolalg import Boolean
 
 from .domain import Cell, LatticeCell
 from .errors import ProblemError, shortened
-from .polygons import require_simple, triangles
+from .polygons import convex_parts, require_simple
 from .scales import Scales
 from .user_input import instance, positive_number, scalar
 
@@ -242,7 +242,7 @@ class Polygon(Shape):
                 sp.And(
                     *[_left_of(y, p, q) for p, q in zip(part, (*part[1:], part[0]), strict=True)]
                 )
-                for part in triangles(self.vertices)
+                for part in convex_parts(self.vertices)
             ]
         )
 

@@ -24,13 +24,13 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells, MultiIndex
-from ..operator.numbers.data import DataSpace, plain
+from ..operator.numbers.data import DataSpace, in_data_symbols
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
 from ..problem.images import Image
 from ..runtime.arrays import Array
-from .images import images_of, lookup, phases_of, pixel_means
+from .images import external_images, lookup, phases_of, pixel_means
 
 TensorIndex = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""
@@ -179,11 +179,11 @@ def coefficient_means(
             return None
         numbers[v] = float(parameters[str(v)])
     space = DataSpace(cells.coordinates, cells.cell.bounds, len(cells.coordinates))
-    images = images_of(cells)
+    images = external_images(cells)
     known = DataSpace(
         (*cells.coordinates, *images), (*space.intervals, *((0.0, 1.0),) * len(images)), space.axes
     )
-    exprs = {place: plain(c, numbers, known) for place, c in entries.items()}
+    exprs = {place: in_data_symbols(c, numbers, known) for place, c in entries.items()}
     if images:
         return _image_means(exprs, cells.components, _dim(cells), space, images)
     return _means(tuple(exprs.items()), cells.components, _dim(cells), space)

@@ -18,7 +18,7 @@ Lookup = Callable[[Array], Array]
 """Points (n, d) -> the values (n, images) of all images there."""
 
 
-def images_of(cells: LoweredCells) -> dict[sp.Symbol, Image]:
+def external_images(cells: LoweredCells) -> dict[sp.Symbol, Image]:
     """The images that external fields are."""
     return {e.symbol: e.image for e in cells.externals if e.image is not None}
 

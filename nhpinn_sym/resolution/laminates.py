@@ -20,7 +20,7 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells, MultiIndex
-from ..operator.numbers.data import DataSpace, plain, real_imaginary
+from ..operator.numbers.data import DataSpace, in_data_symbols, real_imaginary
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
@@ -113,7 +113,7 @@ def laminate(
     )
     across = [alpha[normal] == order for _, alpha in places]
     return _mean_form(
-        {k: plain(e, numbers, space) for k, e in exprs.items()}, places, across, space
+        {k: in_data_symbols(e, numbers, space) for k, e in exprs.items()}, places, across, space
     )
 
 

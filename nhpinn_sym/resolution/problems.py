@@ -14,7 +14,7 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
 from ..runtime.arrays import Array, Integers
-from .images import images_of, with_images
+from .images import external_images, with_images
 from .resolve import AxisResolution, Resolution, Value, resolve
 
 # Lines of an axis, over all periods, that are written out.
@@ -41,7 +41,7 @@ def resolve_cells(
     slow = dict(zip(cells.slow, slow_box, strict=True))
     values = _values(parameters, _parameters(cells)) | slow | _finer(cells)
     found = resolve(_all_data(cells), axes, values)
-    found = with_images(found, list(images_of(cells).values()))
+    found = with_images(found, list(external_images(cells).values()))
     if cells.finer is None:
         return found
     own = set(cells.coordinates)
@@ -200,7 +200,7 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
     fast_breaks = _images(fast.breaks, numbers, scale, period, slow.interval)
     fast_lines = _images(fast.lines, numbers, scale, period, slow.interval)
     breaks = np.unique(np.concatenate([fast_breaks, slow.breaks]))
-    lines = combined(np.array(slow.lines), fast_lines, breaks)
+    lines = combined_lines(np.array(slow.lines), fast_lines, breaks)
     waves = None
     if slow.harmonics is not None and fast.harmonics is not None and not len(breaks):
         periods = (b - a) / (period * scale)
@@ -229,7 +229,7 @@ def _images(
     return found
 
 
-def combined(one: Array, other: Array, breaks: Array) -> Array:
+def combined_lines(one: Array, other: Array, breaks: Array) -> Array:
     """The lines of two sources where they are not much closer than the panels of both; all
     breaks, and the ends of `one`."""
     ends = one[[0, -1]]

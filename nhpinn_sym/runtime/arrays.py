@@ -21,5 +21,7 @@ EffectiveKey: TypeAlias = tuple[str, tuple[int, ...]]
 """("A", (0, 1)): an entry of an effective coefficient."""
 CoefficientKey: TypeAlias = tuple[Any, ...]
 """That of an entry, or (name, index, derivative) of one of its derivatives."""
+LinearMap: TypeAlias = Callable[[AnyArray], AnyArray]
+"""A matrix or a preconditioner, by its products with vectors."""
 PointFunction: TypeAlias = Callable[[Array], Array]
 """A function that is known: points (n, d) -> values (n,)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 from .effective import Effective
-from .lagrange_grid import LagrangeGrid, ranges, relative_difference, save_grid
+from .lagrange_grid import LagrangeGrid, difference_at_nodes, ranges, save_grid
 from .rigid_modes import require_balance
 
 ParameterValues = dict[str, float]
@@ -62,7 +62,7 @@ def write_solution(
     """
     grid, defect = solve(given)
     require_balance(defect)
-    change = relative_difference(grid, solve(_halved(given))[0])
+    change = difference_at_nodes(grid, solve(_halved(given))[0])
     if first:
         shown = grid.nodal()
         print(f"{ranges(shown, components)}; change from half of n={given['n']:g}: {change:.1e}")

@@ -172,7 +172,7 @@ def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
     np.savez(file, **box, **lines, degree=grid.degree, values=values)
 
 
-def relative_difference(grid: LagrangeGrid, other: LagrangeGrid) -> float:
+def difference_at_nodes(grid: LagrangeGrid, other: LagrangeGrid) -> float:
     """The root mean square of grid - other at the nodes of `grid`, relative to that of `grid`."""
     lines = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
     points = tensor_points(lines)

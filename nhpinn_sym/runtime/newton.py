@@ -40,7 +40,7 @@ Problem = Callable[[Array], Linearized]
 
 
 @dataclass(frozen=True)
-class Found:
+class NewtonResult:
     """`rest` is the sum of the residual, relative to the size of its parts; `stalled`: no step
     lowers it any more.
     """
@@ -56,7 +56,7 @@ class NewtonError(RuntimeError):
     """Newton's method did not converge."""
 
 
-def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -> Found:
+def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -> NewtonResult:
     """The zero of a problem, from u. NewtonError, on all processes, where it is not found.
 
     symmetric : whether the residual is the derivative of a convex energy
@@ -68,13 +68,13 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
         if not np.isfinite(rest):
             raise NewtonError("the law has no numbers at an iterate of Newton's method")
         if rest <= _ROUNDED:
-            return Found(u, rest, step, method)
+            return NewtonResult(u, rest, step, method)
         solve, method = assembly.solver(here.derivative(), symmetric)
         change = -solve(here.residual)
         length, there = _damped(assembly, problem, u, change, here, symmetric)
         if there is None:
             if rest <= STALLED:
-                return Found(u, rest, step, method, stalled=True)
+                return NewtonResult(u, rest, step, method, stalled=True)
             raise NewtonError(
                 f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
             )
@@ -83,7 +83,7 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
         moved = assembly.largest(float(np.abs(change).max(initial=0.0)))
         size = assembly.largest(float(np.abs(u).max(initial=0.0)))
         if length == 1.0 and moved <= _SETTLED * size:
-            return Found(u, _relative(assembly, here), step + 1, method)
+            return NewtonResult(u, _relative(assembly, here), step + 1, method)
     raise NewtonError(f"Newton's method has not converged in {MOST_STEPS} steps")
 
 

@@ -46,7 +46,6 @@ def off_zero(slopes: np.ndarray) -> np.ndarray:
     return moved
 
 
-NamedArrays = Mapping[str, np.ndarray]
 EQUATION_AXES = {"flux": "md", "reaction": "m", "storage": "m"}
 """The axes of each array of an equation, m for equations and d for axes."""
 CELL_AXES = {**EQUATION_AXES, "load": "m", "source": "m"}

@@ -78,7 +78,7 @@ class BoundaryProblem(ABC):
         """The function (or batch) with the unknowns (..., n)."""
 
 
-def solve_nonlinear(
+def solve_nonlinear_problem(
     problem: BoundaryProblem,
     law: Law,
     symmetric: bool,

@@ -65,7 +65,9 @@ def independent(candidates: Array, gather: Gather) -> Array:
     return candidates @ vectors[:, kept]
 
 
-def vanishing(images: Array, largest: float, gather: Gather, share: float = _CANCELLED) -> Array:
+def null_combinations(
+    images: Array, largest: float, gather: Gather, share: float = _CANCELLED
+) -> Array:
     """Combinations (k, p) of candidates (n, k), given by their images under a matrix, that it maps
     to nearly nothing.
 

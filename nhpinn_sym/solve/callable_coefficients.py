@@ -16,7 +16,7 @@ from sympy.utilities.lambdify import implemented_function
 from ..derive.coefficient_checks import check_coefficients
 from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
-from ..emit.unknown_functions import function_names, opaque_nodes, read
+from ..emit.unknown_functions import derivative_of, function_names, opaque_nodes
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..operator.perforated import solid_operator, without_holes
 from ..operator.table import Operator
@@ -192,7 +192,7 @@ def _with_numbers(op: Operator, known: Known) -> Operator:
 
 def _put(c: sp.Expr, known: Known) -> sp.Expr:
     """The expression with numbers behind the functions in it."""
-    nodes = {node: read(node) for node in opaque_nodes(c)}
+    nodes = {node: derivative_of(node) for node in opaque_nodes(c)}
     return c.xreplace(
         {node: known[o.name](o.index)(*o.arguments) for node, o in nodes.items() if o.name in known}
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..derive.coefficient_picture import TILES, cell_lines, folded
+from ..derive.coefficient_picture import TILES, cell_lines, moved_into_cell
 from ..problem.errors import ProblemError
 from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts, symbol
 from .interpolation import Array
@@ -106,7 +106,7 @@ def _repeated(values: Array, lines: Sequence[Array]) -> Array:
 def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]]) -> Array:
     grid = [g.ravel() for g in np.meshgrid(*lines, indexing="ij")]
     rest = [np.full(len(grid[0]), (a + b) / 2) for a, b in bounds[2:]]
-    return folded(np.stack([*grid, *rest], axis=-1), bounds)
+    return moved_into_cell(np.stack([*grid, *rest], axis=-1), bounds)
 
 
 def _panels(cells: CellSolution, values: Callable[[CellFunction], Array]) -> dict[str, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from ..problem.errors import ProblemError
-from ..problem.pictures import SIGNED, Drawing, Sheet, curves, plain
+from ..problem.pictures import SIGNED, Drawing, Sheet, curves, escaped_text
 from .interpolation import Array
 
 _DIGITS = 8
@@ -86,7 +86,7 @@ class EffectiveCoefficients(dict[str, Any]):
         moving = [key for key in columns if key in self.bounds]
         first = columns.index(moving[0]) if moving else 0
         along = "" if len(moving) < 2 else ", along the diagonal of " + ", ".join(moving)
-        title = plain(f"effective coefficient {name}{along}")
+        title = escaped_text(f"effective coefficient {name}{along}")
         curves(sheet.at(0, 0), points[:, first], held, title, f"${_subscripted(columns[first])}$")
         return sheet.drawing(name, f"{name} along the domain.")
 

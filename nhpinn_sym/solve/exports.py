@@ -106,7 +106,7 @@ class Exported(ABC):
 
     def _sampled(self, lines: tuple[Array, ...], t: float | None) -> Array:
         """Values at all points, the last axis fastest."""
-        points = grid_points(lines)
+        points = grid_of_lines(lines)
         blocks = range(0, len(points), _BLOCK)
         more = {} if t is None else {"t": t}
         return np.concatenate([self(points[k : k + _BLOCK], **more) for k in blocks])
@@ -122,7 +122,7 @@ def xarray_module() -> Any:
         ) from cause
 
 
-def grid_points(lines: tuple[Array, ...]) -> Array:
+def grid_of_lines(lines: tuple[Array, ...]) -> Array:
     """(n, d): the points of a tensor grid, the last axis fastest."""
     return np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, len(lines))
 

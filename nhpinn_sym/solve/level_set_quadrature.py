@@ -16,9 +16,9 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells
-from ..lower.phases import Labels, cut
+from ..lower.phases import Labels, phases_of
 from ..operator.numbers.level_sets import LevelSet
-from ..operator.numbers.sweep import Line, Sweep, line_points
+from ..operator.numbers.sweep import Line, Sweep, gauss_on_lines
 from ..runtime.arrays import Integers
 from ..runtime.tensor_grids import tensor_points, uniform_line
 from .solution import Array
@@ -100,7 +100,7 @@ class Partition:
         last = self.dim - 1
         low, high = self.labels.bounds[-1]
         return PhaseQuadrature(
-            *line_points(*self._sweep(last).points(order, even=True), last, order, high - low)
+            *gauss_on_lines(*self._sweep(last).points(order, even=True), last, order, high - low)
         )
 
     def interfaces(self, per_axis: int) -> Interface:
@@ -125,7 +125,7 @@ class Partition:
 
     def _fitted(self, order: int) -> PhaseQuadrature:
         return PhaseQuadrature(
-            *line_points(*self._sweep(self.dim - 1).points(order), self.dim - 1, order)
+            *gauss_on_lines(*self._sweep(self.dim - 1).points(order), self.dim - 1, order)
         )
 
     def _crossed(self, per_axis: int) -> Interface:
@@ -218,6 +218,6 @@ def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Part
     bounds = cells.cell.bounds
     if not cells.jumps:
         return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())
-    phases = cut(cells, parameters)
+    phases = phases_of(cells, parameters)
     zeros = tuple(LevelSet(e, coordinates, bounds) for e in phases.levels)
     return Partition(phases.cells, phases.labels, zeros)

@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, gmres
 
-from ..operator.sampling import grid, sampler
+from ..operator.sampling import cell_grid, sampler
 from ..operator.table import MultiIndex, Operator
 from ..problem.errors import SolveError, ToleranceWarning
 from ..runtime.arrays import Array, ComplexArray
@@ -93,7 +93,7 @@ class CellGrid:
     def __init__(self, op: Operator, parameters: Mapping[str, float], n: int) -> None:
         self.shape = (n,) * len(op.axes)
         self.axes = tuple(range(-len(op.axes), 0))
-        ticks = grid(op, n, 0.0)
+        ticks = cell_grid(op, n, 0.0)
         self.points = np.stack(ticks, axis=-1)
         modes = 2j * np.pi * np.fft.fftfreq(n, 1 / n)
         self.modes = np.meshgrid(*[modes / (b - a) for a, b in op.cell.bounds], indexing="ij")

@@ -36,7 +36,7 @@ from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
-from .stored_parts import Store, StoredArrays, check_folder, to_json
+from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import covered_domain
 from .validate_cells import ComparedCells, cell_report, cell_stage, emitted
 from .verdict import Findings, cell_evidence, evidence, falls, judge_all, needs_third
@@ -350,6 +350,6 @@ class BoundaryValueRun:
         )
         pictures = keep_pictures(self.store, drawings, self.progress)
         self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
-        self.store.write("results.json", to_json(report.as_dict()))
+        self.store.write("results.json", json_text(report.as_dict()))
         content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
         self.store.write("report.html", page(content))

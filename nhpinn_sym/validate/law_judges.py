@@ -14,7 +14,7 @@ from ..derive.nonlinear.model import NonlinearModel
 from ..problem.errors import NhpinnError
 from ..resolution import Resolution
 from ..runtime.arrays import Array
-from ..runtime.fourier.energies import bounds
+from ..runtime.fourier.energies import energy_bounds
 from ..runtime.fourier.law_levels import law_at
 from ..runtime.fourier.states import MacroState
 from ..runtime.nonlinear_arrays import SLOPE, VALUE, dense, named, off_zero
@@ -143,7 +143,7 @@ class LawJudges:
 
 def _enclosed(forms: Any, macro: MacroState, least: int) -> tuple[Array, Array]:
     level = law_at(forms, macro, _WIDTH, None, least)
-    return bounds(level.solver, macro, level.states)
+    return energy_bounds(level.solver, macro, level.states)
 
 
 def _outside(values: Array, interval: tuple[Array, Array]) -> Array:

@@ -43,7 +43,7 @@ from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
-from .stored_parts import Store, StoredArrays, check_folder, to_json
+from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import required_domain
 from .validate_cells import report_of_cells
 from .verdict import Findings, cell_evidence, evidence, falls, judge_all
@@ -130,7 +130,7 @@ def _write(
     store.write("derivation.tex", model.derivation.latex().encode())
     store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", to_json(report.as_dict()))
+    store.write("results.json", json_text(report.as_dict()))
     pictures = keep_pictures(store, drawings, settings.progress)
     content = Content(report, model.problem, settings, model, pictures)
     store.write("report.html", page(content))

@@ -34,7 +34,7 @@ from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
 from ..solve.progress import Progress
 from .report import Report
 from .settings import Settings
-from .stored_parts import Store, to_json
+from .stored_parts import Store, json_text
 from .verdict import Verdict
 from .versions import versions
 
@@ -165,17 +165,18 @@ def _sections(content: Content) -> Iterator[Section]:
 
 def _comparison(content: Content) -> Iterator[PageBlock]:
     """The tables of the report, their norms in mathematics."""
-    from .page_blocks import grid
+    from .page_blocks import page_table
 
     for table in content.report.tables():
-        yield _with_formulas(grid(table))
+        yield _with_formulas(page_table(table))
 
 
 def _with_formulas(table: TableBlock) -> TableBlock:
-    from .page_blocks import TableBlock, formula
+    from .page_blocks import TableBlock, inline_formula
 
     rows = tuple(
-        tuple(formula(_FORMULAS[c]) if c in _FORMULAS else c for c in row) for row in table.rows
+        tuple(inline_formula(_FORMULAS[c]) if c in _FORMULAS else c for c in row)
+        for row in table.rows
     )
     return TableBlock(table.title, table.header, rows, table.numeric)
 
@@ -260,7 +261,7 @@ def _expansion(content: Content) -> Iterator[PageBlock]:
 def _problem(content: Content) -> Iterator[PageBlock]:
     """The equation and its conditions."""
     from .mathml import aligned
-    from .page_blocks import Equations, pairs
+    from .page_blocks import Equations, page_pairs
 
     problem = content.problem
     if content.model is None:  # a derivation begins with it
@@ -275,7 +276,9 @@ def _problem(content: Content) -> Iterator[PageBlock]:
         ("final time", problem.final_time),
         *((f"parameter {name}", numbers.get(name)) for name in problem.parameters),
     ]
-    yield pairs("", [(name, printable(str(value))) for name, value in rows if value is not None])
+    yield page_pairs(
+        "", [(name, printable(str(value))) for name, value in rows if value is not None]
+    )
 
 
 def _given(condition: Condition | Initial) -> str:
@@ -322,14 +325,14 @@ def _accuracy(content: Content) -> Iterator[PageBlock]:
 
 def _again(content: Content) -> Iterator[PageBlock]:
     """The command, the seeds and what computed."""
-    from .page_blocks import Listing, pairs
+    from .page_blocks import Listing, page_pairs
 
     if Path(sys.argv[0]).name == "nhpinn":
         yield Listing("In a terminal:", shlex.join(("nhpinn", *sys.argv[1:])), folded=False)
     yield Listing("In Python, with the problem above:", _call(content), folded=False)
     settings = content.settings
     parts = (("cells", settings.cells), ("equation", settings.equation))
-    yield pairs(
+    yield page_pairs(
         "What computed",
         [
             *((name, version) for name, version in versions(settings.fem).items()),
@@ -340,7 +343,9 @@ def _again(content: Content) -> Iterator[PageBlock]:
             ),
         ],
     )
-    yield Listing("Everything, as results.json has it", to_json(content.report.as_dict()).decode())
+    yield Listing(
+        "Everything, as results.json has it", json_text(content.report.as_dict()).decode()
+    )
 
 
 def _call(content: Content) -> str:

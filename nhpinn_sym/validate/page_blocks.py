@@ -88,7 +88,7 @@ class Section:
     blocks: tuple[PageBlock, ...]
 
 
-def grid(table: Table) -> TableBlock:
+def page_table(table: Table) -> TableBlock:
     """A table for terminals as one of the page."""
     columns = [[_plain(cell) for cell in column.cells] for column in table.columns]
     numeric = [k for k, column in enumerate(table.columns) if column.justify == "right"]
@@ -100,12 +100,12 @@ def grid(table: Table) -> TableBlock:
     )
 
 
-def pairs(title: TableCell, rows: Sequence[tuple[TableCell, TableCell]]) -> TableBlock:
+def page_pairs(title: TableCell, rows: Sequence[tuple[TableCell, TableCell]]) -> TableBlock:
     """A table of names and values."""
     return TableBlock(title, (), tuple(rows))
 
 
-def formula(latex: str) -> Markup:
+def inline_formula(latex: str) -> Markup:
     """A formula in a line of text."""
     return mathml(latex)
 

@@ -34,7 +34,7 @@ from .page import Content, keep_pictures, page
 from .quadrature import plot_points, resolving
 from .report import Report
 from .settings import Settings, problem_key
-from .stored_parts import Store, to_json
+from .stored_parts import Store, json_text
 from .verdict import judge_plain, plain_evidence
 from .versions import versions
 
@@ -77,7 +77,7 @@ def validate_plain(
     )
     report = run.report(known, store)
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", to_json(report.as_dict()))
+    store.write("results.json", json_text(report.as_dict()))
     if store.folder is not None:
         pictures = keep_pictures(store, run.pictures(exact, report), settings.progress)
         content = Content(report, problem, settings, pictures=pictures)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.coefficient_picture import coefficient_values, draw_coefficient, folded
+from ..derive.coefficient_picture import coefficient_values, draw_coefficient, moved_into_cell
 from ..derive.model import HomogenizedModel
 from ..problem.errors import UnsupportedError
 from ..problem.pictures import Drawing, Sheet, curves, field, rates, real_parts, symbol
@@ -192,7 +192,7 @@ class _Scene:
             slow = columns.get(operator.coordinates[axis.slow], np.zeros(len(self.points)))
             start, end = map(float, axis.interval)
             scaled = slow / eps ** float(axis.power)
-            columns[axis.symbol] = folded(scaled[:, None], [(start, end)])[:, 0]
+            columns[axis.symbol] = moved_into_cell(scaled[:, None], [(start, end)])[:, 0]
         values = coefficient_values(operator, columns, parameters)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))

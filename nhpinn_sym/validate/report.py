@@ -17,7 +17,6 @@ from ..problem.escaping import printable
 from ..problem.html_text import html_line, html_table
 from .cell_tables import cells_table
 from .verdict import Verdict as Verdict
-from .verdict import judge as judge
 
 
 @dataclass(frozen=True)

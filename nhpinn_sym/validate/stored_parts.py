@@ -139,16 +139,16 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     """What JSON holds: lists for arrays and tuples, Python's numbers, null for nan and infinity,
     text for anything else.
     """
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): json_value(v) for k, v in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
+        return json_value(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return [json_value(v) for v in value]
     if isinstance(value, float):
         if math.isfinite(value):
             return value
@@ -158,6 +158,6 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def to_json(value: Any) -> bytes:
+def json_text(value: Any) -> bytes:
     """Indented JSON; nan and infinity become null."""
-    return (json.dumps(plain(value), indent=2) + "\n").encode()
+    return (json.dumps(json_value(value), indent=2) + "\n").encode()

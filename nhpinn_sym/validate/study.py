@@ -27,7 +27,7 @@ from ..solve.progress import Progress, silent
 from ..solve.workers import each_done
 from .plain import is_plain
 from .settings import Settings, problem_key
-from .stored_parts import Store, to_json
+from .stored_parts import Store, json_text
 from .study_orders import ExpectedOrders, eps_orders, mesh_orders
 from .study_points import (
     StudyPoint,
@@ -335,7 +335,7 @@ def _write(found: Study, store: Store) -> None:
     if store.folder is None:
         return
     store.write("study.csv", found.csv().encode())
-    store.write("study.json", to_json(found.as_dict()))
+    store.write("study.json", json_text(found.as_dict()))
     store.write("study.txt", str(found).encode(errors="backslashreplace"))
     for name, data in found.pictures():
         store.write(name, data)

@@ -21,7 +21,7 @@ from .expansion import check_expansion
 from .page import Content, keep_pictures, page
 from .report import Report
 from .settings import Settings, problem_key
-from .stored_parts import Store, to_json
+from .stored_parts import Store, json_text
 from .verdict import cell_evidence, judge_cells
 from .versions import versions
 
@@ -124,7 +124,7 @@ def _write(
     store.write("derivation.tex", model.derivation.latex().encode())
     store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", to_json(report.as_dict()))
+    store.write("results.json", json_text(report.as_dict()))
     drawings = [
         *(d for c in solutions[-1:] for d in draw_cell_pictures(model, settings.parameters, c)),
         *draw_rates(report.eps, report.budget, report.findings, report.expansion),

@@ -141,7 +141,7 @@ class Findings:
     other_fine: float = 0.0
 
 
-def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
+def verdict_of_budget(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
     """The verdict: shares above a fifth of the homogenization error are named, the reference
     first."""
     found = Findings() if findings is None else findings
@@ -355,7 +355,7 @@ def judge_all(
     """The verdict where a boundary value problem was solved too. Its budget says which errors
     matter; what judges the cells alone says whose they are, and names errors of more than
     a few thousandths also where a large homogenization error hides them."""
-    verdict = judge(budget, findings)
+    verdict = verdict_of_budget(budget, findings)
     named = judge_cells(cells, expansion, fem, _HIDDEN)
     if verdict in _ON_CELLS and named in _NAMED:
         return named

@@ -2,7 +2,7 @@
 
 import sympy as sp
 
-from nhpinn_sym.derive.prose import Formula, Prose, eps_power, joined, latex_prose, scaled
+from nhpinn_sym.derive.prose import Formula, Prose, eps_power, fast_of_slow, joined, latex_prose
 
 
 def test_words_are_escaped_and_formulas_are_not() -> None:
@@ -13,7 +13,9 @@ def test_words_are_escaped_and_formulas_are_not() -> None:
 
 
 def test_parts_are_kept_by_sums() -> None:
-    said = Prose("with ", scaled("tau", "t", sp.Rational(3, 2))) + ", " + Prose(sp.Symbol("x1"))
+    said = (
+        Prose("with ", fast_of_slow("tau", "t", sp.Rational(3, 2))) + ", " + Prose(sp.Symbol("x1"))
+    )
     assert said == "with tau = t/eps^3/2, x1"
     assert said.latex() == r"with $\tau = t/\epsilon^{\frac{3}{2}}$, $x_{1}$"
     assert joined([eps_power(1), eps_power(2)], ", ").latex() == r"$\epsilon^{1}$, $\epsilon^{2}$"

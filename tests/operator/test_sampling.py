@@ -8,13 +8,13 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.operator.sampling import (
+    cell_grid,
     face_gap,
     folded,
-    grid,
     has_period,
     in_cell,
-    mean,
     range_grid,
+    sampled_mean,
     sampler,
     slow_samples,
 )
@@ -61,7 +61,7 @@ def op() -> Operator:
 )
 def test_means_are_exact(op: Operator, expr: sp.Expr, value: float) -> None:
     """Of narrow features and of jumps as well."""
-    found, uncertainty, largest = mean(expr, op, slow_samples(op, [expr])[0])
+    found, uncertainty, largest = sampled_mean(expr, op, slow_samples(op, [expr])[0])
     assert abs(found - value) <= uncertainty + 1e-13 * largest
     assert 0 <= uncertainty < 1e-10 * largest
 
@@ -94,7 +94,7 @@ def test_a_piecewise_is_continued_from_the_cell(op: Operator) -> None:
 
 
 def test_grids_stay_in_the_cell(op: Operator) -> None:
-    nodes = grid(op, 3, 0.0)
+    nodes = cell_grid(op, 3, 0.0)
     assert nodes[0].shape == (9,)
     assert (nodes[1].min(), nodes[1].max()) == (-1.0, 1.0)
 

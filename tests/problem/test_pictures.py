@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.problem.errors import OutputPathError
-from nhpinn_sym.problem.pictures import Sheet, curves, field, plain, rates, real_parts, symbol
+from nhpinn_sym.problem.pictures import (
+    Sheet,
+    curves,
+    escaped_text,
+    field,
+    rates,
+    real_parts,
+    symbol,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +43,9 @@ def test_names(name: str, shown: str) -> None:
 @pytest.mark.parametrize("name", ["$", r"\frac", "a_b_c^{", "u\nv", "${}^", "N_{", "%$#"])
 def test_every_name_can_be_drawn(name: str) -> None:
     sheet = Sheet(1, 1, (2, 2))
-    curves(sheet.at(0, 0), np.arange(3.0), {symbol(name): np.ones(3)}, plain(name), symbol(name))
+    curves(
+        sheet.at(0, 0), np.arange(3.0), {symbol(name): np.ones(3)}, escaped_text(name), symbol(name)
+    )
     assert sheet.drawing("p", "").png().startswith(b"\x89PNG")
 
 

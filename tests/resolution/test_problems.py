@@ -19,7 +19,7 @@ from nhpinn_sym.resolution import (
     resolve_slow,
     resolve_time,
 )
-from nhpinn_sym.resolution.problems import combined
+from nhpinn_sym.resolution.problems import combined_lines
 from tests.symbolic import C, S, derived, diffusion, problem, table
 
 UNIT = (0.0, 1.0)
@@ -177,7 +177,7 @@ def test_many_variables_are_looked_at_at_generic_values() -> None:
 def test_combined_lines_keep_breaks_and_have_no_slivers() -> None:
     one, other = np.linspace(0, 1, 9), np.linspace(0, 1, 101)
     breaks = np.array([0.3333, 0.8001])
-    found = combined(one, other, breaks)
+    found = combined_lines(one, other, breaks)
     assert set(breaks) <= set(found)
     assert np.diff(found).max() <= 0.016
     inner = np.diff(found)[~np.isin(found[1:], breaks) & ~np.isin(found[:-1], breaks)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nhpinn_sym.runtime.rigid_modes import motions, pivots, vanishing
+from nhpinn_sym.runtime.rigid_modes import motions, null_combinations, pivots
 
 BOX = ((0.0, 2.0), (-1.0, 3.0), (0.0, 1.0))
 
@@ -37,14 +37,14 @@ def test_combinations_that_vanish():
     candidates = np.random.default_rng(1).random((50, 4))
     kernel = np.array([[1.0, 2.0, 0.0, -1.0], [0.0, 1.0, 1.0, 0.0]]).T
     images = candidates @ (np.eye(4) - kernel @ np.linalg.pinv(kernel))
-    found = vanishing(images, 1.0, alone)
+    found = null_combinations(images, 1.0, alone)
     assert found.shape == (4, 2) and np.linalg.matrix_rank(np.hstack([found, kernel])) == 2
-    assert vanishing(candidates, 1.0, alone).shape == (4, 0)
-    assert vanishing(0 * candidates, 1.0, alone).shape == (4, 4)
+    assert null_combinations(candidates, 1.0, alone).shape == (4, 0)
+    assert null_combinations(0 * candidates, 1.0, alone).shape == (4, 4)
 
 
 def test_one_constant_is_left_as_it_is():
-    np.testing.assert_array_equal(vanishing(np.zeros((9, 1)), 1.0, alone), [[1.0]])
+    np.testing.assert_array_equal(null_combinations(np.zeros((9, 1)), 1.0, alone), [[1.0]])
 
 
 def test_the_parts_of_several_ranks_are_put_together():
@@ -55,7 +55,7 @@ def test_the_parts_of_several_ranks_are_put_together():
     halves = [candidates[:20], candidates[20:], candidates[:0]]
     triangles = [np.linalg.qr(half, mode="r") for half in halves]
     answers = iter([triangles, [np.zeros(2)] * 3])
-    found = vanishing(halves[0], 1.0, lambda item: next(answers))
+    found = null_combinations(halves[0], 1.0, lambda item: next(answers))
     assert np.abs(candidates @ found).min(axis=1).max() < 1e-12
 
 

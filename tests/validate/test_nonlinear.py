@@ -20,7 +20,7 @@ from nhpinn_sym.lower.nonlinear import lower_state
 from nhpinn_sym.solve.law.solve_law import law_resolution, solve_law, tried_states
 from nhpinn_sym.validate.law_judges import LawJudges
 from nhpinn_sym.validate.report import Verdict
-from nhpinn_sym.validate.verdict import judge, verdict_of
+from nhpinn_sym.validate.verdict import verdict_of, verdict_of_budget
 
 RUN = importlib.import_module("nhpinn_sym.validate.nonlinear_run")
 S = nh.Scales(1)
@@ -130,8 +130,8 @@ def test_the_flux_is_enclosed_by_the_bounds_on_the_energy() -> None:
 
 def test_the_share_of_the_law_is_judged() -> None:
     budget = {"homogenization": 1e-2, "cell": 0.0, "macro": 0.0, "reference": 1e-6, "law": 5e-3}
-    assert judge(budget) is Verdict.LAW_TOO_COARSE
-    assert judge({**budget, "law": 1e-5}) is not Verdict.LAW_TOO_COARSE
+    assert verdict_of_budget(budget) is Verdict.LAW_TOO_COARSE
+    assert verdict_of_budget({**budget, "law": 1e-5}) is not Verdict.LAW_TOO_COARSE
 
 
 def test_a_plain_nonlinear_problem_meets_its_exact_solution() -> None:

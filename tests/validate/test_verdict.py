@@ -11,7 +11,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.validate import evidence as found
-from nhpinn_sym.validate.verdict import Findings, Verdict, evidence, falls, judge
+from nhpinn_sym.validate.verdict import Findings, Verdict, evidence, falls, verdict_of_budget
 
 BUDGET = {"homogenization": 1e-2, "cell": 1e-5, "macro": 1e-5, "reference": 1e-5}
 SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("1/4", 2e-2),))
@@ -70,7 +70,7 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
     ],
 )
 def test_what_decides(budget: dict[str, float], changes: dict[str, Any], verdict: Verdict) -> None:
-    assert judge(BUDGET | budget, replace(SOUND, **changes)) is verdict
+    assert verdict_of_budget(BUDGET | budget, replace(SOUND, **changes)) is verdict
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_where_nothing_oscillates_the_reference_tells_as_far_as_it_is_accurate(
 ) -> None:
     plain = {"homogenization": 1e-6, "cell": 0.0, "macro": 1e-6, "reference": 4e-5}
     nothing = Findings(oracle="a third method", pinn_off=1e-3, fem_off=1e-6)
-    assert judge(plain | budget, nothing) is verdict
+    assert verdict_of_budget(plain | budget, nothing) is verdict
 
 
 def test_the_text_says_what_was_seen_and_no_more() -> None:

@@ -16,7 +16,7 @@ from ...operator.sampling import (
     SlowPoint,
     generic_points,
     is_opaque,
-    mean,
+    sampled_mean,
     sampler,
     slow_samples,
 )
@@ -129,7 +129,7 @@ def _nonzero_mean(e: sp.Expr, op: Operator) -> float | None:
     """The largest mean over the cell that is not rounding, of those at sampled values."""
     if e == 0 or is_opaque(e) or is_zero(e):
         return None
-    found = [mean(e, op, slow) for slow in slow_samples(op, [e])]
+    found = [sampled_mean(e, op, slow) for slow in slow_samples(op, [e])]
     value, doubt, largest = max(found, key=lambda m: abs(m[0]) - 3 * m[1])
     if abs(value) > 3 * doubt + _MEANS * largest:
         return float(np.real(value))

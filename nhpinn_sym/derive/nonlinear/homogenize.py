@@ -19,7 +19,7 @@ from .checks import check_state
 from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
 from .model import NonlinearModel, refuse_order
-from .steps import write_steps
+from .steps import write_nonlinear_steps
 from .steps_of_hamiltonians import write_steps_of_hamiltonian
 
 
@@ -40,4 +40,4 @@ def homogenize_nonlinear(
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
-    return NonlinearModel(op.problem, op, state, tangent, write_steps)
+    return NonlinearModel(op.problem, op, state, tangent, write_nonlinear_steps)

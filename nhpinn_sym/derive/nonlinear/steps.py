@@ -10,7 +10,7 @@ import sympy as sp
 
 from ..derivation import Derivation, Step
 from ..notation import Mean, equation, tidy
-from ..prose import Formula, Prose, box, eps_power, scaled
+from ..prose import Formula, Prose, box, eps_power, fast_of_slow
 
 if TYPE_CHECKING:
     from .model import NonlinearModel
@@ -21,7 +21,7 @@ _U0 = Formula("u0", "u_0")
 _GRAD = Formula("grad u0", r"\nabla u_0")
 
 
-def write_steps(model: NonlinearModel) -> Derivation:
+def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     writer = StateWriter(model)
     steps = [
@@ -65,7 +65,9 @@ class StateWriter:
     def setting(self) -> Prose:
         problem = self.model.problem
         cell = box(problem.cell.intervals, problem.cell)
-        return Prose("with ", scaled("y", "x"), ", periodic in ", _Y, " on the cell ", cell, ".")
+        return Prose(
+            "with ", fast_of_slow("y", "x"), ", periodic in ", _Y, " on the cell ", cell, "."
+        )
 
     def multiscale(self) -> tuple[sp.Equality, ...]:
         problem = self.model.problem

@@ -112,7 +112,7 @@ def _cuts_with_steps(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
     for step in sorted(expr.atoms(sp.floor), key=sp.default_sort_key):
         if symbol in step.free_symbols:
             steps = zeros(Level(step.args[0], True, True), symbol, cuts)
-            inner = merged(np.concatenate([inner, steps]), cuts[0], cuts[-1])
+            inner = merged_breaks(np.concatenate([inner, steps]), cuts[0], cuts[-1])
     return inner
 
 
@@ -228,7 +228,7 @@ def _clustered(points: Array, distance: float) -> Array:
     return points[start]
 
 
-def merged(points: Array, a: float, b: float) -> Array:
+def merged_breaks(points: Array, a: float, b: float) -> Array:
     """The ends a < b and the points between, sorted, those that differ by rounding once."""
     margin = SAME * (b - a)
     inside = np.sort(points[(points > a + margin) & (points < b - margin)])
@@ -280,7 +280,7 @@ class Breaks:
 
     def cuts(self, interval: Interval, k: int) -> Array:
         """The breaks of symbol k and the ends of its interval."""
-        return merged(self.points[k], *interval)
+        return merged_breaks(self.points[k], *interval)
 
 
 def find_breaks(data: Iterable[sp.Expr], space: DataSpace) -> Breaks:
@@ -301,5 +301,5 @@ def find_breaks(data: Iterable[sp.Expr], space: DataSpace) -> Breaks:
             except ArithmeticError as cause:
                 failures.append(str(cause))
                 continue
-            points[k] = merged(np.concatenate([points[k], found]), *space.intervals[k])
+            points[k] = merged_breaks(np.concatenate([points[k], found]), *space.intervals[k])
     return Breaks(tuple(p[1:-1] for p in points), tuple(curved), tuple(failures))

@@ -44,13 +44,13 @@ def real_data(
     1; constants are left out."""
     found: dict[sp.Expr, None] = {}
     for expr in exprs:
-        for part in _real_parts(plain(expr, numbers, space)):
+        for part in _real_parts(in_data_symbols(expr, numbers, space)):
             if space.of(part):
                 found.setdefault(part.as_coeff_Mul()[1])
     return tuple(found)
 
 
-def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: DataSpace) -> sp.Expr:
+def in_data_symbols(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: DataSpace) -> sp.Expr:
     """The expression in the symbols of the space alone; Mod, frac and ceiling are written with
     floor."""
     expr = sp.sympify(expr)

@@ -15,13 +15,13 @@ from ...problem.errors import SolveError
 from ...runtime.arrays import Array, Integers
 from ...runtime.tensor_grids import tensor_points
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
-from .data import DataAxis, DataSpace, Interval, number, plain, real_imaginary
+from .data import DataAxis, DataSpace, Interval, in_data_symbols, number, real_imaginary
 from .enclosure import enclose
 from .level_sets import LevelSet
 from .lines import Lines
 from .panels import FOR_MEANS, evaluator, halve, resolve_panels
 from .separate import harmonics
-from .sweep import Sweep, line_points
+from .sweep import Sweep, gauss_on_lines
 
 MeanWithError = tuple[complex, float]
 VectorFunction = Callable[[Array], Array]
@@ -71,7 +71,7 @@ def integrate(
         len(axes),
     )
     numbers = {v: float(x) for v, x in (values or {}).items()}
-    mean, error = _mean(plain(expr, numbers, space), space)
+    mean, error = _mean(in_data_symbols(expr, numbers, space), space)
     return (mean if mean.imag else mean.real), error
 
 
@@ -347,7 +347,7 @@ def _box_integral(
     levels = tuple(LevelSet(e, space.symbols, bounds) for e in held)
     last = space.axes - 1
     sweep = Sweep(levels, _Sides(levels, bounds), tuple(range(space.axes)), True)
-    points, weights, _ = line_points(*sweep.points(order), last, order)
+    points, weights, _ = gauss_on_lines(*sweep.points(order), last, order)
     found = values(points)
     return weights @ found, weights @ np.abs(found)
 

@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from ...runtime.arrays import Array
-from .breaks import Breaks, merged
+from .breaks import Breaks, merged_breaks
 from .data import DataSpace, number
 from .panels import FOR_A_MESH, MOST_COUPLED, Demand, resolve_panels
 from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
@@ -82,7 +82,7 @@ class Lines:
         if panels.failure is not None:
             self.failures.append(panels.failure)
         for j, k in enumerate(places):
-            self.lines[k] = merged(
+            self.lines[k] = merged_breaks(
                 np.concatenate([self.lines[k], panels.lines(j)]), *self.space.intervals[k]
             )
 

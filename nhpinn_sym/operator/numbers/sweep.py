@@ -159,7 +159,7 @@ class Sweep:
         return number[order], place[order], level_number[order]
 
 
-def line_points(
+def gauss_on_lines(
     points: Array,
     weights: Array,
     lines: Sequence[Line],

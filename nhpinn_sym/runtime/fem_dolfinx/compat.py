@@ -253,7 +253,7 @@ def vector(function: fem.Function) -> PETSc.Vec:
     return function.vector
 
 
-def expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:
+def compiled_expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:
     """`value` compiled for interpolation into `space`."""
     points = space.element.interpolation_points
     with _quiet_compiler():

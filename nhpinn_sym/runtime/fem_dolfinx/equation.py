@@ -16,7 +16,7 @@ from ufl.corealg.traversal import unique_pre_traversal
 
 from ..arrays import Array, CoefficientKey
 from ..mesh import Mesh, MeshFunction
-from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
+from ..rigid_modes import NEARLY, as_many, deflated, null_combinations, pivots, without_cancelled
 from ..time_stepping import GAMMA, KeptStages, sdirk4
 from .compat import (
     assemble_matrix,
@@ -167,7 +167,9 @@ class EquationProblem:
             for k, column in enumerate(candidates.T):
                 multiply(self._free(column), image)
                 images[:, k] = image.array
-            found.append(candidates @ vanishing(images, largest, self.box.comm.allgather, NEARLY))
+            found.append(
+                candidates @ null_combinations(images, largest, self.box.comm.allgather, NEARLY)
+            )
         return as_many(*found)
 
     def _free(self, values: Array) -> PETSc.Vec:

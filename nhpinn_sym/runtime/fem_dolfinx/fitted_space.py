@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from ..arrays import Array, Integers
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import FittedMesh, TriangleFunction
-from ..fitted.periodic import numbered, shares_in
+from ..fitted.periodic import periodic_numbers, shares_in
 from .compat import coordinates, fem, function_space, piecewise_constants, triangle_mesh
 from .space import BoxSpace, ConstrainedParts, space_on
 
@@ -108,7 +108,7 @@ class FittedSpace(BoxSpace):
         """P, and the owned dofs that its columns stand for: of nodes that are images of each other
         the first one."""
         points, first = self._everywhere
-        columns, masters = glued(numbered(points, self.triangles.mesh.vectors))
+        columns, masters = glued(periodic_numbers(points, self.triangles.mesh.vectors))
         mine = slice(first, first + self.owned)
         return copies(self.comm, columns, masters, mine, self.components)
 

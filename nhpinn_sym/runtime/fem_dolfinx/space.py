@@ -23,9 +23,9 @@ from ..rigid_modes import independent, motions
 from .compat import (
     box_mesh,
     broken_space,
+    compiled_expression,
     coordinates,
     dmesh,
-    expression,
     fem,
     function_space,
     piecewise_constants,
@@ -341,7 +341,7 @@ class Interpolant:
         if isinstance(value, ufl.constantvalue.Zero):
             self._compiled = None
         else:
-            self._compiled = expression(value, space)
+            self._compiled = compiled_expression(value, space)
 
     def __call__(self) -> fem.Function:
         function = fem.Function(self._space)

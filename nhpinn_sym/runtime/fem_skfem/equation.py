@@ -23,8 +23,8 @@ from ..rigid_modes import (
     as_many,
     deflated,
     independent,
+    null_combinations,
     pivots,
-    vanishing,
     without_cancelled,
 )
 from ..time_stepping import GAMMA, KeptStages, sdirk4
@@ -203,7 +203,7 @@ class System:
     def _kernel(self, matrix: sps.csr_matrix) -> Array:
         """Combinations of constants and rotations that a matrix maps to nearly nothing."""
         images = matrix @ self.motions
-        return self.motions @ vanishing(images, abs(matrix).max(), _alone, NEARLY)
+        return self.motions @ null_combinations(images, abs(matrix).max(), _alone, NEARLY)
 
     def _bordered(
         self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array

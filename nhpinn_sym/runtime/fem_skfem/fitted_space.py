@@ -13,13 +13,13 @@ import skfem
 
 from ..arrays import Array, Integers
 from ..fitted.functions import FittedMesh, TriangleFunction, function_of
-from ..fitted.periodic import numbered
+from ..fitted.periodic import periodic_numbers
 from .space import FunctionSpace, space_on
 
 _ELEMENTS = {1: skfem.ElementTriP1, 2: skfem.ElementTriP2, 3: skfem.ElementTriP3}
 
 
-def triangles(mesh: FittedMesh) -> skfem.MeshTri2:
+def skfem_triangles(mesh: FittedMesh) -> skfem.MeshTri2:
     """The mesh of scikit-fem, whose triangles have their corners in increasing order: edges of
     elements of degree 3 have two unknowns, and MeshTri2 leaves them to the order of the triangle.
     """
@@ -60,13 +60,13 @@ class FittedSpace(FunctionSpace):
         """The quadrature is exact for products of gradients on straight triangles, and one order
         better."""
         return skfem.Basis(
-            triangles(self.mesh), _ELEMENTS[self.degree](), intorder=2 * self.degree + 1
+            skfem_triangles(self.mesh), _ELEMENTS[self.degree](), intorder=2 * self.degree + 1
         )
 
     @cached_property
     def _numbers(self) -> Integers:
         """The unknown of each dof of scikit-fem."""
-        return numbered(self.basis.doflocs.T, self.mesh.mesh.vectors)
+        return periodic_numbers(self.basis.doflocs.T, self.mesh.mesh.vectors)
 
     @cached_property
     def prolongation(self) -> sps.csr_matrix:

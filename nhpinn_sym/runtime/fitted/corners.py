@@ -11,7 +11,7 @@ from ..arrays import Array, Flags
 from .interfaces import Label, cut_at
 from .triangulation import Triangulation
 
-Levels = Callable[[Array], Array]
+LevelValues = Callable[[Array], Array]
 """Points (n, 2) of the cell -> values (n, k) of functions whose zeros hold all interfaces."""
 _STEPS = 30
 # Shares of the local mesh: of differences, of roots that are one, of the circle around one, and of
@@ -32,7 +32,7 @@ _GRADING = 0.75
 _RADIUS = 0.3
 
 
-def corners_of(mesh: Triangulation, levels: Levels, label: Label) -> Array:
+def corners_of(mesh: Triangulation, levels: LevelValues, label: Label) -> Array:
     """The corners (k, 2) of the interfaces, one of all images of each, on a mesh that is as fine
     as they are far from each other.
     """
@@ -51,7 +51,7 @@ def corners_of(mesh: Triangulation, levels: Levels, label: Label) -> Array:
     return _distinct(points[_is_corner(points, label, _CIRCLE * size)], mesh.vectors, size)
 
 
-def _roots(mesh: Triangulation, levels: Levels, near: Flags, pair: list[int]) -> Array:
+def _roots(mesh: Triangulation, levels: LevelValues, near: Flags, pair: list[int]) -> Array:
     """Common zeros of two levels, by Newton's method from the centres of some triangles."""
     start = mesh.centres[near]
     size = mesh.longest[near, None]

@@ -49,7 +49,7 @@ def _monomials(degree: int, places: Array, index: Sequence[int]) -> Array:
     return columns
 
 
-def shapes(degree: int, places: Array, index: Sequence[int] = (0, 0)) -> Array:
+def nodal_polynomials(degree: int, places: Array, index: Sequence[int] = (0, 0)) -> Array:
     """D^index of the nodal polynomials at places (n, 2): (n, k)."""
     return _monomials(degree, places, index) @ _coefficients(degree)
 
@@ -65,8 +65,8 @@ def jacobians(corners_and_middles: Array, places: Array) -> Array:
 def places_of(corners_and_middles: Array, places: Array, index: Sequence[int] = (0, 0)) -> Array:
     """D^index of the maps onto triangles (m, 6, 2), at places (m, n, 2) or (n, 2): (m, n, 2)."""
     if places.ndim == 2:
-        return np.einsum("nk,mkd->mnd", shapes(2, places, index), corners_and_middles)
-    values = shapes(2, places.reshape(-1, 2), index).reshape(*places.shape[:2], 6)
+        return np.einsum("nk,mkd->mnd", nodal_polynomials(2, places, index), corners_and_middles)
+    values = nodal_polynomials(2, places.reshape(-1, 2), index).reshape(*places.shape[:2], 6)
     return np.einsum("mnk,mkd->mnd", values, corners_and_middles)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Array, Bounds, Integers
 from ..quadrature import BoundaryQuadrature, Quadrature, rule_on
 from .cell_mesh import CellMesh, moved_to
-from .elements import jacobians, nodes, places_of, rule, shapes
+from .elements import jacobians, nodal_polynomials, nodes, places_of, rule
 
 # Share of a triangle by which its curved edges may leave the box of its nodes.
 _MARGIN = 0.15
@@ -227,17 +227,19 @@ class TriangleFunction:
     def _weights(self, triangles: Integers, places: Array, index: Sequence[int]) -> Array:
         """What the values at the nodes are multiplied with (n, k)."""
         if not any(index):
-            return shapes(self.degree, places)
+            return nodal_polynomials(self.degree, places)
         x = self.mesh.corners_and_middles[triangles]
         inverse = np.linalg.inv(jacobians(x, places[:, None])[:, 0])
-        slopes = [shapes(self.degree, places, order) for order in ((1, 0), (0, 1))]
+        slopes = [nodal_polynomials(self.degree, places, order) for order in ((1, 0), (0, 1))]
         gradient = np.einsum("akn,nai->nki", np.transpose(slopes, (0, 2, 1)), inverse)
         axes = [axis for axis, n in enumerate(index) for _ in range(n)]
         if len(axes) == 1:
             return np.asarray(gradient[..., axes[0]])
         # D^2 u = J^-T (H u - sum_i d_i u H x_i) J^-1, H in the coordinates of the triangle.
         orders = [[(2, 0), (1, 1)], [(1, 1), (0, 2)]]
-        second = np.array([[shapes(self.degree, places, o) for o in row] for row in orders])
+        second = np.array(
+            [[nodal_polynomials(self.degree, places, o) for o in row] for row in orders]
+        )
         bent = np.array([[places_of(x, places[:, None], o)[:, 0] for o in row] for row in orders])
         second = second - np.einsum("abni,nki->abnk", bent, gradient)
         first, last = (inverse[:, :, axis] for axis in axes)

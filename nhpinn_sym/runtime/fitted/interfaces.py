@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
-from .elements import INSIDE, shapes
+from .elements import INSIDE, nodal_polynomials
 from .triangulation import Triangulation
 
 Label = Callable[[Array], Integers]
@@ -91,7 +91,7 @@ def _first_change(label: Label, start: Array, end: Array) -> Array:
     return (low + high) / 2
 
 
-def cut(mesh: Triangulation, label: Label) -> tuple[Triangulation, Integers]:
+def cut_triangles(mesh: Triangulation, label: Label) -> tuple[Triangulation, Integers]:
     """Triangles that lie in one region each, and these regions. TooCoarse where there are none."""
     regions = touched(mesh, label)
     across = crossing(mesh, regions)
@@ -140,7 +140,7 @@ def cut_at(mesh: Triangulation, across: Flags, places: Array) -> Triangulation:
 
 def _regions(mesh: Triangulation, label: Label) -> Integers:
     """The region of each triangle; TooCoarse where one lies in several."""
-    samples = np.einsum("sk,mkd->msd", shapes(1, INSIDE), mesh.points[mesh.triangles])
+    samples = np.einsum("sk,mkd->msd", nodal_polynomials(1, INSIDE), mesh.points[mesh.triangles])
     found = label(samples.reshape(-1, 2)).reshape(-1, len(INSIDE))
     mixed = (found != found[:, :1]).any(axis=1)
     if mixed.any():

@@ -10,8 +10,8 @@ import numpy as np
 from ..arrays import Array
 from ..lattice import Lattice
 from .cell_mesh import CellMesh
-from .corners import Levels, corners_of, graded, with_corners
-from .interfaces import Label, TooCoarse, cut, snapped, with_arcs
+from .corners import LevelValues, corners_of, graded, with_corners
+from .interfaces import Label, TooCoarse, cut_triangles, snapped, with_arcs
 from .triangulation import Triangulation, regular
 
 # So that two nodes share one edge at most, and nodes that are images of each other none.
@@ -45,7 +45,7 @@ class Interfaces:
     """
 
     label: Label
-    levels: Levels
+    levels: LevelValues
     planes: Sequence[Sequence[float]]
     origin: Array
     vectors: Array
@@ -76,7 +76,7 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
         base = base.quartered()
 
 
-def fitted(interfaces: Interfaces, n: int) -> CellMesh:
+def first_mesh(interfaces: Interfaces, n: int) -> CellMesh:
     """The first of them."""
     return next(meshes(interfaces, n))
 
@@ -100,7 +100,7 @@ def _resolved(base: Triangulation, corners: Array, label: Label) -> tuple[Triang
 
 def _along(mesh: Triangulation, label: Label) -> CellMesh:
     """The mesh fitted to the interfaces; TooCoarse where it is."""
-    straight, regions = cut(snapped(mesh, label), label)
+    straight, regions = cut_triangles(snapped(mesh, label), label)
     curved, middles = with_arcs(straight, regions, label)
     cells = np.concatenate([straight.triangles, middles], axis=1)
     images = np.flatnonzero(curved.originals != np.arange(len(curved.points)))

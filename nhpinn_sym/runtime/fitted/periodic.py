@@ -13,7 +13,7 @@ from ..arrays import Array, Integers
 _SAME = 1e-11
 
 
-def numbered(points: Array, vectors: Array) -> Integers:
+def periodic_numbers(points: Array, vectors: Array) -> Integers:
     """A number for each of the points (n, 2); those that differ by whole periods have the same."""
     pairs = cKDTree(shares_in(points, vectors), boxsize=1.0).query_pairs(
         _SAME, output_type="ndarray"

@@ -36,7 +36,9 @@ def energy(solver: StateSolver, macro: MacroState, states: States) -> np.ndarray
     return np.asarray(solver.grid.mean(density + np.sum(source * correctors, axis=0)))
 
 
-def bounds(solver: StateSolver, macro: MacroState, states: States) -> tuple[np.ndarray, np.ndarray]:
+def energy_bounds(
+    solver: StateSolver, macro: MacroState, states: States
+) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper bounds (n,) on f*, by quadrature on a grid of twice as many points."""
     coarse = solver.grid
     fine = StateSolver(solver.forms, Grid(coarse.bounds, 2 * coarse.n + 1))

@@ -4,11 +4,10 @@ their own per member of the leading axes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-Apply = Callable[[np.ndarray], np.ndarray]
+from ..arrays import LinearMap
+
 # A vector whose new direction is that much smaller than itself is rounding of the old ones.
 _DEPENDENT = 1e-15
 
@@ -33,8 +32,8 @@ def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def cg(
-    apply: Apply,
-    precondition: Apply,
+    apply: LinearMap,
+    precondition: LinearMap,
     b: np.ndarray,
     x: np.ndarray,
     rtol: float,
@@ -69,7 +68,7 @@ def cg(
 
 
 def gmres(
-    apply: Apply, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20
+    apply: LinearMap, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where
     no cycle helps any more.
@@ -92,7 +91,9 @@ def gmres(
     return x, quotient(norm(b - apply(x)), scale), iterations
 
 
-def _cycle(apply: Apply, r: np.ndarray, bound: np.ndarray, restart: int) -> tuple[np.ndarray, int]:
+def _cycle(
+    apply: LinearMap, r: np.ndarray, bound: np.ndarray, restart: int
+) -> tuple[np.ndarray, int]:
     """The correction of one cycle from residual r.
 
     `left` is the vector with left H = 0 and left[0] = 1: the least residual is |r| / |left|, known

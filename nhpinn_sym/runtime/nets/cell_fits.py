@@ -12,7 +12,7 @@ import scipy.linalg
 import torch
 
 from ..arrays import MultiIndex
-from .fits import FormArguments, LastLayerFit, RowsAndTargets, fitted, trials, uniform_points
+from .fits import FormArguments, LastLayerFit, RowsAndTargets, fit_features, trials, uniform_points
 from .inputs import Axes
 from .jets import Jet
 from .networks import Layers, hidden
@@ -110,7 +110,7 @@ class _Cells:
             if self.eigenvalue is not None:
                 scale = self.fits[0].scale
             rows = partial(self._rows, number, kind, functions)
-            fit = fitted(self.count, self.axes, rows, (functions, self.components), scale)
+            fit = fit_features(self.count, self.axes, rows, (functions, self.components), scale)
             fit = replace(fit, coefficients=self._unique(fit, kind, functions))
         self.fits.append(fit)
         self.residual = max(self.residual, fit.residual)
@@ -193,7 +193,7 @@ class _Cells:
         value = self._dense_eigenvalue()
         rows = partial(self._ground_rows, value, None)
         for _ in range(_NEWTON_STEPS):
-            net = fitted(self.count, self.axes, rows, (1, 1), scale)
+            net = fit_features(self.count, self.axes, rows, (1, 1), scale)
             # The multiplier of M phi_before is by how much the eigenvalue was wrong.
             change = float(net.multipliers)
             value += change

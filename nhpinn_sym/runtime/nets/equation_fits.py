@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from .fits import FormArguments, RowsAndTargets, fitted, with_constant
-from .inputs import moved_to
+from .fits import FormArguments, RowsAndTargets, fit_features, with_constant
+from .inputs import moved_to_side
 from .jets import Jet, column, combine, product, system, total
 from .networks import Layers, hidden
 
@@ -30,7 +30,7 @@ def fit_equation(
     given: the keyword arguments at points.
     """
     problem = _Equation(forms, data, given)
-    fit = fitted(count, data.AXES, problem.rows, (1, problem.components))
+    fit = fit_features(count, data.AXES, problem.rows, (1, problem.components))
     zero = (0,) * len(forms.INDICES[0])
 
     def solution(points: torch.Tensor) -> torch.Tensor:
@@ -102,7 +102,7 @@ class _Equation:
         blocks = [self._block(layers, points, self.data.coefficients, self.data.source)]
         for name, (coefficients, value) in self.forms.BOUNDARY.items():
             some = points[: max(_FEWEST_THERE, len(points) // _FEWER)]
-            there = moved_to(some, self.data.PARTS[name], self.data.AXES)
+            there = moved_to_side(some, self.data.PARTS[name], self.data.AXES)
             blocks.append(self._block(layers, there, coefficients, value))
         return torch.cat([a for a, _ in blocks]), torch.cat([b for _, b in blocks])
 

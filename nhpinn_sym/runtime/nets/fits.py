@@ -65,7 +65,7 @@ def uniform_points(count: int, axes: Axes) -> torch.Tensor:
     return torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).flatten(0, -2)
 
 
-def fitted(
+def fit_features(
     count: int,
     axes: Axes,
     assemble: Callable[[Layers, torch.Tensor], RowsAndTargets],

@@ -108,7 +108,7 @@ def products_of(first: JetsOfFamily, second: JetsOfFamily) -> JetsOfFamily:
     return products
 
 
-def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[ShapeFunction]:
+def wall_polynomials(degree: int, roots: Sequence[float], periodic: bool) -> list[ShapeFunction]:
     """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and
     sines instead.
     """

@@ -151,7 +151,7 @@ def input_count(axes: Axes, kinks: Kinks | None = None) -> int:
     return columns + kinks.count
 
 
-def moved_to(points: torch.Tensor, normal: Sequence[float], axes: Axes) -> torch.Tensor:
+def moved_to_side(points: torch.Tensor, normal: Sequence[float], axes: Axes) -> torch.Tensor:
     """Points of the box, moved along an axis to the side that has this outward normal."""
     axis, end = side_of(normal)
     _, *ends = axes[axis]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, EffectiveKey, MultiIndex
-from .elements import Elements, Mode
-from .operator import ElementOperator, Solved, operator_of
+from .elements import BoxElements, Mode
+from .operator import ElementOperator, LinearSolution, operator_of
 
 Field = Callable[[AnyArray], AnyArray]
 """Points (n, d) of the cell -> values (n,)."""
@@ -34,7 +34,7 @@ class VoxelCells:
     def __init__(
         self,
         forms: Any,
-        elements: Elements,
+        elements: BoxElements,
         slow: Sequence[float],
         parameters: Mapping[str, float],
         fields: Mapping[str, Field],
@@ -47,7 +47,7 @@ class VoxelCells:
         data = {**parameters, **values}
         self.coefficients = forms.coefficients(elements.centres, list(slow), data)
         self.functions: list[AnyArray] = []
-        self.solved: list[Solved] = []
+        self.solved: list[LinearSolution] = []
         self.values: dict[EffectiveKey, Any] = {}
         self.multipliers: dict[str, float] = {}
 
@@ -97,7 +97,7 @@ class VoxelCells:
         loads = np.stack([self._load(k) for k in range(first, last)])
         given = None if guesses is None else np.stack(guesses[first:last])
         nonzero = loads.any(axis=tuple(range(1, loads.ndim)))
-        found = [Solved(np.zeros_like(b), np.zeros_like(b), 0.0, 0) for b in loads]
+        found = [LinearSolution(np.zeros_like(b), np.zeros_like(b), 0.0, 0) for b in loads]
         if nonzero.any():
             some = self.operator.solve(
                 loads[nonzero], None if given is None else given[nonzero], rtol
@@ -181,13 +181,6 @@ class VoxelCells:
         one = elements.modes(self.functions[f][i], [m for m, _, _ in pairs])
         other = elements.modes(self.functions[g][j], [m for _, m, _ in pairs])
         return np.asarray(sum(w * one[a] * other[b] for a, b, w in pairs))
-
-
-def gradient_means(elements: Elements, values: AnyArray) -> list[AnyArray]:
-    """The mean of each derivative of a function (n_1, ..., n_d) over each box."""
-    modes = [tuple(int(k == axis) for k in range(elements.dim)) for axis in range(elements.dim)]
-    found = elements.modes(values, modes)
-    return [found[mode] * elements.scale(mode) for mode in modes]
 
 
 def refined(values: AnyArray, parts: int, dim: int) -> AnyArray:

@@ -17,12 +17,12 @@ import numpy as np
 from scipy import fft
 
 from ..arrays import AnyArray, Array
-from .elements import Elements
+from .elements import BoxElements
 from .operator import MOST_ITERATIONS
 
 
 def lower_bound(
-    elements: Elements, tensor: Mapping[tuple[int, int], AnyArray], rtol: float
+    elements: BoxElements, tensor: Mapping[tuple[int, int], AnyArray], rtol: float
 ) -> tuple[Array, int]:
     """(a matrix (d, d) that is not above a* as a quadratic form, iterations), for a symmetric
     positive tensor with one value a box.
@@ -48,7 +48,7 @@ class _Fluxes:
     the lower face of each box across each axis.
     """
 
-    def __init__(self, elements: Elements, inverse: Mapping[tuple[int, int], AnyArray]) -> None:
+    def __init__(self, elements: BoxElements, inverse: Mapping[tuple[int, int], AnyArray]) -> None:
         self.elements = elements
         self.inverse = inverse
         dim = elements.dim
@@ -128,7 +128,7 @@ class _Fluxes:
 
 
 def _inverse(
-    tensor: Mapping[tuple[int, int], AnyArray], elements: Elements
+    tensor: Mapping[tuple[int, int], AnyArray], elements: BoxElements
 ) -> dict[tuple[int, int], AnyArray]:
     """The inverse of the tensor in each box; only the diagonal where there is nothing else."""
     dim = elements.dim

@@ -9,7 +9,7 @@ takes neither element matrices nor a quadrature.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -23,7 +23,7 @@ Pair = tuple[Mode, Mode, float]
 """(mode of the test function, mode of the function, weight)."""
 
 
-class Elements:
+class BoxElements:
     """n_1 x ... x n_d equal boxes on a periodic cell; functions are their values (..., n_1, ...,
     n_d) at the lower corners of the boxes.
 
@@ -98,16 +98,6 @@ class Elements:
             factors = [z - 1 if b else z + 1 for b, z in zip(mode, grids, strict=True)]
             found[mode] = prod(factors[1:], start=factors[0])
         return found
-
-
-def derivative_modes(index: MultiIndex) -> Iterator[Mode]:
-    """The modes of a function that D^index keeps."""
-    yield from product(*[(1,) if n else (0, 1) for n in index])
-
-
-def first_order(indices: Iterable[MultiIndex]) -> bool:
-    """Whether no axis has more than one derivative."""
-    return all(n <= 1 for index in indices for n in index)
 
 
 def _sum(index: MultiIndex, powers: Mode) -> Mode:

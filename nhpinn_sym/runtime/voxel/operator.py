@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from ..arrays import AnyArray, Flags, MultiIndex
+from ..arrays import AnyArray, Flags, LinearMap, MultiIndex
 from ..fourier.krylov import gmres
-from .elements import Elements, Mode
+from .elements import BoxElements, Mode
 
-Term = tuple[int, MultiIndex, float, int, int, MultiIndex]
+ElementTerm = tuple[int, MultiIndex, float, int, int, MultiIndex]
 """(equation, left, number, k, field, right): number * c[k] D^right u_field D^left v_equation."""
-Apply = Callable[[AnyArray], AnyArray]
 MOST_ITERATIONS = 2000
 # Vectors that GMRES keeps.
 RESTART = 40
@@ -30,7 +29,7 @@ class IndefiniteError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Solved:
+class LinearSolution:
     """`values` (components, ...), the `residual` b - A u of the nodes, its size relative to b in
     the norm of the preconditioner, and the iterations that it took.
     """
@@ -54,9 +53,9 @@ class ElementOperator:
 
     def __init__(
         self,
-        elements: Elements,
+        elements: BoxElements,
         components: int,
-        terms: Sequence[Term],
+        terms: Sequence[ElementTerm],
         coefficients: Sequence[Any],
         positive: bool,
     ) -> None:
@@ -137,7 +136,7 @@ class ElementOperator:
         b: AnyArray,
         guesses: AnyArray | None,
         rtol: float,
-    ) -> list[Solved]:
+    ) -> list[LinearSolution]:
         """A u = b for some right-hand sides (s, components, ...) without a mean; so have the u.
 
         rtol: of the residuals, relative to b, or to those of the guesses where there are some.
@@ -155,7 +154,9 @@ class ElementOperator:
         for right, guess, step in zip(b, start, steps, strict=True):
             values = guess + step
             residual = right - self.apply(values)
-            found.append(Solved(values, residual, self._relative(residual, right), iterations))
+            found.append(
+                LinearSolution(values, residual, self._relative(residual, right), iterations)
+            )
         return found
 
     def _each(self, functions: AnyArray) -> AnyArray:
@@ -182,7 +183,7 @@ class ElementOperator:
 
 
 def conjugate_gradients(
-    apply: Apply, precondition: Apply, b: AnyArray, rtol: float
+    apply: LinearMap, precondition: LinearMap, b: AnyArray, rtol: float
 ) -> tuple[AnyArray, int]:
     """(solutions, iterations) for some right-hand sides (s, ...) of a positive operator at once:
     each direction serves all of them (O'Leary 1980, Linear Algebra Appl. 29:293).
@@ -233,7 +234,7 @@ def _inverse(gram: AnyArray, iteration: int) -> AnyArray:
 
 
 def operator_of(
-    forms: Any, elements: Elements, coefficients: Sequence[Any], positive: bool
+    forms: Any, elements: BoxElements, coefficients: Sequence[Any], positive: bool
 ) -> ElementOperator:
     """A_0 of an emitted file of tables; a row D^left( c D^right u ) has the weak form (-1)^|left|
     int c D^right u D^left v.
@@ -254,7 +255,7 @@ def voids(operator: ElementOperator) -> Flags:
 
 
 def tensor(
-    forms: Any, elements: Elements, coefficients: Sequence[Any]
+    forms: Any, elements: BoxElements, coefficients: Sequence[Any]
 ) -> Mapping[tuple[int, int], Any]:
     """The coefficients a_kl, one value a box each, of -div(a grad u) for one unknown."""
     found: dict[tuple[int, int], Any] = {}

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from ..arrays import Array, Flags
 
-Edges = dict[int, list[tuple[int, Array]]]
+FaceLinks = dict[int, list[tuple[int, Array]]]
 # Share of the largest singular value below which vectors of whole numbers depend on each other.
 _DEPENDENT = 1e-9
 
@@ -50,9 +50,9 @@ def blocked_directions(phase: Flags) -> Array:
     return np.asarray(directions[rank:])
 
 
-def _joined(labels: np.ndarray) -> Edges:
+def _joined(labels: np.ndarray) -> FaceLinks:
     """The components that touch across a face of the cell, with the step in periods."""
-    edges: Edges = {}
+    edges: FaceLinks = {}
     for axis in range(labels.ndim):
         last = np.take(labels, -1, axis).ravel()
         first = np.take(labels, 0, axis).ravel()

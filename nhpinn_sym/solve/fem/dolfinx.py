@@ -40,7 +40,7 @@ from .grid_functions import (
     keeps_levels,
 )
 from .levels import period_of, solve_levels
-from .options import check_options, check_solver, degree_for
+from .options import check_element_options, check_solver, degree_for
 
 BACKEND = "dolfinx"
 # Seconds in which the launcher of ranks has read the last message.
@@ -78,7 +78,7 @@ class CellSolver(ElementCellSolver):
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge,
         ProblemError where ranks differ.
         """
-        require_agreement(
+        require_same_on_ranks(
             self.comm,
             self.text,
             numbers_of(self.parameters),
@@ -149,13 +149,13 @@ def solve_equation(
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not
     balance.
     """
-    check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
+    check_element_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     degree = degree_for(equation.order, degree)
     elements = element_name(degree, equation.domain)
     if equation.order == 4:
         elements += ", interior penalty"
     text = target.equation(equation, "equation")["equation_forms.py"]
-    require_agreement(
+    require_same_on_ranks(
         comm,
         text,
         numbers_of(parameters),
@@ -219,7 +219,7 @@ def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:
     )
 
 
-def require_agreement(comm: MPI.Comm, *given: object) -> None:
+def require_same_on_ranks(comm: MPI.Comm, *given: object) -> None:
     """ProblemError, on every rank, where the ranks were `given` different things: they would wait
     for each other, or mix their numbers.
     """

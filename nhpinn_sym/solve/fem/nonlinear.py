@@ -16,6 +16,7 @@ from ...emit.source import run
 from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, NhpinnError, SolveError, warn_tolerance
 from ...runtime.mesh import Mesh
+from ...runtime.nonlinear_equation import Law, solve_nonlinear_problem
 from ..backends import BACKENDS
 from ..progress import Progress
 from ..resources import memory_errors
@@ -23,11 +24,10 @@ from ..solution import Array
 from .cost import require_memory
 from .grid_functions import GridSolution, element_name, keeps_levels
 from .levels import solve_levels
-from .options import check_options
+from .options import check_element_options
 
 # Residual, relative to its parts, up to which a stalled iteration is rounding.
 _CONVERGED = 1e-9
-Law = Callable[[Array, float, Array, Array], Mapping[str, Array]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _on_dolfinx(
 ) -> Elements:
     runtime = _runtime("dolfinx")
     backend = importlib.import_module("nhpinn_sym.solve.fem.dolfinx")
-    check_options(2, solver=solver)
+    check_element_options(2, solver=solver)
     comm = backend.MPI.COMM_WORLD if comm is None else comm
     forms = None
     if reference is not None:
@@ -154,9 +154,8 @@ def solve_nonlinear(
     grown     : says after a solve whether the law has become another one; then it is solved again,
                 `rounds` times at most. SolveError where Newton's method does not converge.
     """
-    check_options(degree, max_dofs=max_dofs, steps=steps)
+    check_element_options(degree, max_dofs=max_dofs, steps=steps)
     name = element_name(degree, reference.domain)
-    driver = importlib.import_module("nhpinn_sym.runtime.nonlinear_equation")
     label = f"{reference.title.lower()} ({elements.name})"
     known: list[GridSolution] = []
 
@@ -169,7 +168,9 @@ def solve_nonlinear(
         for _ in range(rounds):
             first = start if known and known[-1].times is None else None
             with _failures(label), elements.errors():
-                result = driver.solve_nonlinear(problem, law, symmetric, first, times, keep, report)
+                result = solve_nonlinear_problem(
+                    problem, law, symmetric, first, times, keep, report
+                )
             method = f"{name}, {result.method}"
             info = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
             solution = GridSolution(

@@ -11,7 +11,7 @@ from ...problem.user_input import positive_integer
 SOLVERS = ("auto", "direct", "iterative")
 
 
-def check_options(
+def check_element_options(
     degree: Any, n: Any = None, max_dofs: Any = None, steps: Any = None, solver: Any = "auto"
 ) -> None:
     """ProblemError that quotes the option which is not what it should be; None is "not given"."""
@@ -39,7 +39,7 @@ def check_solver(solver: Any) -> None:
 
 def check_cell_options(degree: Any, n: Any, max_dofs: Any, mesh: Any, h: Any) -> None:
     """The same for cell problems; how fine a mesh is, is said in one way."""
-    check_options(2 if degree in (None, 3) else degree, n, max_dofs)
+    check_element_options(2 if degree in (None, 3) else degree, n, max_dofs)
     given = {"n": n, "h": h}
     if mesh is not None and not (isinstance(mesh, str) and mesh in ("own", "lattice")):
         given["mesh"] = mesh

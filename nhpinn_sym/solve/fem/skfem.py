@@ -30,7 +30,7 @@ from .grid_functions import (
     keeps_levels,
 )
 from .levels import period_of, solve_levels
-from .options import check_options, degree_for
+from .options import check_element_options, degree_for
 
 BACKEND = "skfem"
 
@@ -93,7 +93,7 @@ def solve_equation(
     SolveError for a system without a solution, such as a pure Neumann problem whose data do not
     balance.
     """
-    check_options(degree, max_dofs=max_dofs, steps=steps)
+    check_element_options(degree, max_dofs=max_dofs, steps=steps)
     degree = degree_for(equation.order, degree)
     elements = element_name(degree, equation.domain, smooth=equation.order == 4)
     driver = _runtime("equation")

@@ -19,7 +19,7 @@ from ...problem.errors import SolveError, UnsupportedError, warn_tolerance
 from ...problem.images import common_shape
 from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
-from ...resolution.images import images_of
+from ...resolution.images import external_images
 from ...runtime.arrays import EffectiveKey, Flags
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
@@ -27,7 +27,7 @@ from ...runtime.levels import by_name, relative_estimate
 from ...runtime.tensor_grids import tensor_points
 from ...runtime.voxel.cells import VoxelCells, refined
 from ...runtime.voxel.dual import lower_bound
-from ...runtime.voxel.elements import Elements
+from ...runtime.voxel.elements import BoxElements
 from ...runtime.voxel.operator import IndefiniteError, tensor, voids
 from ...runtime.voxel.percolation import blocked_directions
 from ..arguments import checked_residual
@@ -91,7 +91,7 @@ class CellSolver:
         self.n_sub = n_sub if n_sub is None else positive_integer(n_sub, "n_sub", most=4096)
         self.max_dofs = positive_integer(max_dofs, "max_dofs")
         self.residual = checked_residual(residual)
-        self.images = images_of(cells)
+        self.images = external_images(cells)
         self.shape = self._pixels(n)
         self.forms = run("cell_fourier", target.cells(cells)["cell_fourier.py"])
         self.duals = _duals(cells)
@@ -190,7 +190,7 @@ class CellSolver:
             float(_NUMBERS * self._unknowns(cuts)),
             remedy="take a smaller n_sub=, or a part of the image",
         )
-        elements = Elements(self.cells.cell.bounds, shape)
+        elements = BoxElements(self.cells.cell.bounds, shape)
         cells = VoxelCells(
             self.forms, elements, point.tolist(), self.parameters, self.fields.at(point)
         )
@@ -263,7 +263,7 @@ class CellSolver:
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """The centres of the boxes."""
         shape = batch.info["cells"]
-        elements = Elements(self.cells.cell.bounds, shape)
+        elements = BoxElements(self.cells.cell.bounds, shape)
         points = tensor_points([axis.ravel() for axis in elements.centres])
         return points, np.full(len(points), 1 / len(points))
 

@@ -18,8 +18,8 @@ from ...problem.errors import (
     shortened,
     warn_tolerance,
 )
-from ...runtime.fourier.energies import bounds as energy_bounds
 from ...runtime.fourier.energies import energy as energies
+from ...runtime.fourier.energies import energy_bounds as energy_bounds
 from ...runtime.fourier.invariant_measure import mean_drift
 from ..backends import BACKENDS
 from ..cell_solution import CellSolution
@@ -28,13 +28,6 @@ from ..interpolation import Array
 from .law_states import LawStates
 from .linearized_cells import on_tensors, tangent_functions
 from .macro_states import Asked
-
-_KEPT = 32
-"""States that are remembered."""
-_MULTIPLIER = 1e-6
-"""Relative mean of the source of a state problem above which it has no solution."""
-_SLACK = 1e-3
-"""Share of the tolerance to which the gap of the bounds is closed at most."""
 
 
 class LawSolution(LawStates):

@@ -42,7 +42,7 @@ class NetworkField(CellField):
         device = self.parts[0].trial.device
         y = torch.as_tensor(np.asarray(points, dtype=float), device=device)
         slow = torch.as_tensor(self.slow_points, device=device)
-        where = pairs(y, slow).flatten(0, 1)
+        where = points_beside(y, slow).flatten(0, 1)
         jets = [part.jet(where, closure(indices)) for part in self.parts]
         found = np.zeros((len(indices), len(slow), len(y)))
         for k, index in enumerate(indices):
@@ -293,7 +293,7 @@ def unfold(points: Tensor, axes: Axes, periods: tuple[float, ...]) -> Tensor:
     return torch.stack(columns, -1)
 
 
-def pairs(y: Tensor, slow: Tensor) -> Tensor:
+def points_beside(y: Tensor, slow: Tensor) -> Tensor:
     """All points (m, n, columns) of y (n, d) beside slow (m, s)."""
     return torch.cat(
         [y.expand(len(slow), *y.shape), slow[:, None].expand(len(slow), len(y), slow.shape[1])], -1

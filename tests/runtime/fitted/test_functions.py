@@ -5,7 +5,7 @@ import pytest
 import skfem
 from skfem.helpers import dot, grad
 
-from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, triangles
+from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, skfem_triangles
 from nhpinn_sym.runtime.fitted.functions import FittedMesh, TriangleFunction, TriangleRule
 from tests.runtime.fitted.samples import HEXAGONAL, mesh_of
 
@@ -54,7 +54,7 @@ def test_patch(degree: int) -> None:
 
 def test_triangles_of_scikit_fem_are_sorted() -> None:
     """MeshTri2 leaves them as they are, and mixes up the two unknowns of an edge of degree 3."""
-    made = triangles(mesh())
+    made = skfem_triangles(mesh())
     assert (np.diff(made.t, axis=0) > 0).all()
     assert made.sort_t
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh, InvalidMesh
-from nhpinn_sym.runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, fitted, meshes
+from nhpinn_sym.runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, first_mesh, meshes
 from tests.runtime.fitted.samples import HEXAGONAL, SQUARE, Disks, disks, mesh_of
 
 ONE: Disks = [((0.0, 0.0), 0.3)]
@@ -59,7 +59,7 @@ def test_corners_are_nodes() -> None:
     def label(points: np.ndarray) -> np.ndarray:
         return (levels(points % 1.0) >= 0).all(axis=1).astype(int)
 
-    mesh = fitted(Interfaces(label, levels, ((), ()), np.zeros(2), np.eye(2)), 8)
+    mesh = first_mesh(Interfaces(label, levels, ((), ()), np.zeros(2), np.eye(2)), 8)
     mesh.check()
     nodes = mesh.points[mesh.cells[:, :3].ravel()]
     for corner in corners:
@@ -69,7 +69,7 @@ def test_corners_are_nodes() -> None:
 
 def test_disks_that_touch_are_refused() -> None:
     with pytest.raises(UnresolvedInterfaces, match=r"touch, or come closer than .* near \(0\.5"):
-        fitted(disks([((0.25, 0.5), 0.25), ((0.75, 0.5), 0.25)]), 8)
+        first_mesh(disks([((0.25, 0.5), 0.25), ((0.75, 0.5), 0.25)]), 8)
 
 
 def moved_image(mesh: CellMesh) -> CellMesh:

@@ -2,7 +2,7 @@
 
 import torch
 
-from nhpinn_sym.runtime.nets.fits import box_points, fitted, trials, uniform_points
+from nhpinn_sym.runtime.nets.fits import box_points, fit_features, trials, uniform_points
 from nhpinn_sym.runtime.nets.least_squares import least_squares
 from nhpinn_sym.runtime.nets.networks import Layers, hidden
 
@@ -18,7 +18,7 @@ def test_a_function_is_fitted() -> None:
         x, y = points.T
         return left, torch.stack([torch.exp(x) * torch.sin(y), 1 + x * y], 1)
 
-    fit = fitted(120, AXES, rows, (2, 1))
+    fit = fit_features(120, AXES, rows, (2, 1))
     points = box_points(50, AXES, seed=7)
     x, y = points.T
     wanted = torch.stack([torch.exp(x) * torch.sin(y), 1 + x * y], 1)

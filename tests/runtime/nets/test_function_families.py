@@ -14,10 +14,10 @@ from nhpinn_sym.runtime.nets.function_families import (
     JetsOfFamily,
     modulate,
     products_of,
-    shapes,
     stack_functions,
     start_functions,
     vanish_on_parts,
+    wall_polynomials,
 )
 
 GIVEN = Edge(np.zeros(1, int), np.eye(1), np.zeros((1, 1)))
@@ -48,8 +48,8 @@ FAMILIES = {
     "corner": corner(0.3),
     "start": START,
     "vanishing": vanish_on_parts(corner(0.3), NORMALS, BOUNDS),
-    "modulated": modulate(corner(0.3), 1, (0.0, 2.0), shapes(3, [-1.0], False)),
-    "waves": modulate(corner(0.3), 1, (0.0, 2.0), shapes(4, [], True)),
+    "modulated": modulate(corner(0.3), 1, (0.0, 2.0), wall_polynomials(3, [-1.0], False)),
+    "waves": modulate(corner(0.3), 1, (0.0, 2.0), wall_polynomials(4, [], True)),
     "product": products_of(START, corner(0.3)),
 }
 
@@ -123,9 +123,15 @@ def test_stacked() -> None:
 
 def test_shapes_vanish_at_their_roots_or_are_periodic() -> None:
     ends = torch.tensor([-1.0, 1.0], dtype=torch.float64)
-    assert all(float(shape(ends, 0).abs().max()) < 1e-15 for shape in shapes(5, [-1.0, 1.0], False))
-    assert len(shapes(5, [-1.0, 1.0], False)) == 4 and len(shapes(8, [], True)) == 9
-    for shape in shapes(8, [], True):
+    assert all(
+        float(shape(ends, 0).abs().max()) < 1e-15
+        for shape in wall_polynomials(5, [-1.0, 1.0], False)
+    )
+    assert (
+        len(wall_polynomials(5, [-1.0, 1.0], False)) == 4
+        and len(wall_polynomials(8, [], True)) == 9
+    )
+    for shape in wall_polynomials(8, [], True):
         for order in range(3):
             low, high = shape(ends, order).tolist()
             assert low == pytest.approx(high, abs=1e-9)

@@ -10,8 +10,8 @@ import pytest
 from nhpinn_sym.runtime.arrays import Array, MultiIndex
 from nhpinn_sym.runtime.voxel.cells import refined
 from nhpinn_sym.runtime.voxel.dual import lower_bound
-from nhpinn_sym.runtime.voxel.elements import Elements
-from nhpinn_sym.runtime.voxel.operator import ElementOperator, IndefiniteError, Term
+from nhpinn_sym.runtime.voxel.elements import BoxElements
+from nhpinn_sym.runtime.voxel.operator import ElementOperator, ElementTerm, IndefiniteError
 
 BOUNDS = ((0.0, 1.0), (-1.0, 2.0), (0.0, 0.5))
 SHAPE = (3, 4, 5)
@@ -26,7 +26,7 @@ def nodal(point: Array, corner: tuple[int, ...], index: MultiIndex, sizes: Array
     return value
 
 
-def by_quadrature(elements: Elements, term: Term, c: Array, u: Array) -> Array:
+def by_quadrature(elements: BoxElements, term: ElementTerm, c: Array, u: Array) -> Array:
     """The integrals of one term for a scalar function, over the volume of a box."""
     _, left, number, _, _, right = term
     dim = elements.dim
@@ -51,7 +51,7 @@ def by_quadrature(elements: Elements, term: Term, c: Array, u: Array) -> Array:
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_every_term_is_integrated_exactly(dim: int) -> None:
     random = np.random.default_rng(dim)
-    elements = Elements(BOUNDS[:dim], SHAPE[:dim])
+    elements = BoxElements(BOUNDS[:dim], SHAPE[:dim])
     c = random.random(elements.shape)
     u = random.random(elements.shape)
     indices = [(0,) * dim, *(tuple(int(k == j) for k in range(dim)) for j in range(dim))]
@@ -62,16 +62,16 @@ def test_every_term_is_integrated_exactly(dim: int) -> None:
         assert operator.apply(u[None])[0] == pytest.approx(expected, abs=1e-12)
 
 
-def diffusion(elements: Elements, a: Array) -> ElementOperator:
+def diffusion(elements: BoxElements, a: Array) -> ElementOperator:
     axes = [tuple(int(k == j) for k in range(elements.dim)) for j in range(elements.dim)]
-    terms: list[Term] = [(0, e, 1.0, 0, 0, e) for e in axes]
+    terms: list[ElementTerm] = [(0, e, 1.0, 0, 0, e) for e in axes]
     return ElementOperator(elements, 1, terms, [a], positive=True)
 
 
 def test_right_hand_sides_that_depend_on_each_other() -> None:
     """One is twice another: the directions of the iteration become dependent."""
     random = np.random.default_rng(3)
-    elements = Elements(((0, 1), (0, 1)), (8, 9))
+    elements = BoxElements(((0, 1), (0, 1)), (8, 9))
     operator = diffusion(elements, np.where(random.random((8, 9)) < 0.5, 1.0, 1e3))
     b = random.standard_normal((2, 1, 8, 9))
     b -= b.mean(axis=(-2, -1), keepdims=True)
@@ -83,7 +83,7 @@ def test_right_hand_sides_that_depend_on_each_other() -> None:
 
 
 def test_what_is_not_positive_is_found() -> None:
-    elements = Elements(((0, 1), (0, 1)), (6, 6))
+    elements = BoxElements(((0, 1), (0, 1)), (6, 6))
     a = np.where(np.arange(36).reshape(6, 6) % 3 == 0, -5.0, 4.0)
     b = np.random.default_rng(1).standard_normal((1, 1, 6, 6))
     with pytest.raises(IndefiniteError):
@@ -92,8 +92,8 @@ def test_what_is_not_positive_is_found() -> None:
 
 def test_the_same_function_on_finer_boxes() -> None:
     values = np.random.default_rng(2).random((2, 3, 4))
-    elements = Elements(((0, 1), (0, 1)), (3, 4))
-    finer = Elements(((0, 1), (0, 1)), (9, 12))
+    elements = BoxElements(((0, 1), (0, 1)), (3, 4))
+    finer = BoxElements(((0, 1), (0, 1)), (9, 12))
     u = refined(values[:1], 3, 2)
     a = np.random.default_rng(4).random((3, 4))
     one = float(np.sum(values[:1] * diffusion(elements, a).apply(values[:1]))) / elements.count
@@ -106,7 +106,7 @@ def test_the_bound_from_below_is_that_of_the_turned_inverse() -> None:
     """In two dimensions fluxes without divergence are turned gradients of Q1 functions."""
     random = np.random.default_rng(5)
     a = np.where(random.random((7, 6)) < 0.4, 10.0, 1.0)
-    elements = Elements(((0, 1), (0, 1)), a.shape)
+    elements = BoxElements(((0, 1), (0, 1)), a.shape)
     lower, _ = lower_bound(elements, {(0, 0): a, (1, 1): a}, 1e-10)
     operator = diffusion(elements, 1 / a)
     axes = [(1, 0), (0, 1)]
@@ -128,7 +128,7 @@ def test_a_tensor_and_its_bound_in_three_dimensions() -> None:
         ).copy()
         for k, j in product(range(3), repeat=2)
     }
-    elements = Elements(((0, 1),) * 3, (2, 2, 2))
+    elements = BoxElements(((0, 1),) * 3, (2, 2, 2))
     lower, _ = lower_bound(elements, tensors, 1e-12)
     other = 5.0 * np.eye(3)
     inverse = (1 / first[0, 0] + 1 / other[0, 0]) / 2

@@ -11,7 +11,7 @@ import sympy as sp
 import torch
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.unknown_functions import Opaque, read
+from nhpinn_sym.emit.unknown_functions import Opaque, derivative_of
 from nhpinn_sym.problem.errors import CoefficientError, PeriodError, ProblemError, UnsupportedError
 from nhpinn_sym.runtime.nets.derivatives import derivative
 
@@ -153,11 +153,11 @@ def test_nested_derivatives_by_autograd() -> None:
 
 def test_derivatives_are_read() -> None:
     x, y = sp.symbols("x y")
-    assert read(A(x, y).diff(x, 2, y)) == Opaque("a", (x, y), (2, 1))
+    assert derivative_of(A(x, y).diff(x, 2, y)) == Opaque("a", (x, y), (2, 1))
     (inner,) = A(2 * x).diff(x).atoms(sp.Subs)
-    assert read(inner) == Opaque("a", (2 * x,), (1,))
+    assert derivative_of(inner) == Opaque("a", (2 * x,), (1,))
     with pytest.raises(UnsupportedError, match="cannot take"):
-        read(sp.Derivative(A(x, x), x))
+        derivative_of(sp.Derivative(A(x, x), x))
 
 
 @pytest.mark.parametrize(("given", "error", "message"), [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.pinn.classical.training import CellOptions, read
+from nhpinn_sym.solve.pinn.classical.training import CellOptions, training_options
 from nhpinn_sym.solve.pinn.methods import split_method
 from nhpinn_sym.solve.pinn.options import collocation_options, read_options
 
@@ -41,7 +41,7 @@ def test_a_wrong_value_is_refused(options: dict[str, Any]) -> None:
 ], ids=str)  # fmt: skip
 def test_a_wrong_value_of_the_classical_methods_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(nh.ProblemError) as caught:
-        read(CellOptions, options, lambda o: 2)
+        training_options(CellOptions, options, lambda o: 2)
     assert caught.value.term is not None
     assert caught.value.remedy
 

@@ -21,7 +21,7 @@ from ....lower.forms import LoweredCells, MultiIndex
 from ....runtime.nets.jets import columns
 from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
-from ..fields import pairs
+from ..fields import points_beside
 from ..network import Jet, Network, TrialSpace
 
 EIGENVALUE: EffectiveKey = ("lambda0", ())
@@ -209,11 +209,11 @@ class CellAveraging:
         # A step back from what was needed before: nets that are smoother need fewer points.
         self.per_axis = max(self._coarsest, self.per_axis // 2)
         few = slow[:_FEW]
-        numbers = self._means(family, pairs(self._grid().to(slow.device), few))
+        numbers = self._means(family, points_beside(self._grid().to(slow.device), few))
         while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
             self.per_axis *= 2
             before = numbers.vector()
-            numbers = self._means(family, pairs(self._grid().to(slow.device), few))
+            numbers = self._means(family, points_beside(self._grid().to(slow.device), few))
             values = numbers.vector()
             if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
                 break
@@ -236,7 +236,10 @@ class CellAveraging:
         """The means at slow points (m, s)."""
         y = self._grid().to(slow.device)
         return CellAverages.concat(
-            [self._means(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
+            [
+                self._means(family, points_beside(y, part))
+                for part in slow.split(max(1, _LIMIT // len(y)))
+            ]
         )
 
     def quadrature(self) -> tuple[Array, Array]:

@@ -41,7 +41,7 @@ from ..network import Axes, DataPanels, Network, TrialSpace
 from ..options import collocation_options
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
-from .smooth_rows import CellRows, first_eigenvalue, ground_state, require_positive
+from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
 
 # Collocation points by the features: with fewer than 1.5 the residual at them says nothing.
 _POINTS = 2
@@ -172,7 +172,7 @@ class SmoothCellSolver(Formulation[StageResult]):
         for number, (kind, members) in enumerate(self.rows.stages):
             family = self._with_numbers(done.family)
             if kind == "ground state":
-                done.family, network = ground_state(
+                done.family, network = ground_state_in_span(
                     self.rows, self._first_eigenvalue, layers, count
                 )
                 family = CellFunctions(family.nodes, eigenvalue=done.family.eigenvalue)

@@ -29,7 +29,7 @@ from ..collocation import (
     operator_weights,
     row_strengths,
 )
-from ..fields import pairs
+from ..fields import points_beside
 from ..network import Jet, Layers, Network, TrialSpace
 from .averages import EIGENVALUE, CellAveraging, CellFunctions
 
@@ -247,7 +247,7 @@ _SAMPLES = 1000
 _NEGATIVE = 0.1
 
 
-def ground_state(
+def ground_state_in_span(
     rows: CellRows, start: Tensor, layers: Layers, count: int
 ) -> tuple[CellFunctions, Network]:
     """The ground state in the span of a random layer; start (nodes,) is its eigenvalue roughly,
@@ -305,7 +305,7 @@ def first_eigenvalue(rows: CellRows) -> Tensor:
     lengths = [b - a for _, a, b in axes]
     derivatives = [_collocation(index, n, lengths) for index in rows.trial.indices]
     found = []
-    for points in pairs(y, torch.as_tensor(rows.empty.nodes.points, device=rows.device)):
+    for points in points_beside(y, torch.as_tensor(rows.empty.nodes.points, device=rows.device)):
         without = _operator(rows, points, 0.0, derivatives)
         with_one = _operator(rows, points, 1.0, derivatives)
         values = scipy.linalg.eigvals(without, without - with_one)

@@ -23,7 +23,7 @@ from ...solution import Array, CellBatch, CellTask, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, NetProblem, Outcome
 from ..collocation import Rows, operator_weights
-from ..fields import WrappedField, pairs
+from ..fields import WrappedField, points_beside
 from ..minimize import Result
 from ..network import Jet, Network
 from .losses import (
@@ -44,8 +44,8 @@ from .training import (
     CellOptions,
     ErrorMeasures,
     epoch_average,
-    read,
-    train,
+    train_batch,
+    training_options,
 )
 
 # Epochs over which info["errors"] averages.
@@ -98,7 +98,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         self.cells = cells
         self.tolerance = task.tolerance
         self.progress = task.progress
-        self.options = read(CellOptions, options, lambda o: 3 if o.oversampling else 2)
+        self.options = training_options(CellOptions, options, lambda o: 3 if o.oversampling else 2)
         self.nodes = self.options.nodes or NODES[cells.cell.dim]
         if self.options.oversampling > self.nodes - 2:
             raise ProblemError(
@@ -248,7 +248,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
             task.update((k + fraction) / len(self.cells.functions), f"{name}: {note}")
 
         start = self.nets.start(o.seed).expand(len(self.places), -1).clone()
-        return train(start, terms, o, self._measures(k), report, name)
+        return train_batch(start, terms, o, self._measures(k), report, name)
 
     def _rows(self, number: int, j: int, place: int, known: Sequence[NetList]) -> Rows:
         """The rows of function j of a stage on the grid; a mean that the equation does not allow is
@@ -295,7 +295,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
 
     def _stamped(self, y: Tensor, place: int) -> Tensor:
         """Points y beside one slow point."""
-        return pairs(y, torch.as_tensor(self.places[place : place + 1], device=y.device))[0]
+        return points_beside(y, torch.as_tensor(self.places[place : place + 1], device=y.device))[0]
 
     def _effective(
         self, nets: BatchedMlp, functions: Sequence[NetList], levelled: bool = False

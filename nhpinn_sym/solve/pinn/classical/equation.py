@@ -53,8 +53,8 @@ from .training import (
     ErrorMeasures,
     History,
     epoch_average,
-    read,
-    train,
+    train_batch,
+    training_options,
 )
 
 # Epochs over which info["errors"] averages.
@@ -106,7 +106,9 @@ def solve_classical(
     not fit.
     """
     require_second_order(equation)
-    chosen = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
+    chosen = training_options(
+        EquationOptions, options, lambda o: 3 if equation.time is not None else 2
+    )
     require_box(equation.domain, "the classical PINN")
     problem = SoftProblem(equation, coefficients, parameters, chosen.device)
     training = ClassicalEquation(problem, chosen, tolerance or POOR)
@@ -133,7 +135,9 @@ class ClassicalEquation(NetProblem[AdamResult]):
     def find(self, task: Task, before: Choice | None) -> Outcome[AdamResult]:
         options = self.options
         terms = self._terms()
-        found = train(self._start[None], terms, options, self._measures(), task.update, self.title)
+        found = train_batch(
+            self._start[None], terms, options, self._measures(), task.update, self.title
+        )
         name, doubt = self._doubt(terms[0], found.x)
         points = _test_grid(self.problem, None)
         values = self.nets.values(found.x, points)

@@ -120,7 +120,7 @@ class EquationOptions(TrainingOptions):
 OptionsType = TypeVar("OptionsType", bound=TrainingOptions)
 
 
-def read(
+def training_options(
     kind: type[OptionsType], given: Mapping[str, Any], terms: Callable[[OptionsType], int]
 ) -> OptionsType:
     """ProblemError for an unknown name, a number out of range, or weights that do not fit the
@@ -208,7 +208,7 @@ class ErrorMeasures:
 NOTHING = ErrorMeasures((), lambda x: x.new_empty(0, len(x)))
 
 
-def train(
+def train_batch(
     start: Tensor,
     terms: Sequence[LossTerm],
     options: TrainingOptions,

@@ -27,7 +27,7 @@ from ..minimize import Result, history_info
 from ..network import Axes, Jet, Network, TrialSpace
 from ..options import Options
 from .boundary_value import BoundaryValueProblem
-from .solution import GOAL, NetworkSolution, probe, require_balance, solution
+from .solution import GOAL, NetworkSolution, probe, require_balanced_data, solution
 
 # Of the quadrature, by the features.
 _POINTS = 5
@@ -187,7 +187,7 @@ def solve_energy(
     """
     chosen = energy_options(options)
     ritz = Ritz(equation, coefficients, parameters, chosen.device)
-    require_balance(ritz.problem)
+    require_balanced_data(ritz.problem)
     if ritz.problem.null_space.turns:
         raise UnsupportedError(
             "the energy of a problem that leaves a rigid rotation of its solution open",

@@ -19,10 +19,10 @@ from ....runtime.nets.function_families import (
     JetsOfFamily,
     modulate,
     products_of,
-    shapes,
     stack_functions,
     start_functions,
     vanish_on_parts,
+    wall_polynomials,
 )
 from ..collocation import collocation_points
 from .boundary_value import BoundaryValueProblem
@@ -163,7 +163,7 @@ def _layer(
                 part,
                 other,
                 problem.bounds[other],
-                shapes(_ALONG_DEGREE, roots, other in problem.equation.periodic),
+                wall_polynomials(_ALONG_DEGREE, roots, other in problem.equation.periodic),
             )
         parts.append(part)
     return tuple(parts)

@@ -24,7 +24,7 @@ from ....runtime.nets.corners import (
     singular_functions,
     singularities,
 )
-from ....runtime.nets.function_families import Family, modulate, shapes, vanish_on_parts
+from ....runtime.nets.function_families import Family, modulate, vanish_on_parts, wall_polynomials
 from ....runtime.nets.least_squares import least_squares, safe_divisor
 from ...solution import Array
 from ..collocation import Rows, collocation_points, require_finite
@@ -275,7 +275,9 @@ def _along(
         ]
         periodic = axis in problem.equation.periodic
         family = tuple(
-            modulate(part, axis, problem.bounds[axis], shapes(_EDGE_DEGREE, roots, periodic))
+            modulate(
+                part, axis, problem.bounds[axis], wall_polynomials(_EDGE_DEGREE, roots, periodic)
+            )
             for part, roots in zip(family, ends, strict=True)
         )
     return family

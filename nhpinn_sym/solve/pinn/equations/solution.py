@@ -125,7 +125,7 @@ _KERNEL = 1e-6
 _BALANCED = 1e-6
 
 
-def require_balance(problem: BoundaryValueProblem) -> None:
+def require_balanced_data(problem: BoundaryValueProblem) -> None:
     """SolveError where the data of a problem that leaves constants open do not balance; what the
     quadrature cannot decide passes.
     """

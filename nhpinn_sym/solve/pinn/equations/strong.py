@@ -20,7 +20,7 @@ from ..options import Options, collocation_options
 from ..training import train
 from .boundary_value import BoundaryValueProblem
 from .known_functions import known_functions
-from .solution import GOAL, NetAndKnown, probe, require_balance, solution
+from .solution import GOAL, NetAndKnown, probe, require_balanced_data, solution
 from .subdomains import solve_across_jumps
 
 # Relative residual at which a problem that leaves its mean open has no solution.
@@ -53,7 +53,7 @@ def solve_equation(
     chosen.ranks.require_agreement(
         problem.trial.signature, sorted(parameters.items()), tolerance, chosen.shared
     )
-    require_balance(problem)
+    require_balanced_data(problem)
     known = known_functions(problem)
     families = [family for group in known.values() for family in group]
     if problem.null_space.turns:
