@@ -57,7 +57,6 @@ from .problem.shapes import phases as phases
 if TYPE_CHECKING:
     from .emit.emit import emit as emit
     from .runtime.fitted.cell_mesh import CellMesh as CellMesh
-    from .solve.cell_file import load as load
     from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cells import solve_cells as solve_cells
     from .solve.dispersion import Dispersion as Dispersion
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
     from .solve.law.law_file import load_law as load_law
     from .solve.law.law_solution import LawSolution as LawSolution
     from .solve.law.solve_law import solve_law as solve_law
+    from .solve.loading import load as load
     from .solve.many import solve_many as solve_many
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
@@ -96,7 +96,7 @@ _LATER = {
     "Engineering": "solve.engineering",
     "bloch": "validate.bloch",
     "CellSolution": "solve.cell_solution",
-    "load": "solve.cell_file",
+    "load": "solve.loading",
     "solve_homogenized": "solve.equations",
     "solve_fine": "solve.equations",
     "reconstruct": "solve.reconstruct",

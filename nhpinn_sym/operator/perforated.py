@@ -18,7 +18,7 @@ from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .table import Operator, Term
 
-TableKey = TypeVar("Key")
+TableKey = TypeVar("TableKey")
 
 
 def perforated(op: Operator) -> Operator:

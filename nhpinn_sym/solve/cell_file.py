@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..problem.errors import FileError, ProblemError
+from ..problem.errors import FileError
 from .cell_solution import CellSolution, FormInfo
-from .data_file import Kind, holds, read, write
+from .data_file import Kind, read, write
 from .effective_entries import Entry
 from .expression_data import expression_data, read_formula, read_symbols
 from .fields import field_data, read_field
@@ -29,34 +28,6 @@ _MOST_DEGREE = 10_000
 def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path:
     """Write to one .npz file, atomically; `more` is kept beside the cells."""
     return write(path, _KIND, {**more, **_data(cells)})
-
-
-def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `CellSolution.save` or `LawSolution.save` wrote: a `CellSolution`, or a
-    `LawSolution` as `load_law` does. FileError where the file is damaged or something else.
-
-    >>> import tempfile
-    >>> s = nh.Scales(1)
-    >>> u = s.unknown("u")
-    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
-    >>> model = nh.homogenize(problem)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = nh.solve_cells(model, "fourier").save(f"{folder}/cells.npz")
-    ...     print(nh.load(path).effective["A"])
-    [[1.73205081]]
-    """
-    laws = importlib.import_module("nhpinn_sym.solve.law.law_file")  # which imports this one
-    if holds(path, laws.KIND):
-        return laws.load_law(path)
-    cells, more = unpacked(path)
-    if "family" in more:
-        raise ProblemError(
-            "this is a file of a family of cells",
-            term=path,
-            remedy="read it with load_family(path)",
-        )
-    return cells
 
 
 def unpacked(path: str | os.PathLike[str]) -> tuple[CellSolution, dict[str, Any]]:

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..emit.source import output_path, sweep, write_atomic
 from ..problem.errors import OutputPathError, ProblemError, UnsupportedError
-from ..solve.cell_file import load
 from ..solve.cell_solution import CellSolution
 from ..solve.data_file import Kind, read, write
+from ..solve.loading import load
 
 StoredArrays = dict[str, Any]
 _PART = Kind("a part of a validation", "validate(..., out=folder)")

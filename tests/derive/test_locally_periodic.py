@@ -16,6 +16,7 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.solve.backends import cell_solver
+from nhpinn_sym.solve.solution import CellTask
 from tests.symbolic import Build, C, S, derived, solved
 
 N = 19
@@ -186,7 +187,7 @@ def test_slow_derivatives_of_cell_functions_against_cells_at_other_places() -> N
     )
     lowered = lower_cells(model)
     place = np.array([[0.37]])
-    batch = cell_solver("fourier")(lowered, {}, ((0.0, 1.0),), 1e-11).solve(place)
+    batch = cell_solver("fourier")(CellTask(lowered, {}, ((0.0, 1.0),), 1e-11)).solve(place)
     values = {
         form.name: fields[0].derivative(GRID[:, None], (0,))[0]
         for form, fields in zip(lowered.functions, batch.fields, strict=True)

@@ -17,7 +17,7 @@ from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
 from nhpinn_sym.runtime import cell_solve
 from nhpinn_sym.solve.backends import cell_solver
-from nhpinn_sym.solve.solution import CellBatch
+from nhpinn_sym.solve.solution import CellBatch, CellTask
 from tests.fem_classes import (
     coupled_drift,
     drifting,
@@ -46,9 +46,9 @@ both = pytest.mark.parametrize("backend", BACKENDS)
 def solve(
     lowered: LoweredCells, backend: str, tolerance: float = 1e-6, parameters=None, **options
 ) -> CellBatch:
-    return cell_solver(backend)(lowered, parameters or {}, (), tolerance, **options).solve(
-        np.zeros((1, 0))
-    )
+    return cell_solver(backend)(
+        CellTask(lowered, parameters or {}, (), tolerance), **options
+    ).solve(np.zeros((1, 0)))
 
 
 def entries(batch: CellBatch, name: str) -> dict[tuple[int, ...], float]:
@@ -309,7 +309,7 @@ def test_a_ground_state_in_two_dimensions_at_slow_points(backend):
     """
     v = 2 * (1 + x1) * sp.cos(2 * y1) + 2 * sp.cos(2 * y2)
     cells = potential(v, Cell((0, sp.pi), (0, sp.pi)), slow=(x1,))
-    batch = cell_solver(backend)(cells, {}, ((0.0, 2.0),), 1e-6).solve(
+    batch = cell_solver(backend)(CellTask(cells, {}, ((0.0, 2.0),), 1e-6)).solve(
         np.array([[0.0], [2.0], [1.0]])
     )
     np.testing.assert_allclose(

@@ -156,7 +156,7 @@ def test_oversampling_in_two_dimensions_matches_every_face() -> None:
 
 def test_oversampling_halves_the_error_in_the_same_budget() -> None:
     cells = first_only(elliptic_2d())
-    fourier = FourierSolver(cells, {}, (), 1e-10).solve(ONE).fields[0][0]
+    fourier = FourierSolver(CellTask(cells, {}, (), 1e-10)).solve(ONE).fields[0][0]
     budget: dict[str, Any] = {
         "epochs": 1400,
         "nodes": 11,
