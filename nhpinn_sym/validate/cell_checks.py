@@ -22,6 +22,9 @@ from ..solve.cells import solve_cells
 from .adjoint import adjoint_problem
 from .cell_entries import entries, places
 
+# Estimate of the cells of a transposed operator up to which they judge others.
+_KNOWN = 1e-7
+
 
 @dataclass(frozen=True)
 class Judges:
@@ -56,7 +59,7 @@ class Judges:
             tuple(laminate(lowered, numbers, spot) for spot in spots),
             model.symmetric,
             _axes(model),
-            None if model.symmetric else _of_transposed(model, parameters),
+            None if model.symmetric or lowered.jumps else _of_transposed(model, parameters),
             bool(lowered.slow),
             bool(spots) and all(is_isotropic(lowered, numbers, spot) for spot in spots),
         )
@@ -159,8 +162,8 @@ def _slow_points(model: HomogenizedModel, lowered: LoweredCells) -> list[tuple[f
 def _of_transposed(
     model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None
 ) -> Array | None:
-    """A of the transposed operator, transposed; None where that has another kernel, or no cells by
-    Fourier."""
+    """A of the transposed operator, transposed; None where that has another kernel, or no accurate
+    cells by Fourier."""
     mixed = any(
         any(t.left[-1:]) or (t.right[-1] and any(t.right[:-1])) for t in model.operator.table
     )
@@ -168,10 +171,12 @@ def _of_transposed(
         return None
     try:
         other = homogenize_linear(adjoint_problem(model.operator))
-        values = entries(solve_cells(other, "fourier", parameters=parameters), other.problem)["A"]
+        cells = solve_cells(other, "fourier", parameters=parameters)
     except NhpinnError:
         return None
-    return transpose(values, _axes(model))
+    if not cells.info["estimate"] <= _KNOWN:
+        return None
+    return transpose(entries(cells, other.problem)["A"], _axes(model))
 
 
 def transpose(values: Array, axes: int) -> Array:

@@ -56,7 +56,7 @@ def draw(
         yield scene.middle(known, r"$u_\varepsilon$")
     differences = {
         r"$u_\varepsilon - u_0$ (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
-        "$u_0$ (PINN) - $u_0$ (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
+        "$u_0$ (PINN) $-$ $u_0$ (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
     }
     yield scene.differences(differences)
 
@@ -83,7 +83,7 @@ def draw_plain(
     others = list(named)[1:]
     if others:
         yield scene.differences(
-            {f"{reference} - {name}": named[reference] - named[name] for name in others}
+            {f"{reference} $-$ {name}": named[reference] - named[name] for name in others}
         )
     if by_mesh and min(by_mesh.values()) > 0:
         sheet = Sheet(1, 1, (5.2, 4.0))
@@ -249,7 +249,7 @@ class _Scene:
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
             curves(sheet.at(j, 0), self.lines[0], line, f"{label}{at}", self.names[0])
             fine = line.pop(next(iter(line)))
-            apart = {f"{reference} - {name}": fine - v for name, v in line.items()}
+            apart = {f"{reference} $-$ {name}": fine - v for name, v in line.items()}
             curves(sheet.at(j, 1), self.lines[0], apart, f"{label}differences", self.names[0])
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 

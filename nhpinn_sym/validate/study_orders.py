@@ -83,10 +83,12 @@ def _first_order(model: HomogenizedModel) -> bool:
 
 
 def has_layers(model: HomogenizedModel) -> bool:
-    """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0."""
+    """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0. What a
+    ground state was factored out of has no layer that stands still.
+    """
     problem = model.problem
     walls = [c for c in problem.conditions.values() if not isinstance(c, Periodic)]
-    if not walls or model.homogenized_order != 2:
+    if not walls or model.homogenized_order != 2 or model.eigenvalue is not None:
         return False
     dim = problem.scales.dim
     for cell in model.cell_problems:
