@@ -80,10 +80,7 @@ class Recursion:
         adjoint: bool = False,
         broken: bool = False,
     ) -> None:
-        acting = {
-            k: {t: c for t, c in table.items() if t.field is not None}
-            for k, table in powers.items()
-        }
+        acting = _without_sources(powers)
         self.lowest = min(k for k, table in acting.items() if table)
         self.powers = powers
         self.components = components
@@ -94,8 +91,8 @@ class Recursion:
         self.interned: dict[int, list[tuple[Term, int]]] = {}
         for k, table in powers.items():
             self.interned[k] = [(t, self.coefficients.intern(c)) for t, c in table.items()]
-        self.local = any(c.has(*slow) for table in acting.values() for c in table.values())
-        self.moving = any(c.has(*slow) for c in acting[self.lowest].values())
+        self.local = any(_depend(table, slow) for table in acting.values())
+        self.moving = _depend(acting[self.lowest], slow)
         self.zero: MultiIndex = (0,) * len(slow)
         self.ground = 0 if ground else None
         self.adjoint = int(ground) if adjoint else None
@@ -396,3 +393,16 @@ class Recursion:
 def _reading_order(source: MacroscopicSource) -> tuple[bool, int, int, tuple[int, ...]]:
     field, alpha = source
     return field is None, field or 0, sum(alpha), tuple(-n for n in alpha)
+
+
+def _without_sources(powers: Mapping[int, Table]) -> dict[int, Table]:
+    """The terms that act on an unknown."""
+    return {
+        k: {term: c for term, c in table.items() if term.field is not None}
+        for k, table in powers.items()
+    }
+
+
+def _depend(table: Table, variables: tuple[sp.Symbol, ...]) -> bool:
+    """Whether a coefficient depends on some of the variables."""
+    return any(c.has(*variables) for c in table.values())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -61,23 +61,17 @@ def lower_boundary_value_problem(
         )
     _check_scope(problem, [*terms, *sources])
     check_data(problem)
-    d = problem.scales.dim
     m = len(problem.unknowns)
     x = problem.scales.x
-    zero = (0,) * d
-    timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]
-    space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
-    # Sources stand on the left of the operator's table: in the forms they are on the right.
-    loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
-    # Only what is differentiated can lose a jump.
-    broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))
-    strong = () if broken else strong_terms(space, x)
-    strong_loads = [sp.Integer(0)] * m if broken else _strong_loads(loads, m, x)
-    held = [c for _, _, c, _, _ in (*timely, *space, *loads)]
-    held += [*(t.coefficient for t in strong), *strong_loads]
+    parts = _parts_of(terms, sources, problem.scales.dim)
+    strong = () if parts.broken else strong_terms(parts.space, x)
+    strong_loads = [sp.Integer(0)] * m
+    if not parts.broken:
+        strong_loads = _strong_loads(parts.loads, m, x)
+    held = [*parts.coefficients(), *(t.coefficient for t in strong), *strong_loads]
     swap, externals = _externals(held, names, x)
-    bilinear = _put(weak_terms(space), swap)
-    mass = _put(weak_terms(timely), swap)
+    bilinear = _put(weak_terms(parts.space), swap)
+    mass = _put(weak_terms(parts.time), swap)
     _check_conditions(problem, form_order(bilinear))
     essential = _essential(problem)
     return LoweredEquation(
@@ -90,19 +84,51 @@ def lower_boundary_value_problem(
         components=m,
         mass=mass,
         bilinear=bilinear,
-        linear=_put(weak_terms(loads), swap),
+        linear=_put(weak_terms(parts.loads), swap),
         strong=_put(strong, swap),
         sources=tuple(c.xreplace(swap) for c in strong_loads),
-        flux=_flux(space, m, d, swap),
+        flux=_flux(parts.space, m, problem.scales.dim, swap),
         essential=essential,
         natural=natural,
         periodic=problem.periodic_axes,
         initial=_initial(problem) if mass else (),
         final_time=problem.final_time if mass else None,
         symmetric=is_symmetric(bilinear),
-        jumps=broken,
+        jumps=parts.broken,
         moments=_moments(problem, essential, bilinear),
     )
+
+
+class _EquationParts(NamedTuple):
+    """The terms with a time derivative, without one, and the right-hand sides, by derivatives in
+    space alone.
+    """
+
+    time: list[OperatorTerm]
+    space: list[OperatorTerm]
+    loads: list[OperatorTerm]
+
+    @property
+    def broken(self) -> bool:
+        """Whether a jump is differentiated: nothing else can lose one."""
+        return any(jumps(c) for _, left, c, _, _ in (*self.space, *self.loads) if any(left))
+
+    def coefficients(self) -> list[sp.Expr]:
+        return [c for _, _, c, _, _ in (*self.time, *self.space, *self.loads)]
+
+
+def _parts_of(terms: OperatorTerms, sources: OperatorTerms, d: int) -> _EquationParts:
+    zero = (0,) * d
+    time: list[OperatorTerm] = []
+    space: list[OperatorTerm] = []
+    for equation, left, c, field, right in terms:
+        if right[d]:
+            time.append((equation, zero, c, field, zero))
+        else:
+            space.append((equation, left[:d], c, field, right[:d]))
+    # Sources stand on the left of the operator's table: in the forms they are on the right.
+    loads = [(equation, left[:d], -c, 0, zero) for equation, left, c, _, _ in sources]
+    return _EquationParts(time, space, loads)
 
 
 def _check_scope(problem: MultiscaleProblem, terms: OperatorTerms) -> None:

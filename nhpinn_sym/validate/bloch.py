@@ -24,26 +24,24 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
-from ..operator.table import MultiIndex, Operator
+from ..operator.table import Operator
 from ..operator.zero_test import is_zero, jumps
 from ..problem.contacts import refuse_contacts
 from ..problem.domain import refuse_lattice
-from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
+from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.user_input import instance
 from ..runtime.arrays import Array, ComplexArray
 from ..solve.arguments import as_numbers
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
+from .bloch_expansion import PlaneWaveExpansion
 from .bloch_wave import PlaneWave
 
 Numbers = tuple[float, ...]
 
 # Relative rounding error of the exact solution and of the cell functions.
 _FLOOR = 1e-13
-# Share of the largest singular value below which the wave is a resonance, and no oracle.
-_SINGULAR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -129,10 +127,12 @@ def bloch(
     """Compare the approximations of order 0..model.order with the exact solution for the source
     `amplitude` e^{i k.x + s t}.
 
-    wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth:
-    s, used where the equation has a time derivative. amplitude  : F, one number per equation, or
-    one for all (then each equation gets a different part of it). cells      : the cell problems,
-    solved with hierarchy=True, to judge (default: by the fourier backend).
+    wavevector : k, one number per axis (default: a generic one, of the size of 1/period).
+    amplitude  : F, one number per equation, or one for all (then each equation gets a different
+                 part of it).
+    growth     : s, used where the equation has a time derivative.
+    cells      : the cell problems, solved with hierarchy=True, to judge (default: by the fourier
+                 backend).
     The model's own source is not used.
     Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the
     source oscillates; SolveError where the averaged operator is singular at (k, s).
@@ -154,14 +154,11 @@ def bloch(
     k = _wavevector(op, wavevector)
     steps = _decreasing(eps)
     force = _amplitude(amplitude, model.components)
-    if cells is None:
-        cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True)
-    how = "write cells = solve_cells(model, hierarchy=True)"
-    cells = instance(cells, CellSolution, "cells", how)
+    cells = _solved_cells(model, cells, parameters)
     cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
-    s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
-    expansion = _Expansion(model, cells, np.array([*(1j * q for q in k), s]))
+    s = rate if _in_time(op) else 0.0
+    expansion = PlaneWaveExpansion(model, cells, np.array([*(1j * q for q in k), s]))
     speed = complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k)))
     decay = complex(cells.effective.get("lambda0", 0.0))
     wave = PlaneWave(
@@ -176,27 +173,35 @@ def bloch(
     )
     grid, exact = wave.solve(steps)
     parts = expansion.parts(force, grid.points)
-    errors = [
-        [
-            _distance(expansion.columns[:, None] * w, x)
-            for w in itertools.accumulate(e**p * part for p, part in enumerate(parts))
-        ]
-        for e, x in zip(steps, exact, strict=True)
-    ]
+    errors = [expansion.errors(parts, e, x) for e, x in zip(steps, exact, strict=True)]
+    # Powers of eps by which rounding grows: the exact wave holds exp(i speed t/eps + ..).
     loss = 2 if decay else 1 if speed else 0
-    floor = tuple(
-        (_FLOOR + 3 * float(cells.info["estimate"]) / expansion.largest) / e**loss for e in steps
-    )
+    known = _FLOOR + 3 * float(cells.info["estimate"]) / expansion.largest
     symbol = complex(expansion.symbols[0][0, 0]) if model.components == 1 else expansion.symbols[0]
     return BlochReport(
         k,
         s,
         steps,
         {p: tuple(row[p] for row in errors) for p in range(model.order + 1)},
-        floor,
+        tuple(known / e**loss for e in steps),
         symbol,
         grid.shape[0],
     )
+
+
+def _solved_cells(
+    model: HomogenizedModel, cells: object, parameters: Mapping[sp.Symbol, float] | None
+) -> CellSolution:
+    """The cells that are judged."""
+    if cells is None:
+        return solve_cells(model, "fourier", parameters=parameters, hierarchy=True)
+    how = "write cells = solve_cells(model, hierarchy=True)"
+    return instance(cells, CellSolution, "cells", how)
+
+
+def _in_time(op: Operator) -> bool:
+    """Whether there is a time derivative."""
+    return any(term.left[-1] or term.right[-1] for term, _ in op.terms())
 
 
 def _check_scope(op: Operator) -> None:
@@ -278,124 +283,3 @@ def _amplitude(given: ArrayLike, components: int) -> Array:
             "the amplitude of the Bloch oracle is zero", term=given, remedy="leave it out"
         )
     return force
-
-
-class _Expansion:
-    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s); SolveError
-    where h_m is singular.
-
-    symbols       : h_m, h_{m+1}, ..., h_{m+order}, (components, components) each.
-    rows, columns : units of equations and unknowns in which the largest entry of every row and
-    column of h_m is 1 (Ruiz 2001). largest       : coefficient of h_m, to which the error estimate
-    of the cells is compared.
-    """
-
-    def __init__(
-        self, model: HomogenizedModel, cells: CellSolution, direction: ComplexArray
-    ) -> None:
-        self.model = model
-        self.cells = cells
-        self.direction = direction
-        zero = np.zeros((1, model.components, model.components), dtype=complex)
-        law = _law(cells, model)
-        terms = [
-            np.stack(
-                [
-                    *zero,
-                    *(
-                        self._monomial(left) * self._monomial(right) * h
-                        for (left, right), h in level.items()
-                    ),
-                ]
-            )
-            for level in law
-        ]
-        self.largest = max((float(np.abs(h).max()) for h in law[0].values()), default=1.0)
-        self.symbols = [level.sum(axis=0) for level in terms]
-        self.rows, self.columns = _units(np.abs(terms[0]).sum(axis=0))
-        self.balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
-        if (
-            not np.all(np.isfinite(self.balanced))
-            or np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR
-        ):
-            raise SolveError(
-                "the averaged operator vanishes at this wavevector",
-                term=f"(i k, s) = {direction}",
-                remedy="choose another wavevector or growth",
-            )
-
-    def _monomial(self, index: Sequence[int]) -> complex:
-        """D^index; index over x, or over (x, t)."""
-        return complex(np.prod([d**n for d, n in zip(self.direction, index, strict=False)]))
-
-    def kernel(self, points: Array) -> np.ndarray:
-        """N^0: the ground state, or 1."""
-        if self.cells.ground_state is None:
-            return np.ones(len(points))
-        return self.cells.ground_state(points)
-
-    def means(self, force: Array) -> list[ComplexArray]:
-        """U_0, ..., U_order: h_m U_b = -sum_c h_{m+c} U_{b-c}, and h_m U_0 is the force."""
-        means: list[ComplexArray] = []
-        for b in range(len(self.symbols)):
-            right = force
-            if b:
-                earlier = [self.symbols[c] @ means[b - c] for c in range(1, b + 1)]
-                right = -np.sum(earlier, axis=0)
-            balanced = np.linalg.solve(self.balanced, right / self.rows)
-            means.append(np.asarray(balanced / self.columns, dtype=complex))
-        return means
-
-    def parts(self, force: Array, points: Array) -> list[ComplexArray]:
-        """sum_{a+b=p} N^a U_b at the points, for p = 0..order: (components, points) each."""
-        means = self.means(force)
-        order = self.model.order
-        parts = [mean[:, None] * self.kernel(points) for mean in means]
-        for f in self.cells.functions:
-            values = np.reshape(f(points), (len(points), -1)).T
-            level = int(f.level)  # no broken powers: tau at resonance alone
-            for b in range(order + 1 - level):
-                weight = sum(
-                    sign * self._monomial(alpha) * means[b][q]
-                    for (q, alpha), sign in f.sources
-                    if q is not None
-                )
-                parts[level + b] = parts[level + b] + weight * values
-        return parts
-
-
-def _law(
-    cells: CellSolution, model: HomogenizedModel
-) -> list[Mapping[tuple[MultiIndex, MultiIndex], np.ndarray]]:
-    """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that
-    vanishes by itself has no terms.
-    """
-    averaged = cells.averaged
-    levels = range(model.homogenized_order, model.homogenized_order + model.order + 1)
-    absent = [n for n in levels if n not in averaged]
-    needed = closing(model)[1] if absent else {}
-    for n in absent:
-        if any(field is not None for _, _, field, _ in needed.get(n, ())):
-            raise ProblemError(
-                "these cells hold no law beyond the homogenized equation",
-                term=f"h_{n}",
-                remedy="write solve_cells(..., hierarchy=True)",
-            )
-    return [averaged.get(n, {}) for n in levels]
-
-
-def _units(size: Array) -> tuple[Array, Array]:
-    """(of rows, of columns): divided by them, the largest entry of every row and column is 1."""
-    rows = np.ones(len(size))
-    columns = np.ones(len(size))
-    for _ in range(20):
-        scaled = size / (rows[:, None] * columns)
-        rows, columns = (
-            u * np.sqrt(np.where(m > 0, m, 1))
-            for u, m in ((rows, scaled.max(axis=1)), (columns, scaled.max(axis=0)))
-        )
-    return rows, columns
-
-
-def _distance(approximation: ComplexArray, exact: ComplexArray) -> float:
-    return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))
