@@ -99,15 +99,16 @@ def statements(
     return table
 
 
-def totals(found: Iterable[Sequence[Number]]) -> dict[str, int]:
+def totals(found: Iterable[Sequence[Number]]) -> str:
     """How many printed numbers are reached, are not, and were not run."""
     printed = [n for own in found for n in own if n.printed is not None]
-    return {
-        "printed": len(printed),
-        "reached": sum(n.reached is True for n in printed),
-        "missed": sum(n.reached is False for n in printed),
-        "open": sum(n.reached is None for n in printed),
-    }
+    reached = [n.reached for n in printed]
+    text = (
+        f"Of {len(printed)} printed numbers {reached.count(True)} are reached,"
+        f" {reached.count(False)} are not"
+    )
+    left = reached.count(None)
+    return f"{text}, {left} are {NOT_RUN}" if left else text
 
 
 def seconds(parts: Mapping[str, Part], results: Path) -> list[tuple[str, dict[str, float] | None]]:
@@ -147,14 +148,10 @@ def readme_block(parts: Mapping[str, Part], results: Path, quick: bool) -> str:
     collected = collect(parts, results, quick)
     rows = [COLUMNS, ["---"] * len(COLUMNS), *readme_rows(collected)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    count = totals([list(numbers(r)) for r in collected])
     way = "shorter trainings than the paper's" if quick else "the paper's epochs where printed"
     head = f"Written by `examples/nh_pinn_paper/run.py`, {way}. Relative L2 errors."
-    tail = (
-        f"Of {count['printed']} printed numbers {count['reached']} are reached, {count['missed']}"
-        f" are not, {count['open']} are not run yet;"
-        " [RESULTS.md](examples/nh_pinn_paper/RESULTS.md) says why."
-    )
+    count = totals([list(numbers(r)) for r in collected])
+    tail = f"{count}; [RESULTS.md](examples/nh_pinn_paper/RESULTS.md) says why."
     return f"{BEGIN}\n{head}\n\n{table}\n\n{tail}\n{END}"
 
 
