@@ -134,7 +134,8 @@ def parts_of(
     if on is None:
         return domain.parts
     several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_end(on))
-    found = [_part(item, condition, domain, x) for item in (on if several else [on])]
+    items = on if several else [on]
+    found = [part for item in items for part in _parts(item, condition, domain, x)]
     if not found:
         raise BoundaryConditionError(
             "a condition that stands on no part of the boundary",
@@ -300,16 +301,21 @@ def _is_same(equation: sp.Equality, coordinate: sp.Symbol, end: sp.Expr) -> bool
     )
 
 
-def _part(
+def _parts(
     item: object, condition: Condition, domain: Domain, x: Sequence[sp.Symbol]
-) -> BoundaryPart:
+) -> list[BoundaryPart]:
+    """The part that is meant by a name or an equation, or the parts that share a name."""
+    if isinstance(item, str):
+        shared = [part for part in domain.parts if part.group == item]
+        if shared:
+            return shared
     for part in domain.parts:
         named = isinstance(item, str) and item == part.name
         if named or (part.axial and _is_end(item) and item == (part.axis, part.end)):
-            return part
+            return [part]
         equation = isinstance(item, sp.Equality) and part.axial
         if equation and _is_same(item, x[part.axis], part.place):
-            return part
+            return [part]
     raise BoundaryConditionError(
         f"this is not a part of the boundary of {domain}",
         term=f"on={shortened(item)} in {shortened(condition)}",

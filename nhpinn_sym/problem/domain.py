@@ -7,13 +7,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
+from .joined_shapes import Extent, Shape, part_name
 from .user_input import positive_integer, scalar
 
 # The parts of a box at the lower and at the upper end of each axis.
@@ -36,6 +38,8 @@ class BoundaryPart(ABC):
     """
 
     name: str
+    group = ""
+    """A name that it shares with other parts; "" where there is none."""
     normal: tuple[sp.Expr, ...]
     """The outward unit normal where it is the same everywhere, exact; () elsewhere."""
 
@@ -158,10 +162,11 @@ class Domain(Protocol):
 
 
 @dataclass(frozen=True, init=False)
-class Box:
+class Box(Shape):
     """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as
     sp.pi.
 
+    Boxes and other shapes are joined by |, & and -, see Polygon; `name` is for their sides then.
     Its parts are "left" and "right" (the lower and the upper end of the first axis), "bottom" and
     "top" (of the second), "front" and "back" (of the third).
 
@@ -171,8 +176,9 @@ class Box:
     """
 
     intervals: tuple[tuple[sp.Expr, sp.Expr], ...]
+    name: str = field(default="", repr=False)
 
-    def __init__(self, *intervals: tuple[object, object]) -> None:
+    def __init__(self, *intervals: tuple[object, object], name: str = "") -> None:
         exact = tuple(_interval(pair) for pair in intervals)
         if not exact:
             name = type(self).__name__
@@ -182,6 +188,15 @@ class Box:
                 remedy=f"write {name}((0, 1), (0, 1))",
             )
         object.__setattr__(self, "intervals", exact)
+        object.__setattr__(self, "name", part_name(name))
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        return self.intervals
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        pairs = zip(y, self.intervals, strict=True)
+        return sp.And(*[end for v, (a, b) in pairs for end in (a <= v, v < b)])
 
     @property
     def dim(self) -> int:

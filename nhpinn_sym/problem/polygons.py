@@ -23,7 +23,7 @@ def require_simple(vertices: Sequence[Vertex]) -> None:
     """
     n = len(vertices)
     edges = [(vertices[k], vertices[(k + 1) % n]) for k in range(n)]
-    if len(set(vertices)) < n or not _area(vertices) != 0:
+    if len(set(vertices)) < n or not area(vertices) != 0:
         raise ProblemError(
             "a polygon with a double vertex, or without area", term=vertices, remedy=_REMEDY
         )
@@ -40,7 +40,7 @@ def convex_parts(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
     """The polygon itself where it is convex, otherwise triangles that make it up (ear clipping);
     all run to the left.
     """
-    ring = list(vertices) if _area(vertices) > 0 else list(reversed(vertices))
+    ring = list(vertices) if area(vertices) > 0 else list(reversed(vertices))
     if all(turn(*_corner(ring, k)) >= 0 for k in range(len(ring))):
         return [tuple(ring)]
     parts = []
@@ -57,7 +57,7 @@ def _corner(ring: Sequence[Vertex], k: int) -> tuple[Vertex, Vertex, Vertex]:
     return ring[k - 1], ring[k], ring[(k + 1) % len(ring)]
 
 
-def _area(vertices: Sequence[Vertex]) -> sp.Expr:
+def area(vertices: Sequence[Vertex]) -> sp.Expr:
     """Twice the signed area, by the shoelace formula."""
     neighbours = zip(vertices, (*vertices[1:], vertices[0]), strict=True)
     return sp.Add(*[p[0] * q[1] - p[1] * q[0] for p, q in neighbours])

@@ -25,8 +25,9 @@ from .errors import (
 )
 from .escaping import latex_expression
 from .holes import are_walls, check_holes, solid_part
+from .joined_shapes import Shape
+from .regions import Region
 from .scales import Fast, Scales, unknown_functions
-from .shapes import Shape
 from .user_input import (
     check_parameter,
     check_unknowns,
@@ -48,8 +49,9 @@ class MultiscaleProblem:
     in s.x, s.y, s.t, integer powers of s.eps; or nonlinear in them and in their first derivatives,
     in divergence form. scales     : the `Scales` whose coordinates the equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
-    domain     : `Box`, or another `Domain`, with one boundary condition for each part of its
-    boundary in `boundary`; both may be left out where only the derivation is wanted.
+    domain     : `Box`, or a plane shape such as `Polygon(...) - Disk(...)`, with one boundary
+    condition for each part of its boundary in `boundary`; both may be left out where only the
+    derivation is wanted.
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
@@ -78,7 +80,7 @@ class MultiscaleProblem:
         *,
         scales: Scales | None = None,
         unknown: Any = None,
-        domain: Domain | None = None,
+        domain: Domain | Shape | None = None,
         boundary: Sequence[Condition] = (),
         initial: Sequence[Initial] = (),
         final_time: object = None,
@@ -99,13 +101,15 @@ class MultiscaleProblem:
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
+        if isinstance(domain, Shape) and not isinstance(domain, Domain):
+            domain = Region(domain)
         if domain is not None and not isinstance(domain, Domain):
             raise ProblemError(
-                "domain is neither a Box nor another Domain",
+                "domain is neither a shape nor another Domain",
                 term=shortened(domain),
                 remedy="write domain=Box((0, 1), ...)",
             )
-        self.domain = domain
+        self.domain: Domain | None = domain
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
         self.tau_period = positive_number(
             tau_period, ProblemError, "tau_period", "write tau_period=1"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,92 +13,12 @@ from sympy.logic.boolalg import Boolean
 
 from .domain import Cell, LatticeCell
 from .errors import ProblemError, shortened
+from .joined_shapes import Extent, Joined, Shape, part_name
 from .polygons import convex_parts, require_simple
 from .scales import Scales
 from .user_input import instance, positive_number, scalar
 
 Point = tuple[sp.Expr, ...]
-Extent = tuple[sp.Expr, sp.Expr] | None
-"""The ends of a shape along an axis; None where it goes on without end."""
-
-
-class Shape(ABC):
-    """A region of the cell, continued with its period. Shapes are joined by | (either), & (both)
-    and - (the first without the second).
-    """
-
-    @property
-    @abstractmethod
-    def extents(self) -> tuple[Extent, ...]:
-        """The box around it, one extent per axis."""
-
-    @abstractmethod
-    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
-        """The condition that y lies inside."""
-
-    def fits(self, dim: int) -> bool:
-        """Whether it is a region of a cell of this dimension."""
-        return len(self.extents) == dim
-
-    def __or__(self, other: Shape) -> Shape:
-        return _joined("|", self, other)
-
-    def __and__(self, other: Shape) -> Shape:
-        return _joined("&", self, other)
-
-    def __sub__(self, other: Shape) -> Shape:
-        return _joined("-", self, other)
-
-
-@dataclass(frozen=True)
-class Joined(Shape):
-    """Two shapes joined by |, & or -.
-
-    >>> s = nh.Scales(2)
-    >>> ring = nh.Disk((0.5, 0.5), 0.3) - nh.Disk((0.5, 0.5), 0.2)
-    >>> a = nh.phases(s, {ring: 10}, default=1)
-    >>> a.subs(dict(zip(s.y, (0.5, 0.25)))), a.subs(dict(zip(s.y, (0.5, 0.5))))
-    (10, 1)
-    """
-
-    sign: str
-    first: Shape
-    second: Shape
-
-    @property
-    def extents(self) -> tuple[Extent, ...]:
-        if self.sign != "|":
-            return self.first.extents
-        pairs = itertools.zip_longest(self.first.extents, self.second.extents)
-        return tuple(_hull(*pair) for pair in pairs)
-
-    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
-        return self.condition(self.first.holds(y), self.second.holds(y))
-
-    def condition(self, first: Boolean, second: Boolean) -> Boolean:
-        """That of the whole, from those of the two."""
-        if self.sign == "|":
-            return sp.Or(first, second)
-        return sp.And(first, second if self.sign == "&" else sp.Not(second))
-
-    def fits(self, dim: int) -> bool:
-        return self.first.fits(dim) and self.second.fits(dim)
-
-
-def _joined(sign: str, first: Shape, second: object) -> Shape:
-    if not isinstance(second, Shape):
-        raise ProblemError(
-            f"a shape is joined by {sign} with a shape",
-            term=shortened(second),
-            remedy="write Disk((0.5, 0.5), 0.3) - Disk((0.5, 0.5), 0.2)",
-        )
-    return Joined(sign, first, second)
-
-
-def _hull(one: Extent, other: Extent) -> Extent:
-    if one is None or other is None:
-        return None
-    return sp.Min(one[0], other[0]), sp.Max(one[1], other[1])
 
 
 @dataclass(frozen=True, init=False)
@@ -108,10 +27,12 @@ class _Round(Shape):
 
     center: Point
     radius: sp.Expr
+    name: str = field(default="", repr=False)
 
-    def __init__(self, center: object, radius: object) -> None:
+    def __init__(self, center: object, radius: object, name: str = "") -> None:
         object.__setattr__(self, "center", _point(center, self, self._dim))
         object.__setattr__(self, "radius", _size(radius, self, "radius"))
+        object.__setattr__(self, "name", part_name(name))
 
     _dim = 2
 
@@ -188,12 +109,14 @@ class Ellipse(Shape):
     center: Point
     axes: Point
     angle: sp.Expr
+    name: str = field(default="", repr=False)
 
-    def __init__(self, center: object, axes: object, angle: object = 0) -> None:
+    def __init__(self, center: object, axes: object, angle: object = 0, name: str = "") -> None:
         object.__setattr__(self, "center", _point(center, self, 2))
         sizes = _point(axes, self, 2)
         object.__setattr__(self, "axes", tuple(_size(v, self, "semi-axis") for v in sizes))
         object.__setattr__(self, "angle", _number(angle, self))
+        object.__setattr__(self, "name", part_name(name))
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -202,10 +125,15 @@ class Ellipse(Shape):
         reach = (sp.sqrt((a * c) ** 2 + (b * s) ** 2), sp.sqrt((a * s) ** 2 + (b * c) ** 2))
         return tuple((m - r, m + r) for m, r in zip(self.center, reach, strict=True))
 
-    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+    def turned(self, y: Sequence[sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+        """The coordinates of a point along both axes, from the center."""
         u, v = (w - m for w, m in zip(y, self.center, strict=True))
         c, s = (sp.cos(self.angle), sp.sin(self.angle))
-        return ((c * u + s * v) / self.axes[0]) ** 2 + ((c * v - s * u) / self.axes[1]) ** 2 < 1
+        return c * u + s * v, c * v - s * u
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        u, v = self.turned(y)
+        return (u / self.axes[0]) ** 2 + (v / self.axes[1]) ** 2 < 1
 
 
 @dataclass(frozen=True, init=False)
@@ -219,8 +147,9 @@ class Polygon(Shape):
     """
 
     vertices: tuple[Point, ...]
+    name: str = field(default="", repr=False)
 
-    def __init__(self, vertices: Sequence[object]) -> None:
+    def __init__(self, vertices: Sequence[object], name: str = "") -> None:
         if not isinstance(vertices, (list, tuple)) or len(vertices) < 3:
             raise ProblemError(
                 "a polygon has at least three vertices",
@@ -228,7 +157,19 @@ class Polygon(Shape):
                 remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])",
             )
         object.__setattr__(self, "vertices", tuple(_point(v, self, 2) for v in vertices))
+        object.__setattr__(self, "name", part_name(name))
         require_simple(self.vertices)
+
+    def edge(self, k: int) -> str:
+        """The name of the edge from vertex k to the next one, as a part of a boundary."""
+        n = len(self.vertices)
+        if type(k) is not int or not 0 <= k < n:
+            raise ProblemError(
+                f"a polygon of {n} edges has none of this number",
+                term=shortened(k),
+                remedy=f"edge 0 joins the vertices 0 and 1; the last one is {n - 1}",
+            )
+        return f"{self.name}_{k}" if self.name else f"edge{k}"
 
     @property
     def extents(self) -> tuple[Extent, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike
 from ..emit.source import output_path
 from ..problem.errors import BackendMissingError, ProblemError, shortened
 from ..problem.user_input import positive_integer
+from ..runtime.arrays import Flags, Integers
 from .arguments import as_time
 from .interpolation import Array
-from .vtk_files import write_grid, write_image, write_series
+from .vtk_files import write_grid, write_image, write_series, write_triangles
 
 COUNTS = {1: 257, 2: 65, 3: 25}
 """Points along each axis where nothing says how many, by dimension."""
@@ -32,10 +33,15 @@ _BLOCK = 4096
 class SolutionExtent:
     """Where a solution is: its own nodes along each axis of the box, and the times at which it is
     known (None: it is stationary; one: the final time alone).
+
+    holds: whether points (n, d) of that box lie in the domain; None where all do.
+    triangles: those of a plane domain, corners (n, 2) and the numbers (m, 3) of each, if there are.
     """
 
     lines: tuple[Array, ...]
     times: Array | None = None
+    holds: Callable[[Array], Flags] | None = None
+    triangles: tuple[Array, Integers] | None = None
 
 
 class Exported(ABC):
@@ -47,6 +53,10 @@ class Exported(ABC):
     @abstractmethod
     def extent(self) -> SolutionExtent:
         """Where it is."""
+
+    @abstractmethod
+    def sampled(self, points: Array, t: float | None = None) -> Array:
+        """Values at points (n, d) of the box around the domain; nan outside of this."""
 
     @abstractmethod
     def __call__(self, points: ArrayLike, *more: Any, t: float | None = None) -> Array:
@@ -81,8 +91,12 @@ class Exported(ABC):
         them make a series {name}_000.vtu, ... and {name}.pvd, whose path is returned.
         """
         lines = _lines(self.extent, n)
+        triangles = self.extent.triangles if n is None else None
 
         def write(file: Path, t: float | None) -> Path:
+            if triangles is not None:
+                points, cells = triangles
+                return write_triangles(file, points, cells, arrays("u", self._in_blocks(points, t)))
             return write_grid(file, lines, arrays("u", self._sampled(lines, t)))
 
         return _files(self.extent, path, times, write)
@@ -106,10 +120,11 @@ class Exported(ABC):
 
     def _sampled(self, lines: tuple[Array, ...], t: float | None) -> Array:
         """Values at all points, the last axis fastest."""
-        points = grid_of_lines(lines)
+        return self._in_blocks(grid_of_lines(lines), t)
+
+    def _in_blocks(self, points: Array, t: float | None) -> Array:
         blocks = range(0, len(points), _BLOCK)
-        more = {} if t is None else {"t": t}
-        return np.concatenate([self(points[k : k + _BLOCK], **more) for k in blocks])
+        return np.concatenate([self.sampled(points[k : k + _BLOCK], t) for k in blocks])
 
 
 def xarray_module() -> Any:

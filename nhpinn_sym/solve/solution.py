@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
@@ -93,6 +94,17 @@ class Solution(Exported):
         """The value at points, or at coordinates; see the class."""
         where, time = points_and_time((points, *more), t, self.dim, _WHAT)
         return self.derivative(where, (0,) * self.dim, time)
+
+    def sampled(self, points: Array, t: float | None = None) -> Array:
+        """The values at points (n, d) of the box around the domain; nan outside of this."""
+        holds = self.extent.holds
+        if holds is None:
+            return self(points, t=t)
+        inside = holds(points)
+        own = self(points[inside], t=t)
+        found = np.full((len(points), *own.shape[1:]), np.nan, dtype=own.dtype)
+        found[inside] = own
+        return found
 
     def _time(self, t: float | None) -> float | None:
         """The time that is meant by `t`."""

@@ -22,7 +22,7 @@ def draw_solution(solution: Solution, t: float | None = None) -> Drawing:
     ends = [(float(line[0]), float(line[-1])) for line in solution.extent.lines]
     lines = equally_spaced(ends[:2], _POINTS[min(len(ends), 2)])
     points = grid_of_lines((*lines, *(np.array([(a + b) / 2]) for a, b in ends[2:])))
-    values = solution(points, t=t).reshape(len(points), -1)
+    values = solution.sampled(points, t).reshape(len(points), -1)
     backend = BACKENDS.get(solution.backend, solution.backend)
     shown: dict[str, np.ndarray] = {}
     for j in range(values.shape[1]):

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..emit.source import output_path, write_atomic
-from ..runtime.arrays import Array
+from ..runtime.arrays import Array, Integers
 
 # VTK's numbers of a line, a quadrilateral and a hexahedron, by dimension.
 _SHAPES = {1: 3, 2: 9, 3: 12}
+_CURVED_TRIANGLE = 22
 _TYPES = {"f": ("Float64", "<f8"), "i": ("Int64", "<i8"), "u": ("UInt8", "<u1")}
 
 
@@ -60,19 +61,36 @@ def write_grid(
     points = np.zeros((len(nodes), 3))
     points[:, : len(shape)] = nodes
     boxes = _boxes(shape)
-    offsets = np.arange(1, len(boxes) + 1) * boxes.shape[1]
-    kinds = np.full(len(boxes), _SHAPES[len(shape)], dtype=np.uint8)
+    return _write_cells(path, points, boxes, _SHAPES[len(shape)], values)
+
+
+def write_triangles(
+    path: str | os.PathLike[str], nodes: Array, cells: Integers, values: Mapping[str, Array]
+) -> Path:
+    """A .vtu of plane triangles of six nodes, in gmsh's order, which is VTK's; arrays by node."""
+    points = np.zeros((len(nodes), 3))
+    points[:, :2] = nodes
+    return _write_cells(path, points, cells, _CURVED_TRIANGLE, values)
+
+
+def _write_cells(
+    path: str | os.PathLike[str],
+    points: Array,
+    cells: Integers,
+    kind: int,
+    values: Mapping[str, Array],
+) -> Path:
     body = [
         "<UnstructuredGrid>",
-        f'<Piece NumberOfPoints="{len(points)}" NumberOfCells="{len(boxes)}">',
+        f'<Piece NumberOfPoints="{len(points)}" NumberOfCells="{len(cells)}">',
         *_point_data(values),
         "<Points>",
         _data("Points", points),
         "</Points>",
         "<Cells>",
-        _data("connectivity", boxes.ravel()),
-        _data("offsets", offsets),
-        _data("types", kinds),
+        _data("connectivity", cells.ravel()),
+        _data("offsets", np.arange(1, len(cells) + 1) * cells.shape[1]),
+        _data("types", np.full(len(cells), kind, dtype=np.uint8)),
         "</Cells>",
         "</Piece>",
         "</UnstructuredGrid>",

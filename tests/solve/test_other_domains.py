@@ -36,10 +36,10 @@ def problem(domain: object) -> nh.MultiscaleProblem:
     )
 
 
-def test_a_triangle_is_a_domain_and_a_shape_is_none() -> None:
+def test_a_triangle_is_a_domain_and_a_name_is_none() -> None:
     assert isinstance(Triangle(), Domain)
     with pytest.raises(nh.ProblemError, match="domain"):
-        problem(nh.Disk((0, 0), 1))
+        problem("a triangle")
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ import scipy.sparse as sps
 import skfem
 
 from ..arrays import Array, Integers
-from ..fitted.functions import FittedMesh, TriangleFunction, function_of
+from ..fitted.functions import FittedMesh, PlaneMesh, TriangleFunction, function_of
 from ..fitted.periodic import periodic_numbers
 from .space import FunctionSpace, space_on
 
-_ELEMENTS = {1: skfem.ElementTriP1, 2: skfem.ElementTriP2, 3: skfem.ElementTriP3}
+ELEMENTS = {1: skfem.ElementTriP1, 2: skfem.ElementTriP2, 3: skfem.ElementTriP3}
 
 
-def skfem_triangles(mesh: FittedMesh) -> skfem.MeshTri2:
+def skfem_triangles(mesh: PlaneMesh) -> skfem.MeshTri2:
     """The mesh of scikit-fem, whose triangles have their corners in increasing order: edges of
     elements of degree 3 have two unknowns, and MeshTri2 leaves them to the order of the triangle.
     """
@@ -60,7 +60,7 @@ class FittedSpace(FunctionSpace):
         """The quadrature is exact for products of gradients on straight triangles, and one order
         better."""
         return skfem.Basis(
-            skfem_triangles(self.mesh), _ELEMENTS[self.degree](), intorder=2 * self.degree + 1
+            skfem_triangles(self.mesh), ELEMENTS[self.degree](), intorder=2 * self.degree + 1
         )
 
     @cached_property

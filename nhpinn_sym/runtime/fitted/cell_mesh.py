@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
-from .elements import jacobians, nodes
+from .curved_triangles import CurvedTriangles
 
 # Share of the cell by which images may differ from their originals.
 _SAME = 1e-8
@@ -26,7 +25,7 @@ class InvalidMesh(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class CellMesh:
+class CellMesh(CurvedTriangles):
     """Triangles of order 2 that tile the plane when they are moved by whole periods.
 
     points  : (n, 2) the nodes
@@ -46,9 +45,6 @@ class CellMesh:
     (6, [0, 1])
     """
 
-    points: Array
-    cells: Integers
-    phases: Integers
     pairs: Integers
     vectors: Array
 
@@ -81,44 +77,6 @@ class CellMesh:
         found = np.arange(len(self.points))
         found[self.pairs[:, 0]] = self.pairs[:, 1]
         return found
-
-    @property
-    def quality(self) -> float:
-        """The smallest angle at a corner of a triangle, in degrees."""
-        corners = self.points[self.cells[:, :3]]
-        ahead = np.roll(corners, -1, axis=1) - corners
-        ahead /= np.linalg.norm(ahead, axis=2, keepdims=True)
-        cosines = -(ahead * np.roll(ahead, 1, axis=1)).sum(axis=2)
-        return float(np.degrees(np.arccos(np.clip(cosines, -1, 1)).min()))
-
-    @property
-    def size(self) -> float:
-        """The length of the longest edge."""
-        corners = self.points[self.cells[:, :3]]
-        return float(np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max())
-
-    @cached_property
-    def least_stretch(self) -> Array:
-        """By how much the map onto each triangle stretches areas at least, as a share of the mean
-        (m,): 1 for straight triangles, not positive where one is folded."""
-        places = np.concatenate([nodes(2), [[1 / 3, 1 / 3]]])
-        found = np.linalg.det(jacobians(self.points[self.cells], places))
-        mean = np.abs(found).mean(axis=1)
-        return np.asarray(found.min(axis=1) / np.where(mean > 0, mean, 1.0))
-
-    @cached_property
-    def digest(self) -> str:
-        """Of all arrays."""
-        held = hashlib.sha256()
-        for name in self.__dataclass_fields__:
-            held.update(np.ascontiguousarray(getattr(self, name)).tobytes())
-        return held.hexdigest()
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, CellMesh) and self.digest == other.digest
 
     def check(self) -> None:
         """InvalidMesh, which says where, for arrays that do not tile the plane."""
@@ -192,25 +150,10 @@ class CellMesh:
         if abs(area - cell) > _AREA * cell:
             raise InvalidMesh(f"the triangles have the area {area:.9g}, the cell {cell:.9g}")
 
-    @property
-    def areas(self) -> Array:
-        """Of the triangles, curved as they are (m,): by Green's formula along their edges."""
-        x = self.points[self.cells]
-        found = np.zeros(len(x))
-        for k in range(3):
-            a, b, middle = x[:, k], x[:, (k + 1) % 3], x[:, 3 + k]
-            bent = middle - (a + b) / 2
-            found += _cross(a, b) / 2 + 2 / 3 * _cross(bent, b - a)
-        return found
-
 
 def moved_to(mesh: CellMesh, matrix: Array) -> CellMesh:
     """The mesh with every point x, and its periods, at x times a matrix."""
     return replace(mesh, points=mesh.points @ matrix, vectors=mesh.vectors @ matrix)
-
-
-def _cross(a: Array, b: Array) -> Array:
-    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
 
 
 def _is_table(array: Any, width: int, kinds: str) -> bool:

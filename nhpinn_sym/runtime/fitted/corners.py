@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,10 +26,12 @@ _TURN = 0.02
 # Barycentric coordinate above which a corner takes the place of a node, or of one on an edge.
 _AT_NODE = 0.65
 _ON_EDGE = 0.15
-# Elements at the distance d of a corner are h (d/R)^_GRADING long: solutions are as d^(1/2) there
-# at worst, and of quadratic elements no more is left of them than of smooth functions.
+# Solutions are as d^(1/2) at a corner of interfaces at worst, and of quadratic elements no more is
+# left of them with this grading than of smooth functions.
 _GRADING = 0.75
 _RADIUS = 0.3
+# Of the largest triangle: lengths of edges are compared in nine digits of that.
+_LEAST = 1e-6
 
 
 def corners_of(mesh: Triangulation, levels: LevelValues, label: Label) -> Array:
@@ -104,13 +106,23 @@ def _distances(points: Array, corner: Array, vectors: Array) -> Array:
     return np.asarray(np.linalg.norm((rest[:, None] + near) @ vectors, axis=2).min(axis=1))
 
 
-def graded(mesh: Triangulation, corners: Array) -> Triangulation:
-    """Smaller triangles towards corners."""
+def graded(
+    mesh: Triangulation,
+    corners: Array,
+    gradings: Sequence[float] | None = None,
+    radius: float = _RADIUS,
+) -> Triangulation:
+    """Smaller triangles towards corners: at the distance d of one h (d/R)^grading long."""
     largest = float(mesh.longest.max())
-    reach = _RADIUS * float(np.linalg.norm(mesh.vectors, axis=1).min())
+    reach = radius * float(np.linalg.norm(mesh.vectors, axis=1).min())
+    powers = [_GRADING] * len(corners) if gradings is None else gradings
+    least = _LEAST * largest
     while len(corners):
-        distances = np.min([_distances(mesh.centres, c, mesh.vectors) for c in corners], axis=0)
-        wanted = mesh.longest > 1.01 * largest * np.minimum(1, distances / reach) ** _GRADING
+        shares = []
+        for corner, power in zip(corners, powers, strict=True):
+            distances = _distances(mesh.centres, corner, mesh.vectors)
+            shares.append(np.minimum(1, distances / reach) ** power)
+        wanted = mesh.longest > np.maximum(least, 1.01 * largest * np.min(shares, axis=0))
         if not wanted.any():
             break
         mesh = mesh.bisected(wanted)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from ..arrays import Array, Bounds, Integers
 from ..quadrature import BoundaryQuadrature, Quadrature, rule_on
 from .cell_mesh import CellMesh, moved_to
+from .curved_triangles import CurvedTriangles
 from .elements import jacobians, nodal_polynomials, nodes, places_of, rule
 
 # Share of a triangle by which its curved edges may leave the box of its nodes.
@@ -20,23 +23,87 @@ _STEPS = 6
 # In barycentric coordinates: how far outside of a triangle a point on its edge may be.
 _ON_EDGE = 1e-9
 _SAME_PLACE = 1e-6
+# Of its length: an edge whose middle is nearer to that of the chord is straight.
+_STRAIGHT = 1e-13
+# Barycentric coordinate of points that are outside of a triangle, however it is bent.
+_FAR = -0.5
+# The smallest squares are 2^-that of the cell.
+_FINEST = 24
+_ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
 _HIGHEST = 2
 
 
-@dataclass(frozen=True)
-class FittedMesh:
-    """A mesh of a cell as a `Mesh`.
+class PlaneMesh(ABC):
+    """A mesh of triangles as a `Mesh`: of a cell, which it tiles periodically, or of a domain.
 
-    origin : a corner of the cell
     degree : of the elements on it, where that is not the one that is asked for
     """
+
+    mesh: CurvedTriangles
+    degree: int | None
+    periodic: bool
+
+    dim = 2
+    lines = ()
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The smallest box around it."""
+
+    @property
+    @abstractmethod
+    def vectors(self) -> Array:
+        """The periods; of a domain the edges of a box around it."""
+
+    @property
+    @abstractmethod
+    def corner(self) -> Array:
+        """That of the cell, or of the box, from which the vectors start."""
+
+    @abstractmethod
+    def count(self, degree: int) -> int: ...
+
+    @abstractmethod
+    def wrapped(self, points: Array) -> Array:
+        """The images (..., 2) of points in the cell; the points themselves in a domain."""
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return (len(self.mesh.cells),)
+
+    @cached_property
+    def middles(self) -> Array:
+        """A point inside of each triangle, (m, 2)."""
+        found = places_of(self.corners_and_middles, np.array([[1 / 3, 1 / 3]]))[:, 0]
+        return self.wrapped(found)
+
+    @property
+    def corners_and_middles(self) -> Array:
+        return self.mesh.points[self.mesh.cells]
+
+    @cached_property
+    def finder(self) -> Finder:
+        return Finder(self, self.slack)
+
+    @property
+    def slack(self) -> Array | float:
+        """How far outside of a triangle, in barycentric coordinates, a point may lie."""
+        return _SAME_PLACE
+
+    def __str__(self) -> str:
+        return str(len(self.mesh.cells))
+
+
+@dataclass(frozen=True)
+class FittedMesh(PlaneMesh):
+    """A mesh of a cell; origin: a corner of it."""
 
     mesh: CellMesh
     origin: tuple[float, float]
     degree: int | None = None
 
-    dim = 2
-    lines = ()
+    periodic = True
 
     @classmethod
     def on(cls, bounds: Bounds, mesh: CellMesh) -> FittedMesh:
@@ -47,15 +114,19 @@ class FittedMesh:
         return cls(own, (float(low[0]), float(low[1])))
 
     @property
-    def cells(self) -> tuple[int, ...]:
-        return (len(self.mesh.cells),)
+    def vectors(self) -> Array:
+        return self.mesh.vectors
+
+    @property
+    def corner(self) -> Array:
+        return np.array(self.origin)
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
         """The smallest box around the cell."""
-        ends = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ self.mesh.vectors
-        low = np.array(self.origin) + ends.min(axis=0)
-        high = np.array(self.origin) + ends.max(axis=0)
+        ends = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ self.vectors
+        low = self.corner + ends.min(axis=0)
+        high = self.corner + ends.max(axis=0)
         return tuple(zip(low.tolist(), high.tolist(), strict=True))
 
     def count(self, degree: int) -> int:
@@ -67,32 +138,15 @@ class FittedMesh:
 
     def wrapped(self, points: Array) -> Array:
         """The images (..., 2) of points in the cell."""
-        shares = (points - self.origin) @ np.linalg.inv(self.mesh.vectors)
-        return np.asarray((shares - np.floor(shares)) @ self.mesh.vectors + self.origin)
-
-    @cached_property
-    def middles(self) -> Array:
-        """A point inside of each triangle, (m, 2), in the cell."""
-        found = places_of(self.corners_and_middles, np.array([[1 / 3, 1 / 3]]))[:, 0]
-        return self.wrapped(found)
-
-    @property
-    def corners_and_middles(self) -> Array:
-        return self.mesh.points[self.mesh.cells]
-
-    @cached_property
-    def finder(self) -> Finder:
-        return Finder(self)
-
-    def __str__(self) -> str:
-        return str(len(self.mesh.cells))
+        shares = (points - self.corner) @ np.linalg.inv(self.vectors)
+        return np.asarray((shares - np.floor(shares)) @ self.vectors + self.corner)
 
 
 @dataclass(frozen=True)
 class TriangleRule:
     """`count` Gauss points along two directions of every triangle."""
 
-    mesh: FittedMesh
+    mesh: PlaneMesh
     count: int
 
     def inside(self) -> Quadrature:
@@ -116,86 +170,116 @@ def _(mesh: FittedMesh, count: int) -> TriangleRule:
 
 
 class Finder:
-    """Finds the triangle that holds a point, or an image of it, and the place in it."""
+    """Finds the triangle that holds a point, or an image of it, and the place in it.
 
-    def __init__(self, mesh: FittedMesh) -> None:
+    Triangles are kept in squares of about their own size, for each size by itself: there may be
+    thousands of small ones next to a corner.
+    """
+
+    def __init__(self, mesh: PlaneMesh, slack: Array | float) -> None:
         self.mesh = mesh
         x = mesh.corners_and_middles
-        inverse = np.linalg.inv(mesh.mesh.vectors)
-        shares = (x - mesh.origin) @ inverse
+        self._slack = np.broadcast_to(np.asarray(slack, dtype=float), (len(x),))
+        straight = (x[:, :3] + np.roll(x[:, :3], -1, axis=1)) / 2
+        bent = np.linalg.norm(x[:, 3:] - straight, axis=2).max(axis=1)
+        self._bent = bent > _STRAIGHT * np.abs(x[:, 1] - x[:, 0]).max(axis=1)
+        shares = (x - mesh.corner) @ np.linalg.inv(mesh.vectors)
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
         low, high = low - margin, high + margin
-        self.parts = max(1, int(np.sqrt(len(x))))
-        first = np.floor(low * self.parts).astype(int)
-        last = np.floor(high * self.parts).astype(int)
-        spans = last - first + 1
-        owners = np.repeat(np.arange(len(x)), spans.prod(axis=1))
-        within = np.arange(len(owners)) - np.repeat(
-            np.cumsum(spans.prod(axis=1)) - spans.prod(axis=1), spans.prod(axis=1)
-        )
+        level = np.clip(-np.log2((high - low).max(axis=1)), 0, _FINEST).astype(int)
+        self._levels = np.unique(level)
+        parts = 2 ** level[:, None]
+        first = np.floor(low * parts).astype(int)
+        spans = np.floor(high * parts).astype(int) - first + 1
+        count = spans.prod(axis=1)
+        owners = np.repeat(np.arange(len(x)), count)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(count) - count, count)
         i, j = np.divmod(within, spans[owners, 1])
-        buckets = first[owners] + np.stack([i, j], axis=1)
-        shift, folded = np.divmod(buckets, self.parts)
-        number = folded[:, 0] * self.parts + folded[:, 1]
+        shift, square = np.divmod(first[owners] + np.stack([i, j], axis=1), parts[owners])
+        number = _number(level[owners], square)
         order = np.argsort(number, kind="stable")
         self._triangles = owners[order]
-        self._shifts = (shift @ mesh.mesh.vectors)[order]
-        self._starts = np.searchsorted(number[order], np.arange(self.parts**2 + 1))
+        self._shifts = (shift @ mesh.vectors)[order]
+        self._numbers = number[order]
 
     def __call__(self, points: Array) -> tuple[Integers, Array]:
         """Triangles (n,) and places (n, 2) in them. ValueError for a point that none holds."""
-        shares = (points - self.mesh.origin) @ np.linalg.inv(self.mesh.mesh.vectors)
-        shares = shares - np.floor(shares)
-        inside = shares @ self.mesh.mesh.vectors + self.mesh.origin
-        bucket = np.minimum((shares * self.parts).astype(int), self.parts - 1)
-        number = bucket[:, 0] * self.parts + bucket[:, 1]
-        starts, ends = self._starts[number], self._starts[number + 1]
-        triangles = np.full(len(points), -1)
-        places = np.zeros((len(points), 2))
-        depth = np.full(len(points), -np.inf)
-        left = np.arange(len(points))
-        k = 0
-        while len(left):
-            left = left[starts[left] + k < ends[left]]
-            entry = starts[left] + k
-            own = self._triangles[entry]
-            found = self._inverse(own, inside[left] + self._shifts[entry])
-            inner = np.minimum(found.min(axis=1), 1 - found.sum(axis=1))
-            inner = np.where(np.isfinite(inner), inner, -np.inf)
-            better = inner > depth[left]
-            chosen = left[better]
-            triangles[chosen], places[chosen] = own[better], found[better]
-            depth[chosen] = inner[better]
-            left = left[depth[left] < -_ON_EDGE]
-            k += 1
-        if (depth < -_SAME_PLACE).any():
+        triangles, places = self.located(points)
+        if (triangles < 0).any():
             raise ValueError("points that lie in no triangle of the mesh")
         return triangles, places
 
+    def located(self, points: Array) -> tuple[Integers, Array]:
+        """The same; the triangle is -1 where none holds the point."""
+        shares = (points - self.mesh.corner) @ np.linalg.inv(self.mesh.vectors)
+        if self.mesh.periodic:
+            shares = shares - np.floor(shares)
+        else:
+            away = ~((shares >= 0) & (shares < 1)).all(axis=1)
+            shares = np.where(away[:, None], 0.0, shares)
+        inside = shares @ self.mesh.vectors + self.mesh.corner
+        triangles = np.full(len(points), -1)
+        places = np.zeros((len(points), 2))
+        depth = np.full(len(points), -np.inf)
+        for level in self._levels:
+            left = np.flatnonzero(depth < -_ON_EDGE)
+            square = np.minimum((shares[left] * 2**level).astype(int), 2**level - 1)
+            number = _number(level, square)
+            entry, ends = (np.searchsorted(self._numbers, number, side) for side in _ENDS)
+            while len(left):
+                there = entry < ends
+                left, entry, ends = left[there], entry[there], ends[there]
+                own = self._triangles[entry]
+                found = self._inverse(own, inside[left] + self._shifts[entry])
+                inner = _depth(found)
+                better = inner > depth[left]
+                chosen = left[better]
+                triangles[chosen], places[chosen] = own[better], found[better]
+                depth[chosen] = inner[better]
+                more = depth[left] < -_ON_EDGE
+                left, entry, ends = left[more], entry[more] + 1, ends[more]
+        triangles[depth < -self._slack[triangles]] = -1
+        return triangles, places
+
     def _inverse(self, triangles: Integers, points: Array) -> Array:
-        """The places (n, 2) in triangles that are mapped to the points."""
+        """The places (n, 2) in triangles that are mapped to the points, about for points that lie
+        far outside."""
         x = self.mesh.corners_and_middles[triangles]
         edges = np.stack([x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]], axis=-1)
         place = np.linalg.solve(edges, (points - x[:, 0])[..., None])[..., 0]
+        curved = np.flatnonzero(self._bent[triangles] & (_depth(place) > _FAR))
+        x, points, own = x[curved], points[curved], place[curved]
         with np.errstate(all="ignore"):
             for _ in range(_STEPS):
-                rest = points - places_of(x, place[:, None])[:, 0]
-                (a, b), (c, d) = np.moveaxis(jacobians(x, place[:, None])[:, 0], 0, -1)
+                rest = points - places_of(x, own[:, None])[:, 0]
+                (a, b), (c, d) = np.moveaxis(jacobians(x, own[:, None])[:, 0], 0, -1)
                 step = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]])
-                place = place + (step / (a * d - b * c)).T
+                own = own + (step / (a * d - b * c)).T
+        place[curved] = own
         return place
+
+
+def _number(level: Array | int, square: Integers) -> Integers:
+    """One number for each square (n, 2) of a level."""
+    return np.asarray((level * 2**_FINEST + square[:, 0]) * 2**_FINEST + square[:, 1])
+
+
+def _depth(places: Array) -> Array:
+    """The least barycentric coordinate (n,); -inf for what is no place."""
+    inner = np.minimum(places.min(axis=1), 1 - places.sum(axis=1))
+    return np.asarray(np.where(np.isfinite(inner), inner, -np.inf))
 
 
 @dataclass(frozen=True)
 class TriangleFunction:
-    """Functions that are polynomials of a degree on each triangle, periodic.
+    """Functions that are polynomials of a degree on each triangle, periodic on a cell.
 
     values: (..., m, k) at the nodes of each triangle, see `elements.nodes`; leading axes are a
     batch.
     """
 
-    mesh: FittedMesh
+    mesh: PlaneMesh
     degree: int
     values: Array
 
@@ -246,7 +330,7 @@ class TriangleFunction:
         return np.asarray(np.einsum("abnk,na,nb->nk", second, first, last))
 
 
-def function_of(mesh: FittedMesh, degree: int, places: Array, local: Array) -> TriangleFunction:
+def function_of(mesh: PlaneMesh, degree: int, places: Array, local: Array) -> TriangleFunction:
     """From values (..., m, k) that stand at `places` (m, k, 2), in whatever order."""
     own = places_of(mesh.corners_and_middles, nodes(degree))
     apart = np.linalg.norm(own[:, :, None] - places[:, None], axis=3)

@@ -71,7 +71,7 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
         fine = fine.quartered()
     corners = corners_of(fine, interfaces.levels, interfaces.label)
     while True:
-        base, found = _resolved(base, corners, interfaces.label)
+        base, found = resolved(graded(base, corners), corners, interfaces.label)
         yield found
         base = base.quartered()
 
@@ -81,10 +81,9 @@ def first_mesh(interfaces: Interfaces, n: int) -> CellMesh:
     return next(meshes(interfaces, n))
 
 
-def _resolved(base: Triangulation, corners: Array, label: Label) -> tuple[Triangulation, CellMesh]:
-    """The mesh along the interfaces, from a base that is made finer where it does not resolve
-    them; and that base."""
-    base = graded(base, corners)
+def resolved(base: Triangulation, corners: Array, label: Label) -> tuple[Triangulation, CellMesh]:
+    """The mesh along the interfaces, with nodes at corners, from a base that is made finer where it
+    does not resolve them; and that base."""
     for _ in range(_ROUNDS):
         try:
             return base, _along(with_corners(base, corners), label)

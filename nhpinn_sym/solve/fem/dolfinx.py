@@ -40,7 +40,7 @@ from .grid_functions import (
     keeps_levels,
 )
 from .levels import period_of, solve_levels
-from .options import check_element_options, check_solver, degree_for
+from .options import check_solver, equation_degree
 
 BACKEND = "dolfinx"
 # Seconds in which the launcher of ranks has read the last message.
@@ -131,14 +131,14 @@ def solve_equation(
     mesh: int | tuple[int, ...] | None = None,
     at_least: tuple[int, ...] | None = None,
     tolerance: float | None = None,
-    degree: int = 2,
+    degree: int | None = None,
     steps: int | None = None,
     max_dofs: int | None = None,
     solver: str = "auto",
     comm: MPI.Comm = MPI.COMM_WORLD,
 ) -> GridSolution:
-    """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from
-    coarser cells and steps.
+    """Elements of degree 1 or 2 (default 2), on triangles up to 3 (default 3); in time SDIRK of
+    order 4. info["estimate"] comes from coarser cells and steps.
 
     With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump,
     and with `steps` time steps (default 64). Without, mesh and steps (first 16) are refined until
@@ -149,8 +149,7 @@ def solve_equation(
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not
     balance.
     """
-    check_element_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
-    degree = degree_for(equation.order, degree)
+    degree = equation_degree(equation, degree, max_dofs=max_dofs, steps=steps, solver=solver)
     elements = element_name(degree, equation.domain)
     if equation.order == 4:
         elements += ", interior penalty"

@@ -18,6 +18,7 @@ from ...problem.domain import Box, Domain
 from ...problem.errors import ProblemError, SolveError
 from ...runtime.broken_grid import BrokenGrid
 from ...runtime.fitted.cell_mesh import CellMesh
+from ...runtime.fitted.domain_mesh import RegionMesh
 from ...runtime.fitted.functions import FittedMesh, TriangleFunction
 from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
@@ -205,7 +206,12 @@ class GridSolution(Solution):
         if isinstance(mesh, Lattice):
             nodes = tuple(mesh.nodes(axis, self.grid.degree) for axis in range(mesh.dim))
             return SolutionExtent(nodes, self.times)
-        return SolutionExtent(equally_spaced(mesh.bounds, COUNTS[mesh.dim]), self.times)
+        lines = equally_spaced(mesh.bounds, COUNTS[mesh.dim])
+        if isinstance(mesh, RegionMesh):
+            return SolutionExtent(
+                lines, self.times, mesh.holds, (mesh.mesh.points, mesh.mesh.cells)
+            )
+        return SolutionExtent(lines, self.times)
 
     @property
     def lines(self) -> tuple[Array, ...]:

@@ -20,6 +20,7 @@ from ...runtime.time_stepping import FIRST_STEPS, time_lines
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
+from . import region_layout as region_layout  # tells `meshes_of` of its meshes
 from .cost import require_memory
 from .data_error import data_error, fields_error
 from .fitted_layout import CellLayout

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...lower.forms import LoweredEquation
 from ...problem.errors import ProblemError
+from ...problem.regions import Region
 from ...problem.user_input import positive_integer
 
 SOLVERS = ("auto", "direct", "iterative")
 
 
 def check_element_options(
-    degree: Any, n: Any = None, max_dofs: Any = None, steps: Any = None, solver: Any = "auto"
+    degree: Any,
+    n: Any = None,
+    max_dofs: Any = None,
+    steps: Any = None,
+    solver: Any = "auto",
+    highest: int = 2,
 ) -> None:
     """ProblemError that quotes the option which is not what it should be; None is "not given"."""
-    if degree not in (1, 2) or isinstance(degree, bool):
+    if degree not in range(1, highest + 1) or isinstance(degree, bool):
         raise ProblemError(
-            "finite elements are of degree 1 or 2 here",
+            f"finite elements are of degree {'1 or 2' if highest == 2 else '1, 2 or 3'} here",
             term=f"degree={degree!r}",
             remedy="refine the mesh instead",
         )
@@ -72,3 +79,12 @@ def degree_for(order: int, degree: int) -> int:
     if order == 4:
         return 3
     return degree
+
+
+def equation_degree(equation: LoweredEquation, degree: Any, **options: Any) -> int:
+    """The same for an equation, by default 3 on triangles and 2 elsewhere. ProblemError as of
+    `check_element_options`."""
+    highest = 3 if isinstance(equation.domain, Region) else 2
+    chosen: int = highest if degree is None else degree
+    check_element_options(chosen, **options, highest=highest)
+    return degree_for(equation.order, chosen)

@@ -30,7 +30,7 @@ from .grid_functions import (
     keeps_levels,
 )
 from .levels import period_of, solve_levels
-from .options import check_element_options, degree_for
+from .options import equation_degree
 
 BACKEND = "skfem"
 
@@ -78,12 +78,12 @@ def solve_equation(
     mesh: int | tuple[int, ...] | None = None,
     at_least: tuple[int, ...] | None = None,
     tolerance: float | None = None,
-    degree: int = 2,
+    degree: int | None = None,
     steps: int | None = None,
     max_dofs: int | None = None,
 ) -> GridSolution:
-    """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and
-    steps.
+    """Elements of degree 1 or 2 (default 2), on triangles up to 3 (default 3); in time SDIRK of
+    order 4. info["estimate"] comes from coarser cells and steps.
 
     With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump,
     and with `steps` time steps (default 64). Without, mesh and steps (first 16) are refined until
@@ -93,10 +93,10 @@ def solve_equation(
     SolveError for a system without a solution, such as a pure Neumann problem whose data do not
     balance.
     """
-    check_element_options(degree, max_dofs=max_dofs, steps=steps)
-    degree = degree_for(equation.order, degree)
+    degree = equation_degree(equation, degree, max_dofs=max_dofs, steps=steps)
     elements = element_name(degree, equation.domain, smooth=equation.order == 4)
     driver = _runtime("equation")
+    _runtime("region_space")  # which tells `space_on` of its meshes
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}

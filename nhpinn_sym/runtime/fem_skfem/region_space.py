@@ -1,0 +1,81 @@
+"""Lagrange spaces on meshes of plane regions, in scikit-fem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import skfem
+
+from ..arrays import Array, Integers
+from ..fitted.domain_mesh import RegionMesh
+from ..fitted.functions import TriangleFunction, function_of
+from .fitted_space import ELEMENTS, skfem_triangles
+from .space import FunctionSpace, space_on
+
+
+@dataclass(frozen=True)
+class RegionSpace(FunctionSpace):
+    """P_degree functions on curved triangles."""
+
+    mesh: RegionMesh
+    degree: int
+
+    @property
+    def dim(self) -> int:
+        return 2
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.mesh.bounds
+
+    @cached_property
+    def basis(self) -> Any:
+        element = ELEMENTS[self.degree]()
+        return skfem.Basis(skfem_triangles(self.mesh), element, intorder=2 * self.degree + 1)
+
+    @property
+    def nodes(self) -> Array:
+        return np.asarray(self.basis.doflocs)
+
+    @cached_property
+    def _facets(self) -> dict[str, Integers]:
+        """The edges of scikit-fem by the name of their part."""
+        mesh = self.basis.mesh
+        corners = np.unique(self.mesh.mesh.cells[:, :3])
+        known = {tuple(ends): k for k, ends in enumerate(np.sort(mesh.facets, axis=0).T.tolist())}
+        found = {}
+        for name in self.mesh.mesh.names:
+            ends = np.searchsorted(corners, self.mesh.mesh.facets_on(name)[:, :2])
+            found[name] = np.array([known[tuple(e)] for e in np.sort(ends, axis=1).tolist()], int)
+        return found
+
+    def _on(self, names: Sequence[str]) -> Integers:
+        return np.concatenate([self._facets[name] for name in names])
+
+    def unknowns_on(self, names: Sequence[str], clamped: bool = False) -> Integers:
+        return np.asarray(self.basis.get_dofs(self._on(names)).flatten())
+
+    def boundary_basis(self, names: Sequence[str]) -> Any:
+        order = 2 * self.degree + 1
+        facets = self._on(names)
+        return skfem.FacetBasis(self.basis.mesh, self.basis.elem, facets=facets, intorder=order)
+
+    def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> Any:
+        return form.assemble(basis, **fields).tocsr()
+
+    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
+        local = form.elemental(basis, **fields)
+        return np.asarray(local.todefault()), float(np.abs(local.data).sum())
+
+    def grid(self, values: Array) -> TriangleFunction:
+        own = self.basis.element_dofs.T
+        return function_of(self.mesh, self.degree, self.basis.doflocs.T[own], values[..., own])
+
+
+@space_on.register
+def _(mesh: RegionMesh, degree: int, periodic: tuple[int, ...], forms: Any) -> FunctionSpace:
+    return RegionSpace(mesh, degree)

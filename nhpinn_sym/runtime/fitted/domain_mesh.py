@@ -1,0 +1,142 @@
+"""A mesh of a domain: arrays, whoever made it, with the parts of the boundary by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import Array, Flags, Integers
+from ..quadrature import BoundaryQuadrature, rule_on
+from .cell_mesh import InvalidMesh
+from .curved_triangles import CurvedTriangles
+from .functions import PlaneMesh, TriangleRule
+
+# Share of its lengths by which the box around a mesh is larger.
+_BESIDE = 0.05
+# Of the distance from a mesh to the boundary that it shows, points of another mesh of the same
+# domain are no farther outside.
+_OUTSIDE = 4.0
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class DomainMesh(CurvedTriangles):
+    """Triangles of order 2 with named edges.
+
+    points : (n, 2) the nodes
+    cells  : (m, 6) the nodes of each triangle in the order of gmsh: corners, counterclockwise,
+             then the middles of the edges from corner 0 to 1, 1 to 2 and 2 to 0
+    phases : (m,) whole numbers: coefficients jump between triangles of different phases
+    facets : (k, 3) the edges of the boundary: both ends, with the triangle on the left, and the
+             middle
+    parts  : (k,) the part of the boundary that each lies on, a number in `names`
+    """
+
+    facets: Integers
+    parts: Integers
+    names: tuple[str, ...]
+
+    def check(self) -> None:
+        """InvalidMesh, which says where, for triangles that are folded, overlap or leave gaps."""
+        folded = np.flatnonzero(~(self.least_stretch > 0))
+        if len(folded):
+            place = self.points[self.cells[folded[0], :3]].mean(axis=0)
+            near = ", ".join(f"{x:.6g}" for x in place)
+            raise InvalidMesh(f"{len(folded)} triangles are degenerate or folded, near ({near})")
+        ends = edges_of(self.cells)
+        known = {tuple(edge) for edge in ends.tolist()}
+        alone = {edge for edge in known if (edge[1], edge[0], edge[2]) not in known}
+        named = {tuple(edge) for edge in self.facets.tolist()}
+        if len(known) != len(ends) or alone != named:
+            raise InvalidMesh(
+                f"{len(alone ^ named)} edges are of one triangle alone and of no part of the"
+                " boundary, or the other way round"
+            )
+
+    def facets_on(self, name: str) -> Integers:
+        """(k, 3); KeyError where there is no part of this name."""
+        if name not in self.names:
+            raise KeyError(name)
+        return self.facets[self.parts == self.names.index(name)]
+
+
+def edges_of(cells: Integers) -> Integers:
+    """(3 m, 3): both ends of the edges of each triangle, and the middle."""
+    turned = np.roll(cells[:, :3], -1, axis=1)
+    return np.stack([cells[:, :3], turned, cells[:, 3:]], axis=-1).reshape(-1, 3)
+
+
+@dataclass(frozen=True)
+class RegionMesh(PlaneMesh):
+    """A mesh of a domain as a `Mesh`; gap: how far its edges are from the boundary."""
+
+    mesh: DomainMesh
+    gap: float = 0.0
+    degree: int | None = None
+
+    periodic = False
+
+    @cached_property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        low, high = self.mesh.points.min(axis=0), self.mesh.points.max(axis=0)
+        return tuple(zip(low.tolist(), high.tolist(), strict=True))
+
+    @cached_property
+    def vectors(self) -> Array:
+        low, high = np.array(self.bounds).T
+        return np.diag((1 + 2 * _BESIDE) * (high - low))
+
+    @cached_property
+    def corner(self) -> Array:
+        low, high = np.array(self.bounds).T
+        return np.asarray(low - _BESIDE * (high - low))
+
+    def count(self, degree: int) -> int:
+        degree = self.degree or degree
+        cells, inner = len(self.mesh.cells), (degree - 1) * (degree - 2) // 2
+        edges = (3 * cells + len(self.mesh.facets)) // 2
+        corners = len(np.unique(self.mesh.cells[:, :3]))
+        return corners + (degree - 1) * edges + inner * cells
+
+    def wrapped(self, points: Array) -> Array:
+        return points
+
+    def holds(self, points: Array) -> Flags:
+        """Whether points (n, 2) lie in a triangle, or nearly."""
+        return np.asarray(self.finder.located(points)[0] >= 0)
+
+    @property
+    def slack(self) -> Array | float:
+        """Points of the domain that lie outside of the mesh are those of the nearest triangle."""
+        corners = self.mesh.points[self.mesh.cells[:, :3]]
+        longest = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1)
+        heights = 2 * self.mesh.areas / longest
+        return np.asarray(_ROUNDING + _OUTSIDE * self.gap / heights)
+
+
+@dataclass(frozen=True)
+class RegionRule(TriangleRule):
+    """The same with the boundary of a domain."""
+
+    mesh: RegionMesh
+    count: int
+
+    def on(self, part: str) -> BoundaryQuadrature:
+        """`count` points on each edge."""
+        facets = self.mesh.mesh.points[self.mesh.mesh.facets_on(part)]
+        x, weights = np.polynomial.legendre.leggauss(self.count)
+        s = (x + 1) / 2
+        shapes = np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
+        slopes = np.stack([4 * s - 3, 4 * s - 1, 4 - 8 * s])
+        places = np.einsum("ks,nkd->nsd", shapes, facets).reshape(-1, 2)
+        along = np.einsum("ks,nkd->nsd", slopes, facets).reshape(-1, 2)
+        length = np.linalg.norm(along, axis=1)
+        normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]
+        return BoundaryQuadrature(places, np.tile(weights / 2, len(facets)) * length, normals)
+
+
+@rule_on.register
+def _(mesh: RegionMesh, count: int) -> RegionRule:
+    return RegionRule(mesh, count)

@@ -1,0 +1,92 @@
+"""Meshes of plane regions: the triangles of a periodic mesh around one that lie inside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Array, Integers
+from ..lattice import Lattice
+from .corners import graded
+from .curved_triangles import CurvedTriangles
+from .domain_mesh import DomainMesh, edges_of
+from .interfaces import Label
+from .mesher import resolved
+from .triangulation import Triangulation, regular
+
+# Share of the box within which triangles become smaller towards a corner.
+_RADIUS = 0.15
+# Halvings of the triangles of the first mesh, at most.
+_HALVINGS = 60
+
+
+@dataclass(frozen=True)
+class RegionOutline:
+    """What a mesh of a region is to fit.
+
+    label    : 0 outside, and the number of the phase inside, of points (n, 2)
+    corners  : (k, 2) where it has corners, or phases have; gradings: how fast triangles become
+               smaller towards each, see `corners.graded`
+    size     : how long triangles with these centres (m, 2) may be
+    part     : the number in `names` of the part of the boundary that points (n, 2) lie next to
+    low, high: of the smallest box around it
+    """
+
+    label: Label
+    corners: Array
+    gradings: Sequence[float]
+    size: Callable[[Array], Array]
+    part: Callable[[Array], Integers]
+    names: tuple[str, ...]
+    low: Array
+    high: Array
+
+    def start(self, n: int) -> Triangulation:
+        """A box of triangles around it, n of them along its longer side."""
+        lengths = self.high - self.low
+        counts = np.maximum(2, np.rint(n * lengths / lengths.max())).astype(int)
+        step = lengths / counts
+        box = ((0.0, 1.0), (0.0, 1.0))
+        first, second = (int(k) for k in counts + 2)
+        lines = Lattice.uniform(box, (first, second)).lines
+        return regular(lines, np.diag(step * (counts + 2)), self.low - step)
+
+
+def region_meshes(outline: RegionOutline, n: int) -> Iterator[DomainMesh]:
+    """Meshes with about n, 2 n, 4 n, ... triangles along the longer side, more of them at corners
+    and where the boundary bends or comes close: those places are the same ones on all of them.
+
+    `mesher.UnresolvedInterfaces` where smaller triangles do not help.
+    """
+    base = outline.start(n)
+    for _ in range(_HALVINGS):
+        wanted = base.longest > outline.size(base.centres)
+        if not wanted.any():
+            break
+        base = base.bisected(wanted)
+    while True:
+        base = graded(base, outline.corners, outline.gradings, _RADIUS)
+        base, found = resolved(base, outline.corners, outline.label)
+        yield _inside(found, outline)
+        base = base.quartered()
+
+
+def _inside(mesh: CurvedTriangles, outline: RegionOutline) -> DomainMesh:
+    """Of a mesh around it the triangles inside."""
+    cells = mesh.cells[mesh.phases > 0]
+    used, numbers = np.unique(cells, return_inverse=True)
+    cells = numbers.reshape(-1, 6)
+    points = mesh.points[used]
+    facets = boundary_of(cells)
+    parts = outline.part(points[facets[:, 2]])
+    phases = mesh.phases[mesh.phases > 0]
+    return DomainMesh(points, cells, phases, facets, parts, outline.names)
+
+
+def boundary_of(cells: Integers) -> Integers:
+    """(k, 3): the edges of one triangle alone."""
+    edges = edges_of(cells)
+    _, first, counts = np.unique(edges[:, 2], return_index=True, return_counts=True)
+    return edges[first[counts == 1]]

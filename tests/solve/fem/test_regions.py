@@ -1,0 +1,153 @@
+"""Boundary value problems on plane regions by finite elements, against closed forms."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import meshio
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.special import j0, jn_zeros
+
+import nhpinn_sym as nh
+from nhpinn_sym.runtime.quadrature import rule_on
+
+S = nh.Scales(2)
+X, Y = S.x
+U = S.unknown("u")
+L_SHAPE = nh.Polygon([(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)])
+RING = nh.Disk((0, 0), 1, name="outer") - nh.Disk((0, 0), 0.4, name="inner")
+BACKENDS = ["skfem"]
+
+
+def problem(domain: Any, boundary: Any, source: Any = 1, **more: Any) -> nh.MultiscaleProblem:
+    equation = sp.Eq(more.pop("rate", 0) - S.div(S.grad(U)), source)
+    return nh.MultiscaleProblem(
+        equation, scales=S, unknown=U, domain=domain, boundary=boundary, **more
+    )
+
+
+def error(solution: Any, exact: Any, count: int = 4) -> float:
+    """Relative in L2."""
+    rule = rule_on(solution.grid.mesh, count).inside()
+    values = exact(*rule.points.T)
+    return rule.relative(solution(rule.points) - values, values)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_ring_with_a_given_inner_and_a_robin_outer_side(backend: str) -> None:
+    ring = problem(RING, [nh.Dirichlet(0, on="inner"), nh.Robin(2, on="outer")])
+    a, b = np.linalg.solve([[math.log(0.4), 1], [1, 2]], [0.04, 1.0])
+    found = nh.solve_fine(ring, 1, backend, tolerance=1e-5)
+    off = error(found, lambda x, y: -(x**2 + y**2) / 4 + a * np.log(np.hypot(x, y)) + b)
+    assert off < found.info["estimate"] < 1e-5
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_rates_on_a_square_with_a_hole_that_touches_nothing(backend: str, degree: int) -> None:
+    exact = sp.sin(2 * X) * sp.exp(Y) + X * Y**2
+    normal = (sp.Rational(5, 2) - 5 * X, sp.Rational(5, 2) - 5 * Y)
+    flux = sum(n * exact.diff(v) for n, v in zip(normal, (X, Y)))
+    domain = nh.Box((0, 1), (0, 1)) - nh.Disk((0.5, 0.5), 0.2, name="hole")
+    held = [nh.Dirichlet(exact, on="rest"), nh.Neumann(flux, on="hole")]
+    given = problem(domain, held, -exact.diff(X, 2) - exact.diff(Y, 2))
+    call = sp.lambdify((X, Y), exact)
+    errors = []
+    for n in (8, 16):
+        found = nh.solve_fine(given, 1, backend, degree=degree, mesh=n)
+        errors.append(error(found, call))
+        assert errors[-1] < found.info["estimate"]
+    assert math.log2(errors[0] / errors[1]) > degree + 0.6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_l_shape_is_graded_at_its_corner(backend: str) -> None:
+    """The torsion constant by rational functions (Gopal and Trefethen)."""
+    found = nh.solve_fine(problem(L_SHAPE, [nh.Dirichlet(0)]), 1, backend, tolerance=1e-4)
+    rule = rule_on(found.grid.mesh, 4).inside()
+    assert rule.weights @ found(rule.points) == pytest.approx(0.21407580275, abs=1e-6)
+    assert found.info["size"] < 6000
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_given_values_beside_a_flux_on_a_straight_side(backend: str) -> None:
+    """Motz' problem: the coefficient of Re sqrt(z) in u/500 (Li, Mathon and Sermer 1987)."""
+    below = nh.Polygon([(-1, 0), (0, 0), (1, 0), (1, 1), (-1, 1)])
+    held = [nh.Dirichlet(0, on=below.edge(0)), nh.Dirichlet(1, on=below.edge(2))]
+    given = problem(below, [*held, nh.Neumann(0, on="rest")], 0)
+    found = nh.solve_fine(given, 1, backend, tolerance=1e-4)
+    x, weights = np.polynomial.legendre.leggauss(24)
+    angle = np.pi * (x + 1) / 2
+    values = found(0.6 * np.stack([np.cos(angle), np.sin(angle)], axis=1))
+    leading = weights @ (values * np.cos(angle / 2)) / np.sqrt(0.6)
+    assert 500 * leading == pytest.approx(401.162453745, rel=1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_heat_in_a_disk(backend: str) -> None:
+    root = float(jn_zeros(0, 1)[0])
+    s = nh.Scales(2, time=True)
+    u = s.unknown("u")
+    square = s.x[0] ** 2 + s.x[1] ** 2
+    # The first three terms of a series of Bessel's function are replaced by a polynomial start.
+    given = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.div(s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Disk((0, 0), 1),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(1 - square)],
+        final_time=0.3,
+    )
+    found = nh.solve_fine(given, 1, backend, tolerance=1e-4)
+    from scipy.special import j1
+
+    roots = jn_zeros(0, 8)
+    points = np.array([[0.0, 0.0], [0.5, 0.2], [-0.3, 0.8]])
+    r = np.linalg.norm(points, axis=1)
+    exact = sum(8 / (k**3 * j1(k)) * j0(k * r) * np.exp(-(k**2) * 0.3) for k in roots)
+    assert root < 3
+    assert np.abs(found(points) - exact).max() < 1e-4 * exact.max()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_ring_under_pressure(backend: str) -> None:
+    """Lame's solution: u = (A r + B/r) e_r."""
+    s = nh.Scales(2)
+    u = s.unknown("u", components=2)
+    lam, mu = 1, 2
+    strain = s.sym_grad(u)
+    stress = lam * strain.trace() * sp.eye(2) + 2 * mu * strain
+    normal = sp.Matrix([-s.x[0], -s.x[1]]) / sp.Rational(2, 5)
+    given = nh.MultiscaleProblem(
+        (-s.div(stress), sp.zeros(2, 1)),
+        scales=s,
+        unknown=u,
+        domain=RING,
+        boundary=[nh.Dirichlet(0, on="outer"), nh.Neumann(-normal, on="inner")],
+    )
+    found = nh.solve_fine(given, 1, backend, tolerance=1e-4)
+    # 2 (lam + mu) A - 2 mu B / a^2 = -1 at r = a, A + B = 0 at r = 1.
+    a = np.linalg.solve([[2 * (lam + mu), -2 * mu / 0.16], [1, 1]], [-1, 0])
+    points = np.array([[0.7, 0.0], [0.3, -0.6], [-0.5, 0.5]])
+    r = np.linalg.norm(points, axis=1, keepdims=True)
+    exact = points * (a[0] + a[1] / r**2)
+    assert np.abs(found(points) - exact).max() < 1e-4 * np.abs(exact).max()
+
+
+def test_points_beside_a_mesh_and_files(tmp_path: Path) -> None:
+    coarse = nh.solve_fine(problem(nh.Disk((0, 0), 1), [nh.Dirichlet(0)]), 1, "skfem", mesh=8)
+    angles = np.linspace(0, 2 * np.pi, 50)
+    rim = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert np.abs(coarse(rim)).max() < 1e-4
+    with pytest.raises(nh.ProblemError):
+        coarse(1.01 * rim)
+    assert coarse.plot() is not None
+    file = meshio.read(coarse.to_vtu(tmp_path / "disk.vtu"))
+    assert [block.type for block in file.cells] == ["triangle6"]
+    assert np.abs(file.point_data["u"] - (1 - (file.points**2).sum(axis=1)) / 4).max() < 1e-4
+    assert np.isnan(coarse.to_xarray(n=5).u.values).sum() == 12
