@@ -131,7 +131,7 @@ def test_a_problem_without_fast_variables_is_drawn(dim: int, names: list[str] | 
     drawn = {d.name: d for d in draw_plain(of, known, {8: 0.1, 16: 0.01}, points, shape)}
     assert list(drawn) == [*(names or ["solutions", "line", "error"]), "convergence"]
     titles = [axes.get_title() for axes in drawn["error"].figure.axes if axes.get_title()]
-    assert titles == ["$u$ (exact) - $u$ (FEM)", "$u$ (exact) - $u$ (PINN)"]
+    assert titles == ["$u$ (exact) $-$ $u$ (FEM)", "$u$ (exact) $-$ $u$ (PINN)"]
     if dim > 1:
         assert [image.get_clim()[1] for image in images(drawn["error"])] == [0.5, 0.25]
     x, y = drawn["convergence"].figure.axes[0].lines[0].get_data()
