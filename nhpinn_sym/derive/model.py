@@ -69,10 +69,10 @@ class HomogenizedModel:
 
     operator      : the problem as parsed; `cell_operator` after faster scales were averaged.
     cell_problems : the correctors up to `order` (and those that the homogenized equation itself
-    needs), in solving order. transformations: moving frame, factorization, iterated averaging,
-    where they were needed.
+                    needs), in solving order. transformations: moving frame, factorization, iterated
+                    averaging, where they were needed.
     frame         : the moving frame, one entry per axis, or empty. `eigenvalue`: the symbol of the
-    ground state's, or None.
+                    ground state's, or None.
 
     >>> s = nh.Scales(1)
     >>> u = s.unknown("u")

@@ -62,12 +62,14 @@ class Corrector:
 class Recursion:
     """Runs the recursion order by order; `functions`, `averaged` and `energy` are its results.
 
-    ground : number of the function that takes the place of the constants in the kernel of A_0, or
-    None. adjoint: number of the first of the adjoint kernel functions (one per equation), or None
-    where they are the constants. broken: cell functions may jump across interfaces of the cell.
-    steps  : levels per power of eps, above 1 where there are broken
-    powers (time-ordered averages of t/eps^k); n, m count levels. parameter_slopes, added: functions
-    and averages that `derive.parameter_slopes` puts in.
+    ground  : number of the function that takes the place of the constants in the kernel of A_0, or
+              None.
+    adjoint : number of the first of the adjoint kernel functions (one per equation), or None where
+              they are the constants.
+    broken  : cell functions may jump across interfaces of the cell.
+    steps   : levels per power of eps, above 1 where there are broken powers (time-ordered averages
+              of t/eps^k); n, m count levels.
+    parameter_slopes, added : functions and averages that `derive.parameter_slopes` puts in.
     """
 
     def __init__(

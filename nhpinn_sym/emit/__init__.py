@@ -4,7 +4,7 @@ mathematics of one problem, which imports its numerics from `nhpinn_sym.runtime`
 Open `emit.emit` first, the verb `nhpinn_sym.emit`, then the module of one target:
 
 - torch: `torch_equation` (residuals; `torch_cells`, `torch_phases`, `torch_coefficients`),
-  `torch_energy` and `torch_ritz` (minimum problems), with `torch_printer` and `torch_text`
+         `torch_energy` and `torch_ritz` (minimum problems), with `torch_printer` and `torch_text`
 - DOLFINx: `ufl_forms` (`ufl_cells`), with `ufl_printer` and `ufl_text`
 - scikit-fem: `skfem_forms` (`skfem_cells`), with `skfem_text`; `fem_scope` is what both FEM targets
   take, `integrands` what all of them write

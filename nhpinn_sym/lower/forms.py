@@ -102,14 +102,18 @@ class CellForm:
     apart).
 
     role "ground state" : A_0 phi = eigenvalue * mass phi, positive, <phi> = 1; no right-hand side.
-    Scalar problems. role "adjoint"      : A_0^T psi = eigenvalue * mass psi, for equation `level` =
-    p: <psi_i> = delta_ip, or <psi phi> = 1. role "corrector"    : A_0 N = P g, <N> = 0, multiplies
-    D^alpha U_q for each (key, sign) of `sources`, sign * N. role "auxiliary"    : the same with no
-    sources: slow derivatives of correctors, and what only the mean fields U_1, U_2, ... need. g is
-    the right-hand side (`weak`, `source`); P g = g - sum_p <psi^p . g> phi_p, where phi_p is the
-    p-th unit vector unless there is a ground state, and psi^p likewise unless there are adjoints.
-    `solvable`: the mean must be zero by itself (the Fredholm multiplier, which is reported);
-    otherwise it is an effective coefficient, and is subtracted.
+                          Scalar problems.
+    role "adjoint"      : A_0^T psi = eigenvalue * mass psi, for equation `level` = p: <psi_i> =
+                          delta_ip, or <psi phi> = 1.
+    role "corrector"    : A_0 N = P g, <N> = 0, multiplies D^alpha U_q for each (key, sign) of
+                          `sources`, sign * N.
+    role "auxiliary"    : the same with no sources: slow derivatives of correctors, and what only
+                          the mean fields U_1, U_2, ... need.
+
+    g is the right-hand side (`weak`, `source`); P g = g - sum_p <psi^p . g> phi_p, where phi_p is
+    the p-th unit vector unless there is a ground state, and psi^p likewise unless there are
+    adjoints. `solvable`: the mean must be zero by itself (the Fredholm multiplier, which is
+    reported); otherwise it is an effective coefficient, and is subtracted.
     """
 
     name: str

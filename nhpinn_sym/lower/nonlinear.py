@@ -51,8 +51,8 @@ class LoweredState:
     """The state problem of one cell: -div_y flux + source = 0, <N> = 0.
 
     slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
-    frozen: it is linear at fixed values; ergodic: the source counts without its mean;
-    middles: coordinates of the middle of an element, which conditions hold on fitted meshes.
+           frozen: it is linear at fixed values; ergodic: the source counts without its mean;
+           middles: coordinates of the middle of an element, which conditions hold on fitted meshes.
     """
 
     title: str

@@ -13,8 +13,10 @@ def lame(E: Any, nu: Any, *, plane_stress: bool = False) -> tuple[Any, Any]:
     """(lam, mu) of Young's modulus and Poisson's ratio, for
     sigma = lam tr(e) I + 2 mu e in three dimensions and in plane strain.
 
-    E, nu : numbers, or SymPy expressions of s.y, such as `nh.phases(s, {disk: 70}, default=3)`.
+    E, nu        : numbers, or SymPy expressions of s.y, such as
+                   `nh.phases(s, {disk: 70}, default=3)`.
     plane_stress : the first constant of a thin plate, 2 lam mu/(lam + 2 mu), in place of lam.
+
     The units are those of E. ProblemError for numbers out of E > 0, -1 < nu < 1/2 (1 in plane
     stress).
 

@@ -46,24 +46,25 @@ class MultiscaleProblem:
     """A PDE with a small period eps.
 
     equation   : sp.Eq, a pair (lhs, rhs), or a list of them; linear in the unknowns, coefficients
-    in s.x, s.y, s.t, integer powers of s.eps; or nonlinear in them and in their first derivatives,
-    in divergence form. scales     : the `Scales` whose coordinates the equation is written in.
+                 in s.x, s.y, s.t, integer powers of s.eps; or nonlinear in them and in their first
+                 derivatives, in divergence form.
+    scales     : the `Scales` whose coordinates the equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
     domain     : `Box`, or a plane shape such as `Polygon(...) - Disk(...)`, with one boundary
-    condition for each part of its boundary in `boundary`; both may be left out where only the
-    derivation is wanted.
+                 condition for each part of its boundary in `boundary`; both may be left out where
+                 only the derivation is wanted.
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
     contacts   : {shape: beta/s.eps}: unknowns jump across the interface of the shape, where n . a
-    grad u = (beta/eps) [u]; nh.Spring(...) for displacements. See docs/interfaces.md.
+                 grad u = (beta/eps) [u]; nh.Spring(...) for displacements. See docs/interfaces.md.
     holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
-    goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for the velocities
-    of Stokes' equations, see `FlowModel`.
+                 goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for
+                 the velocities of Stokes' equations, see `FlowModel`.
     ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
-    coefficients that depend on the unknown are checked, and laws are tabulated, there.
+                 coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
-    which reports show beside their own.
+                 which reports show beside their own.
 
     Errors: a subclass of `ProblemError` that quotes the term.
 

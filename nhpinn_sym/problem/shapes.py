@@ -230,7 +230,7 @@ def phases(
 
     shapes : {shape: value}; values are numbers or expressions in s.y and s.x.
     cell   : the periodicity cell of the problem (default: the unit cell); what leaves it on one
-    side comes in on the other.
+             side comes in on the other.
     ProblemError for shapes of another dimension, or larger than the cell.
 
     >>> s = nh.Scales(2)

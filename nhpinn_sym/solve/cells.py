@@ -60,17 +60,16 @@ def solve_cells(
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
     backend    : "auto" (fourier where coefficients are smooth, finite elements where they jump
-    across planes, one net for each phase
-                 where interfaces are curved, voxel for images: info["choice"] says why) |
-                 "fourier" | "pinn" | "dolfinx" | "skfem" | "voxel"; `options` go to it (degree, n,
-                 n_sub, comm, method, seed, width, ...).
+                 across planes, one net for each phase where interfaces are curved, voxel for
+                 images: info["choice"] says why) | "fourier" | "pinn" | "dolfinx" | "skfem" |
+                 "voxel"; `options` go to it (degree, n, n_sub, comm, method, seed, width, ...).
     tolerance  : bound on the estimated error of every effective entry, relative to the largest
-    entry of its tensor, on every backend;
-                 default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM), 1e-2 (voxel).
+                 entry of its tensor, on every backend; default 1e-10 (fourier), 1e-9 (pinn), 1e-6
+                 (FEM), 1e-2 (voxel).
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need
-    (default: for models of order 2 and above).
+                 (default: for models of order 2 and above).
     coefficients : {"a": function} for every coefficient
     a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
                  autograd) of one shape, one for each of its arguments, to such an array. Values,

@@ -153,11 +153,12 @@ def solve_fine(
     fast variables as it is, whatever eps.
 
     tolerance, max_dofs : the mesh is refined until the estimate is below that tolerance, or until
-    max_dofs is reached. per_period : otherwise, mesh cells per period and axis (default 64, 16, 6
-    in 1D, 2D, 3D and more where the data are narrow; fewer, with a
-                 ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the
-                 cells per axis instead). Lines at jumps come in addition. info["estimate"] compares
-                 with the meshes of a half and a quarter of the resolution.
+                          max_dofs is reached.
+    per_period : otherwise, mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D and more
+                 where the data are narrow; fewer, with a ToleranceWarning, where that would be more
+                 than MAX_CELLS in all; `mesh=` gives the cells per axis instead). Lines at jumps
+                 come in addition. info["estimate"] compares with the meshes of a half and a quarter
+                 of the resolution.
     backend    : "pinn" is the classical PINN where data oscillate, for comparison (it fails in
                  general), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.

@@ -196,7 +196,8 @@ def solve_family(
     """Solve the cell problems for all values of parameters in their declared ranges.
 
     over       : the parameters (default: all that the problem declares and `parameters` does not
-    fix). parameters : numbers for the others.
+                 fix).
+    parameters : numbers for the others.
     Else as `solve_cells`. pinn: one net over (y, x, theta), trained once; other backends:
     interpolation between solutions at Chebyshev nodes.
     At most four slow variables, x and parameters together; one to three are cheap.

@@ -38,7 +38,8 @@ def judge(
                          relative to the largest entry; that of the backend where it gives one.
     info["bounds"]     : how far an entry of A is off at least, as A lies outside of its bounds
                          (`resolution.bounds`); relative to its largest, 0 inside, where they apply.
-    SolveError where that is more than the estimate, the data error and rounding together.
+                         SolveError where that is more than the estimate, the data error and
+                         rounding together.
     """
     error = batch.info.get("data_error")
     chosen = _some(slow_points)

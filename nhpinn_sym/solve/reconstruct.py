@@ -214,10 +214,10 @@ def reconstruct(
     e^(-lambda0 t/eps^2) phi(x/eps) u0.
 
     boundary_layers : the problem, where the expansion shall satisfy its Dirichlet conditions: their
-    layer is added, which is solved for by FEM on a mesh of `per_period` cells a period (as
-    `solve_fine`, with its `parameters`). The error in H1 is of order eps then, which is
-    eps^(1/2) without it in two dimensions and more. In time each layer is that of the data at its
-    time; waves have none.
+                      layer is added, which is solved for by FEM on a mesh of `per_period` cells a
+                      period (as `solve_fine`, with its `parameters`). The error in H1 is of order
+                      eps then, which is eps^(1/2) without it in two dimensions and more. In time
+                      each layer is that of the data at its time; waves have none.
 
     For a nonlinear problem its law stands in the place of the cells: u0 + eps N(x/eps; u0, grad
     u0).

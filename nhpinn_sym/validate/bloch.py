@@ -49,11 +49,11 @@ class BlochReport:
     """Relative L2 errors over the cell; print it for a table.
 
     by_order : {p: the error of the approximation of order p at each eps}, p = 0..model.order; the
-    components of a system in units that
-               balance its averaged operator.
+               components of a system in units that balance its averaged operator.
     floor    : the errors at each eps below which the accuracy of the cell solution, or float64,
-    hides the rate. symbol   : the averaged operator h_m at (k, s): a number, or (components,
-    components); size: points per axis of the exact solution.
+               hides the rate.
+    symbol   : the averaged operator h_m at (k, s): a number, or (components, components); size:
+               points per axis of the exact solution.
     """
 
     wavevector: Numbers

@@ -25,7 +25,7 @@ class PlaneWaveExpansion:
 
     symbols       : h_m, h_{m+1}, ..., h_{m+order}, (components, components) each.
     rows, columns : units of equations and unknowns in which the largest entry of every row and
-    column of h_m is 1 (Ruiz 2001).
+                    column of h_m is 1 (Ruiz 2001).
     largest       : coefficient of h_m, to which the error estimate of the cells is compared.
     """
 

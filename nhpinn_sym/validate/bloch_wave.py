@@ -48,8 +48,8 @@ class PlaneWave:
     source `source`(y).
 
     symbol         : the averaged operator (components, components) at (k, s), for the
-    preconditioner. rows, columns  : units of the equations and of the unknowns, in which all are of
-    the same size.
+                     preconditioner.
+    rows, columns  : units of the equations and of the unknowns, in which all are of the same size.
     """
 
     operator: Operator

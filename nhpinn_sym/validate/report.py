@@ -24,20 +24,21 @@ class Report:
     """Result of `validate`. Without eps only `cells` and `expansion` are filled, `eps` is "".
 
     cells       : {"A": {backend: array, ..., "bounds": (lower, upper) or None, "closed form": array
-    or None}, "c": ...}: the effective coefficients of every backend and what judges them (functions
-    of x at places "x"); "functions": differences of the cell functions; "checks", "differences".
+                  or None}, "c": ...}: the effective coefficients of every backend and what judges
+                  them (functions of x at places "x"); "functions": differences of the cell
+                  functions; "checks", "differences".
     expansion   : the observed "rate" of the expansion against exact solutions, and the "expected".
-    errors   : "e1".."e4" of NH-PINN and of homogenization (Leung, Lin, Zhang), relative L2. Of a
-    problem without fast variables "pinn" and "fem", against the exact solution or the finest FEM,
-    and their "difference".
+    errors      : "e1".."e4" of NH-PINN and of homogenization (Leung, Lin, Zhang), relative L2. Of a
+                  problem without fast variables "pinn" and "fem", against the exact solution or the
+                  finest FEM, and their "difference".
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
-    "macro" ||u0 pinn - u0(A pinn)||,
-               "reference": the fine solution's own error estimate; of a nonlinear problem "law",
-               the error of the reduced law at states of u0.
-    first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0; "L2 with layers"
-    and "H1 with layers" where boundary layers are added.
+               "macro" ||u0 pinn - u0(A pinn)||, "reference": the fine solution's own error
+               estimate; of a nonlinear problem "law", the error of the reduced law at states of u0.
+               first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0; "L2
+               with layers" and "H1 with layers" where boundary layers are added.
     effective   : per backend, the effective coefficients (values at sample points where they depend
-    on x). methods     : which backend and method each part used.
+                  on x).
+    methods     : which backend and method each part used.
     paper       : errors printed in the paper for this problem and eps, where there are any.
     evidence    : what the verdict rests on, in sentences.
     """

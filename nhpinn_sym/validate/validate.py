@@ -57,14 +57,14 @@ def validate(
     itself; of a nonlinear one the law stands in the place of the cells.
 
     out        : folder for report.html, results.json, report.txt, derivation.tex, emitted sources,
-    plots and the parts a resumed run takes; None writes nothing.
+                 plots and the parts a resumed run takes; None writes nothing.
     fem        : "auto" (DOLFINx where it is importable, else scikit-fem), "dolfinx" or "skfem".
     pinn       : options of the PINN solves (method, seed, width, depth, device, ...), for both, or
-    apart as {"cells": {...}, "equation": {...}}.
+                 apart as {"cells": {...}, "equation": {...}}.
     per_period : mesh cells per period and axis of the fine solution.
     tolerance  : for the cell problems of every backend (default: each backend's own).
     exact      : the solution of a problem without fast variables, SymPy in s.x and s.t, where it is
-    known; of a system one expression for each unknown.
+                 known; of a system one expression for each unknown.
     Errors: those of `homogenize` and of the solves; with eps UnsupportedError for what has no
     comparison yet (moving frames, ...); OutputPathError before anything is solved.
 

@@ -30,7 +30,7 @@ def homogenize_nonlinear(
     and Homogenization of Nonlinear Partial Differential Operators, 1997, for monotone fluxes).
 
     homogenize : of linear problems. Errors: SolvabilityError where means or kernels forbid the
-    expansion, UnsupportedError for what has no law of this kind, each with the term.
+                 expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
     refuse_order(order)
     refuse_lattice(op.problem.cell, "a law")

@@ -34,10 +34,12 @@ class Cells:
     """All cell problems of an emitted coefficient file (`forms`) at m slow points (m, k) on one
     grid.
 
-    functions : modes (m, components, ...) of each;  values : effective entries (m,), constants and
-    the eigenvalue too; multipliers : {name: (m,)} of the functions whose source must have no mean,
-    relative to the source; residual (m,) : the largest relative one;  iterations : the largest
-    number of them.
+    functions   : modes (m, components, ...) of each
+    values      : effective entries (m,), constants and the eigenvalue too
+    multipliers : {name: (m,)} of the functions whose source must have no mean, relative to the
+                  source
+    residual    : the largest relative one (m,)
+    iterations  : the largest number of them
     """
 
     def __init__(

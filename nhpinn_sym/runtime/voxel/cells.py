@@ -26,9 +26,10 @@ _CANCELLED = 1e-12
 class VoxelCells:
     """All correctors of `forms` at a slow point, and the effective entries.
 
-    functions : values (components, ...) of each; values : entries by key; multipliers : the mean of
-    each source that must have none, relative to its size; relative, iterations : the largest ones
-    of all solves.
+    functions   : values (components, ...) of each
+    values      : entries by key
+    multipliers : the mean of each source that must have none, relative to its size
+    relative, iterations : the largest ones of all solves
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class LawStates:
     (`elements`) or features of networks (`nets`), by an emitted text (`forms`).
 
     n : points per axis of the finest grid, None for as many as the tolerance needs, and `least` of
-    them.
+        them.
     """
 
     model: NonlinearModel

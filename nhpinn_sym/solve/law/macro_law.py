@@ -37,7 +37,7 @@ class MacroLaw:
     """`Law` of the runtime's nonlinear problems for a `LawSolution`.
 
     error : of the reduced law at the states that it was tested at last, relative to the largest
-    flux (and reaction, storage, tangent) among them.
+            flux (and reaction, storage, tangent) among them.
     gathered : arrays of all processes for one of this process: all of them take the same basis.
     """
 

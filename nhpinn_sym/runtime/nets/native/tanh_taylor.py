@@ -27,7 +27,8 @@ class Streams:
 
     kept: the numbers of the derivatives that are propagated one by one.
     joined: those of the derivatives that no other one needs; only their sum with the weights of the
-    operator at each point is propagated, as the last stream. Empty where nothing is gained by that.
+            operator at each point is propagated, as the last stream. Empty where nothing is gained
+            by that.
     tables: of every stream but the first (the value): {k: the monomials behind f_k}.
     products: (b, k, s, term) of their adjoint, by rising b; those of f_1 alone are left out.
     """
