@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ..emit.source import write_atomic
 from ..problem.errors import ProblemError
 from ..problem.html_text import html_line, html_table
-from ..problem.pictures import Drawing, Sheet
+from ..problem.pictures import COLOURS, Drawing, Sheet
 from .arguments import as_numbers
 from .cell_solution import CellSolution
 from .elastic_symmetry import CONSTANTS, Nearest, all_pairs, nearest_classes
@@ -30,6 +30,8 @@ _MARGIN = 10.0
 # Share of the size up to which an eigenvalue is zero; directions of a polar diagram, one a degree.
 _ROUNDING = 1e-12
 _DIRECTIONS = 361
+# Place of the diagram: around it stand angles, above these the title.
+_CIRCLE = (0.15, 0.2, 0.7, 0.65)
 _ORDER = {2: "11, 22, 12", 3: "11, 22, 33, 23, 13, 12"}
 # Places of the Voigt matrix (order 11, 22, 33, 23, 13, 12) in the order of *ELASTIC,
 # TYPE=ANISOTROPIC: D1111, D1122, D2222, D1133, D2233, D3333, D1112, ..., D2323.
@@ -320,17 +322,21 @@ class Engineering:
         sheet = Sheet(1, 1, (5.2, 4.6))
         axes = sheet.at(0, 0, projection="polar")
         angle = np.linspace(0, 2 * np.pi, _DIRECTIONS)
-        for (i, j), style in zip(all_pairs(self.dim), ("-", "--", ":"), strict=False):
+        kinds = zip(all_pairs(self.dim), ("-", "--", ":"), COLOURS, strict=False)
+        for (i, j), style, color in kinds:
             directions = np.zeros((len(angle), self.dim))
             directions[:, i], directions[:, j] = np.cos(angle), np.sin(angle)
             label = f"from axis {i + 1} to {j + 1}"
-            axes.plot(angle, self.modulus(directions), style, lw=1.6, label=label)
+            axes.plot(angle, self.modulus(directions), style, color=color, lw=1.6, label=label)
         axes.set_rlim(0)
+        axes.set_rgrids(axes.get_yticks()[1::2], fontsize=9)
         axes.set_title("Young's modulus $E(n)$ by direction", fontsize=10)
         sheet.figure.legend(loc="lower center", ncols=3, fontsize=9)
-        return sheet.drawing(
+        drawing = sheet.drawing(
             "young", f"Young's modulus by direction; the stiffness is {self.symmetry}."
         )
+        axes.set_position(_CIRCLE)
+        return drawing
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.6g}" for name, value in self.constants().items())
