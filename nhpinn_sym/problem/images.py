@@ -111,6 +111,29 @@ def images_in(expr: sp.Basic) -> tuple[ImageFunction, ...]:
     return tuple(sorted(expr.atoms(ImageFunction), key=str))
 
 
+def check_images(
+    exprs: Sequence[sp.Expr], cells: Mapping[tuple[sp.Expr, ...], Cell | None]
+) -> None:
+    """ProblemError for images at other points than the coordinates of their cell, or of another
+    cell. cells: by their coordinates.
+    """
+    for node in dict.fromkeys(node for expr in exprs for node in images_in(expr)):
+        if node.args not in cells:
+            raise ProblemError(
+                "an image at other points than those of the cell",
+                term=node,
+                remedy="shift or turn the array itself: numpy.roll, numpy.rot90",
+            )
+        cell = cells[node.args]
+        if cell is not None and cell.bounds != node.image.bounds:
+            lengths = " x ".join(f"({a:g}, {b:g})" for a, b in node.image.bounds)
+            raise ProblemError(
+                "an image covers another cell than that of the problem",
+                term=f"{node} on {lengths}, {cell}",
+                remedy="give the same cell= to nh.image and to the problem",
+            )
+
+
 def image(
     scales: Scales,
     labels: object,
@@ -164,11 +187,8 @@ def image(
             "the name of an image is no word", term=shortened(name), remedy='write name="rock"'
         )
     array = _array(labels, scales.dim)
-    found, places = np.unique(array, return_inverse=True)
+    found, places = _numbered(array)
     given = _values_of(found, values)
-    if len(found) <= np.iinfo(np.uint8).max:
-        places = places.astype(np.uint8)
-    places = np.ascontiguousarray(places.reshape(array.shape))
     places.setflags(write=False)
     make = _Maker(scales, cell, places, name)
     if not isinstance(given[0], sp.MatrixBase):
@@ -235,6 +255,23 @@ class _Maker:
         return _image_class(head, found)(*self.scales.y)
 
 
+def _numbered(array: AnyArray) -> tuple[AnyArray, AnyArray]:
+    """(the labels, in order, the number of that of each pixel): small labels take no more memory
+    than they have.
+    """
+    if array.dtype.kind == "b":
+        array = array.astype(np.uint8)
+    if array.dtype in (np.uint8, np.uint16):
+        found = np.unique(array)
+        numbers = np.zeros(np.iinfo(array.dtype).max + 1, dtype=array.dtype)
+        numbers[found] = np.arange(len(found))
+        return found, numbers[array]
+    found, places = np.unique(array, return_inverse=True)
+    if len(found) <= np.iinfo(np.uint8).max:
+        places = places.astype(np.uint8)
+    return found, np.ascontiguousarray(places.reshape(array.shape))
+
+
 def _values_of(found: AnyArray, values: object) -> list[Any]:
     """The value of each label that the image holds."""
     if not isinstance(values, Mapping) or not values:
@@ -243,16 +280,17 @@ def _values_of(found: AnyArray, values: object) -> list[Any]:
             term=shortened(values),
             remedy="write {0: 1, 255: 10}",
         )
-    table = {_label(key): value for key, value in values.items()}
-    missing = [v for v in found.tolist() if float(v) not in table]
+    table = {_label(key, found): value for key, value in values.items()}
+    labels = found.tolist()
+    missing = [v for v in labels if v not in table]
     if missing:
         raise ProblemError(
             f"{len(missing)} labels of the image have no value",
-            term=", ".join(f"{v:g}" for v in missing[:_SHOWN]),
+            term=", ".join(map(str, missing[:_SHOWN])),
             remedy="give a value for every label: {0: 1, 255: 10}; an image of many gray levels is"
             " to be segmented first",
         )
-    given = [_value(table[float(v)]) for v in found.tolist()]
+    given = [_value(table[v]) for v in labels]
     shapes = {getattr(v, "shape", ()) for v in given}
     if len(shapes) > 1:
         raise ProblemError(
@@ -263,10 +301,14 @@ def _values_of(found: AnyArray, values: object) -> list[Any]:
     return given
 
 
-def _label(key: object) -> float:
+def _label(key: object, found: AnyArray) -> int | float:
+    """The label that a key means, as an image has it: floats as they are rounded there."""
     try:
-        return float(key)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as cause:
+        if found.dtype.kind == "f":
+            return float(found.dtype.type(key))
+        number = float(key)  # type: ignore[arg-type]
+        return int(key) if number.is_integer() else number  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError) as cause:
         raise ProblemError(
             "a label of an image is no number", term=shortened(key), remedy="write {0: 1, 255: 10}"
         ) from cause
@@ -298,6 +340,12 @@ def _array(labels: object, dim: int) -> AnyArray:
                 term=shortened(labels),
                 remedy="give an array (n,) * d of labels",
             ) from cause
+    if np.ma.is_masked(labels):
+        raise ProblemError(
+            "an image with masked pixels",
+            term=f"{np.ma.count_masked(labels)} of {array.size}",
+            remedy="every pixel needs a label: write array.filled(2)",
+        )
     if array.dtype.kind not in "biuf":
         raise ProblemError(
             "an image is an array of real numbers",
@@ -336,15 +384,20 @@ def _read(path: Path) -> AnyArray:
             remedy="convert it, or give the array itself",
         )
     try:
-        if kind == ".npy":
-            return np.load(path, allow_pickle=False)
-        return _pages(path)
-    except (OSError, ValueError, EOFError) as cause:
-        raise FileError(
-            "the file of an image cannot be read",
-            term=f"{path}: {cause}",
-            remedy="give a .npy, .png or .tif file of gray values",
-        ) from cause
+        found = np.load(path, allow_pickle=False) if kind == ".npy" else _pages(path)
+    except (OSError, ValueError, EOFError, SyntaxError) as cause:
+        raise _unreadable(path, cause) from cause
+    if not isinstance(found, np.ndarray):
+        raise _unreadable(path, "an archive of several arrays")
+    return found
+
+
+def _unreadable(path: Path, why: object) -> FileError:
+    return FileError(
+        "the file of an image cannot be read",
+        term=f"{path}: {why}",
+        remedy="give a .npy, .png or .tif file of gray values",
+    )
 
 
 def _pages(path: Path) -> AnyArray:

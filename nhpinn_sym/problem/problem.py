@@ -25,6 +25,7 @@ from .errors import (
 )
 from .escaping import latex_expression
 from .holes import are_walls, check_holes, solid_part
+from .images import check_images
 from .joined_shapes import Shape
 from .regions import Region
 from .scales import Fast, Scales, unknown_functions
@@ -134,6 +135,7 @@ class MultiscaleProblem:
             )
         self._check_shapes()
         self._check_lattices()
+        check_images(self.equations, {self.scales.y: self.cell, self.scales.z: self.fast_cell})
         self.holes = check_holes(holes)
         if self.holes:
             refuse_lattice(self.cell, "holes")

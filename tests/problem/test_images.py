@@ -80,6 +80,37 @@ def test_what_several_images_are_together() -> None:
     assert table[4.0, 6.0] == pytest.approx(1 / 6)
 
 
+def problem(a: Any) -> nh.MultiscaleProblem:
+    u = S.unknown("u")
+    return nh.MultiscaleProblem(sp.Eq(-S.div(a * S.grad(u)), 1), scales=S, unknown=u)
+
+
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        (np.array([[2**60, 2**60 + 1]]), {2**60: 1, 2**60 + 1: 7}),
+        (np.array([[0.1, 0.3]], dtype=np.float32), {0.1: 1, 0.3: 7}),
+        (np.array([[False, True]]), {0: 1, True: 7}),
+        (np.array([[300, 40000]], dtype=np.uint16), {300: 1, 40000: 7, 5: 3}),
+        (np.array([[-1, 4]], dtype=np.int8), {-1: 1, 4.0: 7}),
+    ],
+)
+def test_labels_of_any_type_are_told_apart(labels: np.ndarray, values: dict[Any, int]) -> None:
+    found = nh.image(S, labels, values).image
+    assert found([0.5, 0.5], [0.2, 0.8]).tolist() == [1.0, 7.0]
+
+
+def test_files_with_objects_or_archives_are_not_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([[0, Path()]], dtype=object), allow_pickle=True)
+    (tmp_path / "pickle.npy").write_bytes(pickle.dumps(LABELS))
+    np.savez(tmp_path / "several.npz", labels=LABELS)
+    (tmp_path / "several.npz").rename(tmp_path / "several.npy")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
+    for path in tmp_path.iterdir():
+        with pytest.raises(nh.FileError, match="cannot be read"):
+            image(path)
+
+
 @pytest.mark.parametrize("name", ["rock.npy", "rock.png", "rock.tif"])
 def test_files(name: str, tmp_path: Path) -> None:
     array = np.array([[0, 255], [255, 0], [0, 0]], dtype=np.uint8)
@@ -121,6 +152,9 @@ def test_pages_of_a_file_are_the_first_axis(tmp_path: Path) -> None:
         (lambda: image("missing.npy"), "cannot be read"),
         (lambda: image(name="my rock"), "no word"),
         (lambda: image(cell=nh.Cell((0, 1))), "dimension"),
+        (lambda: image(np.ma.array(LABELS, mask=[[0, 0, 1], [0, 0, 0]])), "masked pixels"),
+        (lambda: problem(image(cell=nh.Cell((0, 2), (0, 1)))), "another cell"),
+        (lambda: problem(image().xreplace({S.y[0]: S.y[0] + 1})), "other points"),
     ],
 )
 def test_refused(make: Callable[[], Any], text: str) -> None:

@@ -10,15 +10,15 @@ gradient of a Q1 function: the bound is that of the dual problem, with a^-1 turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import fft
 
 from ..arrays import AnyArray, Array
-from .elements import BoxElements
-from .operator import MOST_ITERATIONS
+from .elements import BoxElements, between, closed, folded, spread
+from .operator import conjugate_gradients, products
 
 
 def lower_bound(
@@ -29,18 +29,22 @@ def lower_bound(
     """
     fluxes = _Fluxes(elements, _inverse(tensor, elements))
     dim = elements.dim
-    found = []
-    iterations = 0
+    means = np.zeros((dim, dim, *elements.shape))
     for axis in range(dim):
-        mean = np.zeros((dim, *elements.shape))
-        mean[axis] = 1.0
-        values, count = fluxes.least(mean, rtol)
-        found.append(values)
-        iterations = max(iterations, count)
-    images = [fluxes.apply(q) for q in found]
-    energies = [[float(np.vdot(p, image)) for image in images] for p in found]
-    compliance = np.array(energies) / elements.count
+        means[axis, axis] = 1.0
+    loads = -fluxes.each(means, np.empty_like(means))
+    rounding = _ROUNDING * np.abs(np.diag(products(means, loads)))
+    corrections, iterations = conjugate_gradients(
+        fluxes.each, fluxes.precondition, loads, rtol, rounding
+    )
+    found = means + corrections
+    compliance = products(found, fluxes.each(found, means)) / elements.count
     return np.linalg.inv((compliance + compliance.T) / 2), iterations
+
+
+# Of the square of a residual, relative to the energy without a correction: residuals have parts of
+# that size that no flux without divergence feels, and which cancel but for rounding.
+_ROUNDING = 1e-14
 
 
 class _Fluxes:
@@ -67,64 +71,61 @@ class _Fluxes:
         total[self.zero] = 1.0
         self.pressure = 1 / total
 
-    def apply(self, q: AnyArray) -> AnyArray:
-        """The derivative of half the energy."""
-        dim = self.elements.dim
-        means = [(q[k] + np.roll(q[k], -1, k)) / 2 for k in range(dim)]
-        slopes = [np.roll(q[k], -1, k) - q[k] for k in range(dim)]
-        out = np.empty_like(q)
-        for k in range(dim):
-            flux = sum(c * means[j] for (i, j), c in self.inverse.items() if i == k) / 2
-            slope = self.inverse[k, k] * slopes[k] / 12
-            out[k] = flux - slope + np.roll(flux + slope, 1, k)
+    def each(self, fluxes: AnyArray, out: AnyArray) -> AnyArray:
+        """The derivative of half the energy of each of some fluxes (s, d, n_1, ..., n_d)."""
+        out[:] = 0.0
+        for q, image in zip(fluxes, out, strict=True):
+            for rows in self.elements.slabs():
+                self._add_slab(q, rows, image)
         return out
 
-    def least(self, mean: AnyArray, rtol: float) -> tuple[AnyArray, int]:
-        """(the flux of least energy with a mean, and without divergence, iterations).
+    def _add_slab(self, q: AnyArray, rows: slice, image: AnyArray) -> None:
+        """The part of some rows of boxes; across the first axis their faces are on both sides."""
+        dim = self.elements.dim
+        end = rows.stop % self.elements.shape[0]
+        first = np.concatenate([q[0, rows], q[0, end : end + 1]])
+        values = [first, *(closed(q[k, rows], (k - dim,)) for k in range(1, dim))]
+        sums = [between(v, k - dim, 0) for k, v in enumerate(values)]
+        for k in range(dim):
+            flux = sum(c[rows] * sums[j] for (i, j), c in self.inverse.items() if i == k) / 4
+            slope = self.inverse[k, k][rows] * between(values[k], k - dim, 1) / 12
+            part = spread(flux, k - dim, 0) + spread(slope, k - dim, 1)
+            if k:
+                image[k, rows] += folded(part, (k - dim,))
+            else:
+                image[0, rows] += part[:-1]
+                image[0, end] += part[-1]
 
-        Conjugate gradients in the inner product of the mean compliance, so that every vector is in
-        the space: residuals have parts outside of it that rounding would not let cancel.
-        """
-        q = mean.copy()
-        z = self.precondition(-self.apply(q))
-        p = z
-        size = self._product(z)
-        whole = size
-        iterations = 0
-        while size > rtol**2 * whole and iterations < MOST_ITERATIONS:
-            image = self.apply(p)
-            step = size / float(np.vdot(p, image))
-            q += step * p
-            z = z - step * self.precondition(image)
-            after = self._product(z)
-            p = z + (after / size) * p
-            size = after
-            iterations += 1
-        return q, iterations
-
-    def _product(self, z: AnyArray) -> float:
-        """The energy of a flux with the mean compliance, times two."""
-        total = 0.0
-        for k in range(self.elements.dim):
-            around = 4 * z[k] + np.roll(z[k], 1, k) + np.roll(z[k], -1, k)
-            total += self.mean[k] / 6 * float(np.vdot(z[k], around))
-        return total
-
-    def precondition(self, r: AnyArray) -> AnyArray:
-        """The least energy for a load, with the mean compliance, among fluxes without divergence
+    def precondition(self, loads: AnyArray, out: AnyArray) -> AnyArray:
+        """The least energy for each load, with the mean compliance, among fluxes without divergence
         and without mean.
         """
-        axes = tuple(range(1, r.ndim))
-        modes = fft.rfftn(r, axes=axes)
-        dim = self.elements.dim
-        free = [self.inverse_mass[k] * modes[k] for k in range(dim)]
-        gap: Any = sum(self.divergence[k] * free[k] for k in range(dim))
-        pressure = self.pressure * gap
-        for k in range(dim):
-            modes[k] = free[k] - self.inverse_mass[k] * self.divergence[k].conj() * pressure
-            modes[k][self.zero] = 0.0
         shape = self.elements.shape
-        return np.asarray(fft.irfftn(modes, s=shape, axes=axes, overwrite_x=True))
+        for r, flux in zip(loads, out, strict=True):
+            modes = [fft.rfftn(component) for component in r]
+            for rows in self.elements.slabs():
+                self._project([m[rows] for m in modes], rows)
+            for k, own in enumerate(modes):
+                own[self.zero] = 0.0
+                flux[k] = fft.irfftn(own, s=shape, overwrite_x=True)
+        return out
+
+    def _project(self, modes: Sequence[AnyArray], rows: slice) -> None:
+        """In the place of the modes of some rows those of the flux."""
+        dim = self.elements.dim
+        mass = [_rows(m, rows) for m in self.inverse_mass]
+        divergence = [_rows(d, rows) for d in self.divergence]
+        for k in range(dim):
+            np.multiply(modes[k], mass[k], out=modes[k])
+        gap: Any = sum(divergence[k] * modes[k] for k in range(dim))
+        gap *= self.pressure[rows]
+        for k in range(dim):
+            np.subtract(modes[k], mass[k] * divergence[k].conj() * gap, out=modes[k])
+
+
+def _rows(values: AnyArray, rows: slice) -> AnyArray:
+    """Rows of an array that may be the same in all of them."""
+    return values[rows] if len(values) > 1 else values
 
 
 def _inverse(

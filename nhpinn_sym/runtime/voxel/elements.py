@@ -9,7 +9,7 @@ takes neither element matrices nor a quadrature.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
@@ -21,6 +21,8 @@ from ..arrays import AnyArray, MultiIndex
 Mode = tuple[int, ...]
 Pair = tuple[Mode, Mode, float]
 """(mode of the test function, mode of the function, weight)."""
+SLAB = 16384
+"""Numbers that stay in a cache together with some dozens of such."""
 
 
 class BoxElements:
@@ -63,27 +65,20 @@ class BoxElements:
 
     def modes(self, values: AnyArray, wanted: Collection[Mode]) -> dict[Mode, AnyArray]:
         """The unscaled modes in each box of the functions with these values."""
-        found: dict[Mode, AnyArray] = {(): values}
-        for axis in range(self.dim):
-            prefixes = dict.fromkeys(mode[: axis + 1] for mode in wanted)
-            found = {p: _forward(found[p[:-1]], axis - self.dim, p[-1]) for p in prefixes}
-        return found
+        return open_modes(closed(values, range(-self.dim, 0)), wanted, self.dim)
 
     def collected(self, parts: Mapping[Mode, AnyArray]) -> AnyArray:
         """The transpose of `modes`: the sum over boxes and modes of the modes of each nodal test
         function times `parts`, at every node.
         """
-        found = dict(parts)
-        for axis in reversed(range(self.dim)):
-            below: dict[Mode, AnyArray] = {}
-            for mode, values in found.items():
-                part = _backward(values, axis - self.dim, mode[-1])
-                if mode[:-1] in below:
-                    below[mode[:-1]] += part
-                else:
-                    below[mode[:-1]] = part
-            found = below
-        return found[()]
+        return folded(open_collected(parts, self.dim), range(-self.dim, 0))
+
+    def slabs(self) -> Iterator[slice]:
+        """Rows of the first axis that stay in a cache together with some dozens of such."""
+        count = self.shape[0]
+        rows = max(1, SLAB * count // self.count)
+        for first in range(0, count, rows):
+            yield slice(first, min(first + rows, count))
 
     def symbols(self, real: bool) -> dict[Mode, AnyArray]:
         """What each unscaled mode multiplies exp(i theta . node) by, on the modes of an FFT; half
@@ -104,31 +99,70 @@ def _sum(index: MultiIndex, powers: Mode) -> Mode:
     return tuple(a + b for a, b in zip(index, powers, strict=True))
 
 
-def _forward(values: AnyArray, axis: int, difference: int) -> AnyArray:
-    """v[i + 1] - v[i], or their sum, along an axis, periodic."""
+def closed(values: AnyArray, axes: Iterable[int]) -> AnyArray:
+    """Values with those of the first nodes at the other ends of some axes, counted from the last
+    one.
+    """
+    for axis in axes:
+        values = np.concatenate([values, values[cut(axis, slice(1))]], axis)
+    return values
+
+
+def folded(values: AnyArray, axes: Iterable[int]) -> AnyArray:
+    """The transpose of `closed`; it changes `values`."""
+    for axis in axes:
+        values[cut(axis, slice(1))] += values[cut(axis, slice(-1, None))]
+        values = values[cut(axis, slice(-1))]
+    return values
+
+
+def open_modes(values: AnyArray, wanted: Collection[Mode], dim: int) -> dict[Mode, AnyArray]:
+    """The unscaled modes of the boxes between the nodes of the last `dim` axes."""
+    found: dict[Mode, AnyArray] = {(): values}
+    for axis in range(dim):
+        prefixes = dict.fromkeys(mode[: axis + 1] for mode in wanted)
+        found = {p: between(found[p[:-1]], axis - dim, p[-1]) for p in prefixes}
+    return found
+
+
+def open_collected(parts: Mapping[Mode, AnyArray], dim: int) -> AnyArray:
+    """The transpose of `open_modes`."""
+    found = dict(parts)
+    for axis in reversed(range(dim)):
+        below: dict[Mode, AnyArray] = {}
+        for mode, values in found.items():
+            part = spread(values, axis - dim, mode[-1])
+            if mode[:-1] in below:
+                below[mode[:-1]] += part
+            else:
+                below[mode[:-1]] = part
+        found = below
+    return found[()]
+
+
+def between(values: AnyArray, axis: int, difference: int) -> AnyArray:
+    """v[i + 1] - v[i], or their sum, along an axis."""
+    after = values[cut(axis, slice(1, None))]
+    before = values[cut(axis, slice(-1))]
+    if difference:
+        return after - before
+    return after + before
+
+
+def spread(values: AnyArray, axis: int, difference: int) -> AnyArray:
+    """The transpose: v[i - 1] - v[i], or their sum, with 0 beyond both ends."""
+    shape = list(values.shape)
+    shape[axis] += 1
+    out = np.empty(shape, dtype=values.dtype)
     combine: Any = np.subtract if difference else np.add
-    out = np.empty_like(values)
-    last = _cut(axis, slice(-1, None))
-    combine(values[_cut(axis, slice(1, None))], values[_cut(axis, slice(-1))], _inner(out, axis))
-    combine(values[_cut(axis, slice(1))], values[last], out[last])
+    before = values[cut(axis, slice(-1))]
+    combine(before, values[cut(axis, slice(1, None))], out[cut(axis, slice(1, -1))])
+    first, last = cut(axis, slice(1)), cut(axis, slice(-1, None))
+    out[first] = -values[first] if difference else values[first]
+    out[last] = values[last]
     return out
 
 
-def _inner(out: AnyArray, axis: int) -> AnyArray:
-    return out[_cut(axis, slice(-1))]
-
-
-def _backward(values: AnyArray, axis: int, difference: int) -> AnyArray:
-    """The transpose: v[i - 1] - v[i], or their sum."""
-    combine: Any = np.subtract if difference else np.add
-    out = np.empty_like(values)
-    first = _cut(axis, slice(1))
-    rest = _cut(axis, slice(1, None))
-    combine(values[_cut(axis, slice(-1))], values[rest], out[rest])
-    combine(values[_cut(axis, slice(-1, None))], values[first], out[first])
-    return out
-
-
-def _cut(axis: int, part: slice) -> Any:
+def cut(axis: int, part: slice) -> Any:
     """A slice of an axis that is counted from the last one."""
     return (..., part, *[slice(None)] * (-axis - 1))

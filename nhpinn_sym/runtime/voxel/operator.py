@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
-from ..arrays import AnyArray, Flags, LinearMap, MultiIndex
+from ..arrays import AnyArray, Flags, MultiIndex
 from ..fourier.krylov import gmres
-from .elements import BoxElements, Mode
+from .elements import SLAB, BoxElements, Mode, closed, folded, open_collected, open_modes
 
 ElementTerm = tuple[int, MultiIndex, float, int, int, MultiIndex]
 """(equation, left, number, k, field, right): number * c[k] D^right u_field D^left v_equation."""
+MapInto = Callable[[AnyArray, AnyArray], AnyArray]
+"""(functions (s, ...), where their images are put) -> their images."""
 MOST_ITERATIONS = 2000
 # Vectors that GMRES keeps.
 RESTART = 40
@@ -72,7 +74,8 @@ class ElementOperator:
         for place, held in weights.items():
             key = tuple(sorted(held.items()))
             if key not in made:
-                made[key] = sum(number * coefficients[k] for k, number in key)
+                c = np.asarray(sum(number * coefficients[k] for k, number in key))
+                made[key] = np.broadcast_to(c, elements.shape) if c.ndim else c
             self.entries[place] = made[key]
         self.complex = any(np.iscomplexobj(c) for c in self.entries.values())
         self.wanted = [
@@ -81,17 +84,37 @@ class ElementOperator:
         ]
 
     def apply(self, u: AnyArray) -> AnyArray:
-        """The integrals (components, ...) for a function."""
-        modes = [self.elements.modes(u[j], self.wanted[j]) for j in range(self.components)]
+        """The integrals (components, ...) for a function: slab by slab, so that what is computed on
+        the way stays in a cache.
+        """
+        out = np.zeros_like(u)
+        for rows in self.elements.slabs():
+            end = rows.stop % len(u[0])
+            nodes = np.concatenate([u[:, rows], u[:, end : end + 1]], axis=1)
+            for i, part in enumerate(self._on_slab(nodes, rows)):
+                out[i, rows] += part[:-1]
+                out[i, end] += part[-1]
+        return out
+
+    def _on_slab(self, nodes: AnyArray, rows: slice) -> Iterator[AnyArray]:
+        """For each equation the integrals over the boxes of some rows at their nodes, those of both
+        ends of the rows among them.
+        """
+        dim = self.elements.dim
+        others = range(1 - dim, 0)
+        modes = [
+            open_modes(closed(u, others), wanted, dim)
+            for u, wanted in zip(nodes, self.wanted, strict=True)
+        ]
         parts: list[dict[Mode, AnyArray]] = [{} for _ in range(self.components)]
         for (i, test, j, mode), c in self.entries.items():
-            part = c * modes[j][mode]
+            part = (c[rows] if c.ndim else c) * modes[j][mode]
             if test in parts[i]:
                 parts[i][test] += part
             else:
                 parts[i][test] = part
-        empty = np.zeros_like(u[0])
-        return np.stack([self.elements.collected(p) if p else empty for p in parts])
+        for part in parts:
+            yield folded(open_collected(part, dim), others)
 
     def precondition(self, r: AnyArray) -> AnyArray:
         """The mean operator solved for functions without a mean."""
@@ -104,10 +127,16 @@ class ElementOperator:
         return np.asarray(fft.irfftn(self._solved(modes), s=shape, axes=axes, overwrite_x=True))
 
     def _solved(self, modes: AnyArray) -> AnyArray:
+        """The symbol's inverse times the modes, in their place."""
         if self.components == 1:
-            return self.inverse[0] * modes
+            modes *= self.inverse[0]
+            return modes
         numbers = range(self.components)
-        return np.stack([sum(self.inverse[i, j] * modes[j] for j in numbers) for i in numbers])
+        for rows in self.elements.slabs():
+            given = modes[:, rows].copy()
+            for i in numbers:
+                modes[i, rows] = sum(self.inverse[i, j, rows] * given[j] for j in numbers)
+        return modes
 
     @cached_property
     def inverse(self) -> AnyArray:
@@ -143,10 +172,10 @@ class ElementOperator:
         IndefiniteError where a positive operator turns out not to be.
         """
         start = np.zeros_like(b) if guesses is None else guesses
-        rest = b if guesses is None else b - self._each(start)
+        rest = b if guesses is None else b - self._each(start, np.empty_like(b))
         if self.positive:
             steps, iterations = conjugate_gradients(
-                self._each, lambda r: np.stack([self.precondition(v) for v in r]), rest, rtol
+                self._each, self._each_preconditioned, rest, rtol
             )
         else:
             steps, iterations = self._by_gmres(rest, rtol)
@@ -159,8 +188,15 @@ class ElementOperator:
             )
         return found
 
-    def _each(self, functions: AnyArray) -> AnyArray:
-        return np.stack([self.apply(u) for u in functions])
+    def _each(self, functions: AnyArray, out: AnyArray) -> AnyArray:
+        for k, u in enumerate(functions):
+            out[k] = self.apply(u)
+        return out
+
+    def _each_preconditioned(self, functions: AnyArray, out: AnyArray) -> AnyArray:
+        for k, r in enumerate(functions):
+            out[k] = self.precondition(r)
+        return out
 
     def _relative(self, residual: AnyArray, b: AnyArray) -> float:
         sizes = [abs(np.vdot(r, self.precondition(r))) for r in (residual, b)]
@@ -183,42 +219,54 @@ class ElementOperator:
 
 
 def conjugate_gradients(
-    apply: LinearMap, precondition: LinearMap, b: AnyArray, rtol: float
+    apply: MapInto, precondition: MapInto, b: AnyArray, rtol: float, least: AnyArray | float = 0.0
 ) -> tuple[AnyArray, int]:
     """(solutions, iterations) for some right-hand sides (s, ...) of a positive operator at once:
     each direction serves all of them (O'Leary 1980, Linear Algebra Appl. 29:293).
 
-    rtol: of each residual, relative to b in the norm of the preconditioner.
+    rtol  : of each residual, relative to b in the norm of the preconditioner
+    least : squares of that norm that are rounding
     """
     x = np.zeros_like(b)
     r = b.copy()
-    p = z = precondition(r)
-    whole = np.diag(_products(r, z))
+    z = precondition(r, np.empty_like(b))
+    p = z.copy()
+    image = np.empty_like(b)
+    sizes = np.diag(products(r, z))
+    enough = np.maximum(rtol**2 * sizes, least)
     iterations = 0
-    sizes = whole
-    while np.any(sizes > rtol**2 * whole) and iterations < MOST_ITERATIONS:
-        image = apply(p)
-        inverse = _inverse(_products(p, image), iterations)
-        step = inverse @ _products(p, r)
-        x += _combined(step, p)
-        r -= _combined(step, image)
-        z = precondition(r)
-        sizes = np.diag(_products(r, z))
-        p = z - _combined(inverse @ _products(image, z), p)
+    while np.any(sizes > enough) and iterations < MOST_ITERATIONS:
+        apply(p, image)
+        inverse = _inverse(products(p, image), iterations)
+        step = inverse @ products(p, r)
+        _add(x, step, p)
+        _add(r, -step, image)
+        precondition(r, z)
+        sizes = np.diag(products(r, z))
+        _add(z, -inverse @ products(image, z), p)
+        p, z = z, p
         iterations += 1
     return x, iterations
 
 
-def _products(left: AnyArray, right: AnyArray) -> AnyArray:
+def products(left: AnyArray, right: AnyArray) -> AnyArray:
     """The inner products of each pair of functions (s, ...): (s, s)."""
-    count = len(left)
-    return np.asarray(left.reshape(count, -1) @ right.reshape(count, -1).T)
+    one, other = left.reshape(len(left), -1), right.reshape(len(right), -1)
+    return np.asarray(sum(one[:, part] @ other[:, part].T for part in _parts(one)))
 
 
-def _combined(weights: AnyArray, functions: AnyArray) -> AnyArray:
-    """sum_a weights[a, b] functions[a], for each b."""
-    flat = functions.reshape(len(functions), -1)
-    return np.asarray((weights.T @ flat).reshape(functions.shape))
+def _add(target: AnyArray, weights: AnyArray, functions: AnyArray) -> None:
+    """target[b] += sum_a weights[a, b] functions[a], for each b."""
+    flat, summed = functions.reshape(len(functions), -1), target.reshape(len(target), -1)
+    for part in _parts(flat):
+        summed[:, part] += weights.T @ flat[:, part]
+
+
+def _parts(flat: AnyArray) -> Iterator[slice]:
+    """Pieces (s, n) that stay in a cache."""
+    count = flat.shape[-1]
+    for first in range(0, count, SLAB):
+        yield slice(first, first + SLAB)
 
 
 def _inverse(gram: AnyArray, iteration: int) -> AnyArray:
@@ -256,7 +304,7 @@ def voids(operator: ElementOperator) -> Flags:
 
 def tensor(
     forms: Any, elements: BoxElements, coefficients: Sequence[Any]
-) -> Mapping[tuple[int, int], Any]:
+) -> dict[tuple[int, int], Any]:
     """The coefficients a_kl, one value a box each, of -div(a grad u) for one unknown."""
     found: dict[tuple[int, int], Any] = {}
     for _, left, (number, k), _, right in forms.OPERATOR:

@@ -26,6 +26,7 @@ from ...runtime.lattice import Lattice
 from ...runtime.levels import by_name, relative_estimate
 from ...runtime.tensor_grids import tensor_points
 from ...runtime.voxel.cells import VoxelCells, refined
+from ...runtime.voxel.corners import left_of_halving
 from ...runtime.voxel.dual import lower_bound
 from ...runtime.voxel.elements import BoxElements
 from ...runtime.voxel.operator import IndefiniteError, tensor, voids
@@ -41,14 +42,14 @@ _ELEMENTS = {1: 1024, 2: 128, 3: 32}
 RESIDUAL = 1e-8
 """Of the solver, relative: far below the error of the elements."""
 # Of the solve that judges another one: entries are accurate to its square.
-_ROUGH = 0.03
+_ROUGH = 0.1
 # The same where they depend on the residual itself.
 _LESS_ROUGH = 1e-4
-# Of the fluxes of the bound from below, which is one whatever they are, and off by its square.
-_OF_A_BOUND = 1e-4
-# An error that falls by 2^0.6 where boxes are halved is that multiple of the change; at the corners
-# of pixels it falls like h^(2 lam), and lam is .3 or more for contrasts up to 20 there.
-_SAFETY = 3.0
+# Of the fluxes of the bound from below, which is one whatever they are, and off by its square times
+# the contrast.
+_OF_A_BOUND = 0.03
+# Of a void in the problem whose bound from below judges one with voids, beside the least value.
+_SOFT = 1e-8
 # Residual of the solver from which on it has failed.
 _FAILED = 1e-4
 # Numbers that are kept for each unknown: vectors of the iteration, modes, FFTs.
@@ -57,10 +58,15 @@ _NUMBERS = 40
 
 @dataclass(frozen=True)
 class _Level:
-    """The cell problems at one slow point on one grid; `lower`: a bound of A from below."""
+    """The cell problems at one slow point on one grid.
+
+    lower : a bound of A from below, which holds up to what voids would conduct where they are
+            not quite empty, if there are any (`voids`)
+    """
 
     cells: VoxelCells
     lower: Array | None
+    voids: bool
 
 
 class CellSolver:
@@ -175,7 +181,7 @@ class CellSolver:
             [s.multipliers for s in solved],
             info,
         )
-        if len(levels) == 1 and levels[0].lower is not None:
+        if len(levels) == 1 and levels[0].lower is not None and not levels[0].voids:
             upper = _matrix(levels[0].cells.values, self.cells.cell.dim)
             return replace(batch, bounds={"A": (levels[0].lower, upper)})
         return batch
@@ -219,14 +225,26 @@ class CellSolver:
                 term=self.cells.title,
                 remedy="the contrast is too large; look at the values of the labels",
             )
-        lower = None
-        void = voids(cells.operator) if coarse is None else None
-        if void is not None and void.any():
+        if coarse is not None:
+            return _Level(cells, None, False)
+        void = voids(cells.operator)
+        if void.any():
             _warn_of_blocked(~void)
-        elif self.enclosed and coarse is None:
-            known = tensor(self.forms, elements, cells.coefficients)
-            lower, _ = lower_bound(elements, known, max(self.residual, _OF_A_BOUND))
-        return _Level(cells, lower)
+        return _Level(cells, self._lower(cells, void), bool(void.any()))
+
+    def _lower(self, cells: VoxelCells, void: Flags) -> Array | None:
+        """The bound from below, of a problem in which voids are nearly empty."""
+        if not self.enclosed:
+            return None
+        known = tensor(self.forms, cells.elements, cells.coefficients)
+        axes = range(void.ndim)
+        least = min(float(known[k, k][~void].min()) for k in axes)
+        if void.any():
+            least *= _SOFT
+            known |= {(k, k): np.where(void, least, known[k, k]) for k in axes}
+        contrast = max(float(known[k, k].max()) for k in axes) / least
+        residual = max(self.residual, _OF_A_BOUND / math.sqrt(contrast))
+        return lower_bound(cells.elements, known, residual)[0]
 
     def _energies(self) -> bool:
         """Whether all entries depend on the square of the residual."""
@@ -245,7 +263,8 @@ class CellSolver:
             warn_tolerance("voxel: boxes of half the size are too many, so that no error is known")
             return math.inf
         finer = self._solved(point, 2 * cuts, level.cells).cells.values
-        errors = {key: np.abs(_SAFETY * (finer[key] - values[key])) for key in values}
+        rest = left_of_halving(level.cells.operator)
+        errors = {key: np.abs(rest * (finer[key] - values[key])) for key in values}
         arrays = {key: np.asarray(value) for key, value in values.items()}
         return relative_estimate(errors, arrays, by_name(values))
 

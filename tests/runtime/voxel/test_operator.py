@@ -48,8 +48,12 @@ def by_quadrature(elements: BoxElements, term: ElementTerm, c: Array, u: Array) 
     return out
 
 
+@pytest.mark.parametrize("slab", [1, 45, 10_000])
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_every_term_is_integrated_exactly(dim: int) -> None:
+def test_every_term_is_integrated_exactly(
+    dim: int, slab: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nhpinn_sym.runtime.voxel.elements.SLAB", slab)
     random = np.random.default_rng(dim)
     elements = BoxElements(BOUNDS[:dim], SHAPE[:dim])
     c = random.random(elements.shape)
@@ -102,8 +106,11 @@ def test_the_same_function_on_finer_boxes() -> None:
     assert other == pytest.approx(one, rel=1e-12)
 
 
-def test_the_bound_from_below_is_that_of_the_turned_inverse() -> None:
+def test_the_bound_from_below_is_that_of_the_turned_inverse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """In two dimensions fluxes without divergence are turned gradients of Q1 functions."""
+    monkeypatch.setattr("nhpinn_sym.runtime.voxel.elements.SLAB", 13)
     random = np.random.default_rng(5)
     a = np.where(random.random((7, 6)) < 0.4, 10.0, 1.0)
     elements = BoxElements(((0, 1), (0, 1)), a.shape)
