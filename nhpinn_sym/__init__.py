@@ -20,6 +20,7 @@ from .derive.homogenize import homogenize as homogenize
 from .derive.model import HomogenizedModel as HomogenizedModel
 from .derive.nonlinear.model import NonlinearModel as NonlinearModel
 from .derive.notation import Mean as Mean
+from .derive.plates import PlateModel as PlateModel
 from .derive.porous import FlowModel as FlowModel
 from .problem.conditions import Clamped as Clamped
 from .problem.conditions import Dirichlet as Dirichlet

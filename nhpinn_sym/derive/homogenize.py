@@ -33,6 +33,7 @@ from .fast_time import average_fast_time
 from .model import CellProblem, HomogenizedModel
 from .nonlinear.homogenize import homogenize_nonlinear
 from .nonlinear.model import NonlinearModel
+from .plates import PlateModel, homogenize_plate
 from .porous import FlowModel, homogenize_flow, is_flow
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
@@ -47,7 +48,7 @@ MAX_ORDER = 64
 
 def homogenize(
     problem: MultiscaleProblem, order: int = 1
-) -> HomogenizedModel | NonlinearModel | FlowModel:
+) -> HomogenizedModel | NonlinearModel | FlowModel | PlateModel:
     """Two-scale expansion of a problem, correctors up to `order` (Bensoussan, Lions,
     Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
@@ -68,6 +69,8 @@ def homogenize(
     """
     _check_number(order)
     op = parse_nonlinear(problem)
+    if op.problem.cell.free:
+        return homogenize_plate(op)
     if is_flow(op.problem):
         return homogenize_flow(op)
     if op.linear:

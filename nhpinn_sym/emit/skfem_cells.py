@@ -85,6 +85,7 @@ def _constants(lowered: LoweredCells, printer: BroadcastPrinter) -> list[str]:
         f"DEFINITE = {lowered.definite}",
         *statement(f"KNOWN = {known_entries(lowered)!r}"),
         *statement(f"BREAKS = {cell_breaks(lowered)!r}"),
+        *([f"FREE = {lowered.free}"] if lowered.free else []),
         *(f"{name} = {value}" for name, value in contact_constants(lowered).items()),
     ]
 

@@ -80,6 +80,7 @@ def _constants(lowered: LoweredCells) -> dict[str, str]:
         "FIRST_ORDER": repr(first_order_axes(lowered)),
         "KNOWN": repr(known_entries(lowered)),
         "BREAKS": repr(cell_breaks(lowered)),
+        **({"FREE": repr(lowered.free)} if lowered.free else {}),
         **contact_constants(lowered),
     }
 

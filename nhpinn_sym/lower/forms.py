@@ -194,6 +194,7 @@ class LoweredCells:
     that holds a point, in conditions, see `interfaces`; empty where these hold the coordinates.
     On the cell of a lattice coordinates are shares of its `vectors`, and `physical` is the bilinear
     form with derivatives by y; both are empty elsewhere.
+    `free`: axes along which functions are not periodic, and the natural condition holds.
     `contacts` belong to the bilinear form; `normal` are the components of their normal in y.
     """
 
@@ -221,6 +222,7 @@ class LoweredCells:
     middles: tuple[sp.Symbol, ...] = ()
     vectors: tuple[tuple[sp.Expr, ...], ...] = ()
     physical: tuple[WeakTerm, ...] = ()
+    free: tuple[int, ...] = ()
     contacts: tuple[InterfaceTerm, ...] = ()
     normal: tuple[sp.Symbol, ...] = ()
 

@@ -16,7 +16,7 @@ from sympy.logic.boolalg import Boolean
 
 from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
 from .joined_shapes import Extent, Shape, part_name
-from .user_input import positive_integer, scalar
+from .user_input import positive_integer, positive_number, scalar
 
 # The parts of a box at the lower and at the upper end of each axis.
 _SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
@@ -278,6 +278,22 @@ class Cell(Box):
     def unit(cls, dim: int) -> Cell:
         return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
 
+    @property
+    def free(self) -> tuple[int, ...]:
+        """The axes along which nothing repeats: that of the thickness of a plate."""
+        return ()
+
+    @classmethod
+    def plate(cls, *intervals: object, thickness: object = 1) -> Cell:
+        """The cell of a plate, or of a strip: periodic along the intervals, and free of traction
+        at y = -thickness/2 and thickness/2 along one axis more, the last one.
+
+        >>> nh.Cell.plate((0, 1), (0, 1), thickness=sp.Rational(1, 2))
+        PlateCell(intervals=((0, 1), (0, 1), (-1/4, 1/4)))
+        """
+        size = positive_number(thickness, ProblemError, "thickness", "write thickness=1")
+        return PlateCell(*intervals, (-size / 2, size / 2))
+
     @classmethod
     def lattice(cls, *vectors: Sequence[object]) -> Cell:
         """The cell of a lattice, spanned from the origin by vectors: hexagonal or sheared, of two
@@ -297,6 +313,14 @@ class Cell(Box):
         if along:
             return Cell(*[(0, abs(rows[k][k])) for k in range(dim)])
         return LatticeCell(rows)
+
+
+class PlateCell(Cell):
+    """A cell whose last axis goes through the thickness, between faces that are free."""
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        return (self.dim - 1,)
 
 
 @dataclass(frozen=True, init=False, repr=False)

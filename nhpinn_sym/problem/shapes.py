@@ -284,11 +284,13 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
             ]
         )
     shifts = [
-        _shifts(extent, a, b, shape)
-        for extent, (a, b) in zip(
-            (*shape.extents, *(None,) * (scales.dim - len(shape.extents))),
-            cell.intervals,
-            strict=True,
+        _shifts(None if k in cell.free else extent, a, b, shape)
+        for k, (extent, (a, b)) in enumerate(
+            zip(
+                (*shape.extents, *(None,) * (scales.dim - len(shape.extents))),
+                cell.intervals,
+                strict=True,
+            )
         )
     ]
     return sp.Or(

@@ -144,7 +144,7 @@ def voigt_reuss(
     reuss = np.linalg.inv(inverse)
     if cells.contacts:
         # Functions that jump store less energy, down to none: the upper bound is left.
-        return Enclosure(0 * reuss, voigt, found.basis, float(np.linalg.norm(found.errors)))
+        return Enclosure(0.0 * reuss, voigt, found.basis, float(np.linalg.norm(found.errors)))
     upper, lower = np.linalg.norm(found.errors.reshape(2, -1), axis=1)
     # An error E of <a^-1> moves its inverse by R E R to first order, R being the Reuss bound.
     error = max(float(upper), float(lower) * float(np.linalg.norm(reuss, 2)) ** 2)

@@ -35,8 +35,8 @@ def resolve_cells(
     The effective coefficients of a finer level ask for what its own data ask for.
     """
     axes = [
-        (v, interval, True)
-        for v, interval in zip(cells.coordinates, cells.cell.bounds, strict=True)
+        (v, interval, k not in cells.free)
+        for k, (v, interval) in enumerate(zip(cells.coordinates, cells.cell.bounds, strict=True))
     ]
     slow = dict(zip(cells.slow, slow_box, strict=True))
     values = _values(parameters, _parameters(cells)) | slow | _finer(cells)

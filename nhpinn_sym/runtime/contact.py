@@ -129,8 +129,13 @@ def _(mesh: FittedMesh, sides: Integers, degree: int) -> JumpFacets:
 def _(mesh: Lattice, sides: Integers, degree: int) -> JumpFacets:
     shaped = sides.reshape(mesh.cells)
     parts = [_across(mesh, shaped, axis, degree) for axis in range(mesh.dim)]
-    arrays = zip(*((p.nodes, p.sides, p.points, p.normals) for p in parts), strict=True)
-    return JumpFacets(*(np.concatenate(array) for array in arrays), parts[0].shapes)
+    return JumpFacets(
+        np.concatenate([p.nodes for p in parts]),
+        np.concatenate([p.sides for p in parts]),
+        np.concatenate([p.points for p in parts]),
+        np.concatenate([p.normals for p in parts]),
+        parts[0].shapes,
+    )
 
 
 def _across(mesh: Lattice, sides: Integers, axis: int, degree: int) -> JumpFacets:

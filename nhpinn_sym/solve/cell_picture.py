@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .cell_solution import CellFunction, CellSolution
 
 _POINTS = {1: 401, 2: 161}
+# The kind of functions whose last axis does not repeat.
+_STRIP = "plate"
 # Panels of one picture.
 _MOST = 12
 _PER_ROW = 3
@@ -35,9 +37,13 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         )
     bounds = list(cells.cell.values())
     lines = cell_lines(bounds, _POINTS[min(len(bounds), 2)])
-    points = _points([_first_period(line) for line in lines], bounds)
+    first = [_first_period(line) for line in lines]
+    if len(bounds) == 2 and cells.fields and cells.fields[0][0].kind == _STRIP:
+        lines[1] = first[1]  # between its faces, which do not repeat
+    points = _points(first, bounds)
     panels = _panels(cells, lambda f: _values(cells, f, points, x))
-    panels = {label: _repeated(values, lines) for label, values in panels.items()}
+    counts = [len(line) for line in first]
+    panels = {label: _repeated(values, counts, lines) for label, values in panels.items()}
     names = [symbol(name) for name in list(cells.cell)[:2]]
     backend = BACKENDS.get(cells.backend, cells.backend)
     columns = min(len(panels), _PER_ROW) if len(lines) == 2 else 1
@@ -96,9 +102,8 @@ def _first_period(line: Array) -> Array:
     return line[: len(line) // TILES]
 
 
-def _repeated(values: Array, lines: Sequence[Array]) -> Array:
-    """Values on the points of the first cell, at those of all cells."""
-    counts = [len(_first_period(line)) for line in lines]
+def _repeated(values: Array, counts: Sequence[int], lines: Sequence[Array]) -> Array:
+    """Values on the points of the first cell, so many along each axis, at those of all cells."""
     places = [np.arange(len(line)) % n for line, n in zip(lines, counts, strict=True)]
     return values.reshape(counts)[np.ix_(*places)].ravel()
 

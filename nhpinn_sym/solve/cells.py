@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.plates import PlateModel
 from ..derive.porous import FlowModel
 from ..lower.forms import LoweredCells
 from ..problem.errors import (
@@ -36,6 +37,7 @@ from .flow import flow_options, solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField
+from .plates import solve_plate
 from .progress import Progress
 from .resources import memory_errors
 from .slow_variables import slow_box, solve_on_nodes
@@ -47,7 +49,7 @@ _FINER = 0.1
 
 
 def solve_cells(
-    model: HomogenizedModel | FlowModel,
+    model: HomogenizedModel | FlowModel | PlateModel,
     backend: str = AUTO,
     *,
     tolerance: float | None = None,
@@ -96,6 +98,8 @@ def solve_cells(
     """
     if isinstance(model, FlowModel):
         return solve_flow(model, backend, tolerance, progress, **flow_options(options))
+    if isinstance(model, PlateModel):
+        return solve_plate(model, backend, tolerance, parameters, progress, options)
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
     return solve_request(

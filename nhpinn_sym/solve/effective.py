@@ -101,6 +101,9 @@ def effective_dict(
     {order: tensor}, h[2] = -A; symmetric tensors (m, m, d, ..., d) beyond. "voigt" and "mandel": A
     of linear elasticity as a matrix.
     """
+    if any(name == "D" for name, _ in entries):
+        count = 1 + max(row for _, (row, _) in entries)  # of a plate: matrices of strains
+        return {name: _value((count, count), name, entries) for name in ("A", "B", "D")}
     others = dict.fromkeys(name for name, _ in entries if name not in (*_ALWAYS, "h"))
     always = () if "K" in others else _ALWAYS  # Darcy's law has one coefficient
     table = {

@@ -114,6 +114,7 @@ _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
     "lagrange": ("fem.grid_functions", "LagrangeField"),
     "broken lattice": ("fem.grid_functions", "BrokenField"),
+    "plate": ("plates", "PlateField"),
     "triangles": ("fem.grid_functions", "TriangleField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),

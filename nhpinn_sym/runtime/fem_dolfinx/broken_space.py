@@ -41,7 +41,7 @@ class BrokenSpace(BoxSpace):
         self.space = function_space(self.mesh, self.degree, self.components, broken=True)
         self._whole = whole
         self._forms = forms
-        self._sides = element_sides(forms, element_middles(mesh), data)
+        self._element_sides = element_sides(forms, element_middles(mesh), data)
         self._points = coordinates(self.space)
         self.held = np.zeros(self.owned * self.components, dtype=bool)
         parts = self.comm.allgather((self._points, self._dof_sides(data)))
@@ -69,14 +69,14 @@ class BrokenSpace(BoxSpace):
     def _dof_sides(self, data: Mapping[str, Any]) -> Integers:
         """Of the nodes that this rank owns."""
         if isinstance(self._whole, FittedSpace):
-            own = self._sides[self._whole.cell_numbers]
+            of_cells = self._element_sides[self._whole.cell_numbers]
         else:
             middles = piecewise_constants(self.mesh).tabulate_dof_coordinates()
-            own = element_sides(self._forms, middles[:, : self.cell_mesh.dim], data)
+            of_cells = element_sides(self._forms, middles[:, : self.cell_mesh.dim], data)
         topology = self.mesh.topology
         found = np.zeros(self.owned, dtype=np.int64)
         for cell in range(topology.index_map(topology.dim).size_local):
-            found[self.space.dofmap.cell_dofs(cell)] = own[cell]
+            found[self.space.dofmap.cell_dofs(cell)] = of_cells[cell]
         return found
 
     def middles(self, names: Any) -> Any:
@@ -87,7 +87,7 @@ class BrokenSpace(BoxSpace):
 
     def contact(self, data: Mapping[str, Any]) -> PETSc.Mat:
         """int K [u] [v] over all interfaces: every rank computes all of it, and keeps its rows."""
-        facets = jump_facets(self.cell_mesh, self._sides, self.degree)
+        facets = jump_facets(self.cell_mesh, self._element_sides, self.degree)
         count = facets.nodes.shape[1]
         flat = facets.nodes.reshape(-1, self.cell_mesh.dim)
         numbers = [
@@ -98,21 +98,21 @@ class BrokenSpace(BoxSpace):
         size = self.P.getSize()[1]
         whole = sps.csr_matrix((values, (rows, columns)), shape=(size, size))
         start, end = self.P.getOwnershipRangeColumn()
-        own = whole[start:end]
-        entries = (own.indptr.astype(PETSc.IntType), own.indices.astype(PETSc.IntType), own.data)
+        mine = whole[start:end]
+        places = (mine.indptr.astype(PETSc.IntType), mine.indices.astype(PETSc.IntType))
         sizes = ((end - start, None), (end - start, None))
-        return PETSc.Mat().createAIJ(sizes, csr=entries, comm=self.comm)
+        return PETSc.Mat().createAIJ(sizes, csr=(*places, mine.data), comm=self.comm)
 
     def grid(self, values: Array) -> MeshFunction:
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         mesh = self.cell_mesh
         if isinstance(mesh, Lattice):
             return BrokenGrid.from_dofs(
-                self._places, self._all_sides, gathered, mesh, self.degree, self._sides
+                self._places, self._all_sides, gathered, mesh, self.degree, self._element_sides
             )
         assert isinstance(mesh, FittedMesh)
         places = places_of(mesh.corners_and_middles, nodes(self.degree))
-        sides = np.repeat(self._sides, places.shape[1])
+        sides = np.repeat(self._element_sides, places.shape[1])
         number = self._torus.first(places.reshape(-1, 2), sides)
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return TriangleFunction(mesh, self.degree, held)

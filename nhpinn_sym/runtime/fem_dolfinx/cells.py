@@ -95,7 +95,9 @@ class CompiledCells:
         self, mesh: Mesh, comm: MPI.Comm, degree: int, parameters: Mapping[str, float]
     ) -> BoxSpace:
         """Functions that may jump where the forms have contacts."""
-        whole = space_on(mesh, comm, degree, range(mesh.dim), (), self.components, {}, {})
+        free = getattr(self.forms, "FREE", ())
+        periodic = [axis for axis in range(mesh.dim) if axis not in free]
+        whole = space_on(mesh, comm, degree, periodic, (), self.components, {}, {})
         if not getattr(self.forms, "CONTACTS", 0):
             return whole
         return BrokenSpace(whole, mesh, self.forms, parameters)

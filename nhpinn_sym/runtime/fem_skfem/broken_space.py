@@ -136,7 +136,9 @@ def broken_space(
 ) -> FunctionSpace:
     """The functions that the cell problems of `forms` ask for: those that may jump where they have
     contacts."""
-    whole = space_on(mesh, degree, tuple(range(mesh.dim)), forms)
+    free = getattr(forms, "FREE", ())
+    periodic = tuple(axis for axis in range(mesh.dim) if axis not in free)
+    whole = space_on(mesh, degree, periodic, forms)
     if not getattr(forms, "CONTACTS", 0):
         return whole
     return BrokenSpace(whole, mesh, getattr(mesh, "degree", None) or degree, forms, data)

@@ -1,0 +1,141 @@
+"""The stiffness of a model of a plate, by finite elements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+
+from ..derive.plates import PlateModel
+from ..lower.forms import MultiIndex
+from ..lower.plates import lower_plate
+from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
+from ..problem.user_input import parameter_numbers, positive_number
+from ..resolution import resolve_cells
+from ..runtime.hermite_grid import LagrangeGrid
+from .backends import BACKENDS, cell_solver, check_options
+from .cell_solution import CellSolution, FormInfo
+from .effective_entries import Entry
+from .fem.grid_functions import LagrangeField
+from .interpolation import Nodes
+from .progress import Progress, shown
+from .solution import Array, CellBatch
+
+TOLERANCE = {2: 1e-6, 3: 1e-3}
+"""By the dimension of the cell, where none is asked for."""
+
+# Share of the thickness by which a point on the upper face is moved into the plate.
+_INSIDE = 1e-13
+# Cells along the longest axis where moduli vary across the thickness alone.
+_FEW = 4
+
+
+@dataclass(frozen=True)
+class PlateField(LagrangeField):
+    """A function on the cell of a plate: periodic along all axes but the last."""
+
+    kind: ClassVar[str] = "plate"
+
+    grid: LagrangeGrid
+
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        """ProblemError for points beyond the faces."""
+        low, high = self.grid.bounds[-1]
+        places = np.asarray(points, dtype=float).copy()
+        slack = 1e-9 * (high - low)
+        if not ((places[:, -1] >= low - slack) & (places[:, -1] <= high + slack)).all():
+            raise ProblemError(
+                "points beyond the faces of a plate",
+                term=f"{places[:, -1].min():g} to {places[:, -1].max():g}",
+                remedy=f"give points between {low:g} and {high:g}",
+            )
+        # The upper face itself is the lower one of the next period.
+        places[:, -1] = np.clip(places[:, -1], low, high - _INSIDE * (high - low))
+        return super().evaluate(places, indices)
+
+
+def solve_plate(
+    model: PlateModel,
+    backend: str,
+    tolerance: float | None,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> CellSolution:
+    """A, B and D, and the displacements of their cell problems, on skfem (default) or dolfinx.
+
+    UnsupportedError for other backends, and holes on dolfinx.
+    """
+    backend = "skfem" if backend == "auto" else backend
+    known = BACKENDS.get(backend)
+    if known is not None and not (known.elements and known.equations):
+        raise UnsupportedError(
+            f"plates on the {backend} backend", term=model.title, remedy='use backend="skfem"'
+        )
+    solver_class = cell_solver(backend)
+    check_options(solver_class, options, backend)
+    if model.problem.holes and not BACKENDS[backend].voids:
+        raise UnsupportedError(
+            f"holes on the {backend} backend",
+            term=next(iter(model.problem.holes)),
+            remedy='use backend="skfem"',
+        )
+    wanted = TOLERANCE[model.dim]
+    if tolerance is not None:
+        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+    cells = lower_plate(model)
+    values = parameter_numbers(parameters, model.problem.parameters)
+    found = resolve_cells(cells, values)
+    few = {"n": _FEW} if all(axis.harmonics == 0 for axis in found.axes[:-1]) else {}
+
+    def solved(chosen: Mapping[str, Any]) -> CellBatch:
+        solver = solver_class(cells, values, (), wanted, shown(progress), None, **chosen)
+        batch: CellBatch = solver.solve(np.zeros((1, 0)))
+        return batch
+
+    given = "n" in options or "h" in options
+    batch = solved(options if given else {**options, **few})
+    if few and not given and not batch.info["estimate"] <= wanted:
+        batch = solved(options)
+    info = {**batch.info, "tolerance": wanted, "data_error": batch.info.get("data_error", 0.0)}
+    estimate = max(float(info["estimate"]), float(info["data_error"]))
+    if found.unresolved or not (estimate <= wanted or (given and tolerance is None)):
+        advice = found.unresolved or "raise n="
+        warn_tolerance(
+            f"{backend}: the stiffness of the plate has an estimated error of {estimate:.1e} of the"
+            f" largest entry of (A, B/h, D/h^2), asked for was {wanted:.1e}; {advice}"
+        )
+    return CellSolution(
+        backend=backend,
+        dim=model.dim,
+        axes=model.dim,
+        order=2,
+        forms=tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
+        fields=tuple(tuple(PlateField(f.grid) for f in row) for row in batch.fields),
+        nodes=Nodes((), 0),
+        slow=(),
+        entries=_entries(model, batch.effective),
+        info={**info, "estimate": estimate},
+        components=model.dim,
+        parameters={v.name: values[v.name] for v in cells.parameters},
+        cell=dict(zip(map(str, cells.coordinates), cells.cell.bounds, strict=True)),
+    )
+
+
+def _entries(model: PlateModel, found: Mapping[Any, Array]) -> dict[Any, Entry]:
+    """A, B and D from the scaled matrix of all of them."""
+    count = len(model.loads)
+    thickness = float(model.thickness)
+    zero = (0,) * (model.dim + 1)
+    blocks = {"A": (0, 0, 1.0), "B": (0, count, thickness), "D": (count, count, thickness**2)}
+    entries = {}
+    for name, (row, column, scale) in blocks.items():
+        for p in range(count):
+            for q in range(count):
+                value = scale * found["ABD", (row + p, column + q)]
+                place = (1, 0, zero, None, zero)
+                entries[name, (p, q)] = Entry(Nodes((), 0), (), value, place)
+    return entries
