@@ -36,8 +36,8 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     plane = len(cells.coordinates) == 2 and cells.cell.dim == 2 and cells.order == 2
     known = all(c.free_symbols <= names for c in conditions)
     oblique = any(len(_along(c, cells)) > 1 for c in conditions)
-    torus = not cells.free and not _has_time(cells)
-    if not (plane and known and oblique and cells.finer is None and torus):
+    plane = plane and not cells.free
+    if not (plane and known and oblique and cells.finer is None and not _has_time(cells)):
         return cells
     middles = middle_symbols(cells.coordinates)
     return replace(

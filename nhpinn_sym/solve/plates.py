@@ -22,7 +22,7 @@ from .effective_entries import Entry
 from .fem.grid_functions import LagrangeField
 from .interpolation import Nodes
 from .progress import Progress, shown
-from .solution import Array, CellBatch
+from .solution import Array, CellBatch, CellTask
 
 TOLERANCE = {2: 1e-6, 3: 1e-3}
 """By the dimension of the cell, where none is asked for."""
@@ -92,7 +92,8 @@ def solve_plate(
     few = {"n": _FEW} if all(axis.harmonics == 0 for axis in found.axes[:-1]) else {}
 
     def solved(chosen: Mapping[str, Any]) -> CellBatch:
-        solver = solver_class(cells, values, (), wanted, shown(progress), None, **chosen)
+        task = CellTask(cells, values, (), wanted, shown(progress))
+        solver = solver_class(task, **chosen)
         batch: CellBatch = solver.solve(np.zeros((1, 0)))
         return batch
 
