@@ -11,7 +11,7 @@ import numpy as np
 import skfem
 
 from ..arrays import Array, Integers
-from ..fitted.domain_mesh import RegionMesh
+from ..fitted.domain_mesh import RegionMesh, quadrature_degree
 from ..fitted.functions import TriangleFunction, function_of
 from .fitted_space import ELEMENTS, skfem_triangles
 from .space import FunctionSpace, space_on
@@ -32,10 +32,14 @@ class RegionSpace(FunctionSpace):
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return self.mesh.bounds
 
+    @property
+    def _order(self) -> int:
+        return quadrature_degree(self.degree)
+
     @cached_property
     def basis(self) -> Any:
         element = ELEMENTS[self.degree]()
-        return skfem.Basis(skfem_triangles(self.mesh), element, intorder=2 * self.degree + 1)
+        return skfem.Basis(skfem_triangles(self.mesh), element, intorder=self._order)
 
     @property
     def nodes(self) -> Array:
@@ -60,9 +64,9 @@ class RegionSpace(FunctionSpace):
         return np.asarray(self.basis.get_dofs(self._on(names)).flatten())
 
     def boundary_basis(self, names: Sequence[str]) -> Any:
-        order = 2 * self.degree + 1
         facets = self._on(names)
-        return skfem.FacetBasis(self.basis.mesh, self.basis.elem, facets=facets, intorder=order)
+        given = self.basis.mesh, self.basis.elem
+        return skfem.FacetBasis(*given, facets=facets, intorder=self._order)
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> Any:
         return form.assemble(basis, **fields).tocsr()

@@ -68,6 +68,19 @@ def edges_of(cells: Integers) -> Integers:
     return np.stack([cells[:, :3], turned, cells[:, 3:]], axis=-1).reshape(-1, 3)
 
 
+def quadrature_degree(degree: int) -> int:
+    """Of integrals over elements of that degree: where edges are curved they are no polynomials,
+    and with fewer points two rules would differ by more than rounding."""
+    return 2 * degree + 5
+
+
+def along_edges(edges: Array, shares: Array) -> Array:
+    """Points (k, s, 2) at shares of the parabolas through both ends and the middle (k, 3, 2)."""
+    s = shares
+    weights = np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
+    return np.asarray(np.einsum("js,kjd->ksd", weights, edges))
+
+
 @dataclass(frozen=True)
 class RegionMesh(PlaneMesh):
     """A mesh of a domain as a `Mesh`; gap: how far its edges are from the boundary."""
@@ -128,9 +141,8 @@ class RegionRule(TriangleRule):
         facets = self.mesh.mesh.points[self.mesh.mesh.facets_on(part)]
         x, weights = np.polynomial.legendre.leggauss(self.count)
         s = (x + 1) / 2
-        shapes = np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
         slopes = np.stack([4 * s - 3, 4 * s - 1, 4 - 8 * s])
-        places = np.einsum("ks,nkd->nsd", shapes, facets).reshape(-1, 2)
+        places = along_edges(facets, s).reshape(-1, 2)
         along = np.einsum("ks,nkd->nsd", slopes, facets).reshape(-1, 2)
         length = np.linalg.norm(along, axis=1)
         normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]

@@ -23,6 +23,7 @@ from ...problem.errors import ProblemError, SolveError
 from ...runtime.arrays import CoefficientKey
 from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx import fitted_space as fitted_space  # tells `space_on` of its meshes
+from ...runtime.fem_dolfinx import region_space as region_space  # as fitted_space does
 from ...runtime.fem_dolfinx.cells import CompiledCells
 from ...runtime.fem_dolfinx.compat import PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem

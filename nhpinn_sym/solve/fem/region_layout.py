@@ -16,7 +16,7 @@ from ...problem.errors import SolveError
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
 from ...runtime.arrays import Array, Bounds, Integers
-from ...runtime.fitted.domain_mesh import RegionMesh
+from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import RegionOutline, region_meshes
 from ...runtime.levels import FEWEST
@@ -94,10 +94,7 @@ class RegionMeshes:
         try:
             while len(known) <= level:
                 own = next(more)
-                x = own.points[own.facets]
-                s = _SHARES[:, None, None]
-                places = (1 - s) * (1 - 2 * s) * x[:, 0] + s * (2 * s - 1) * x[:, 1]
-                places = (places + 4 * s * (1 - s) * x[:, 2]).reshape(-1, 2)
+                places = along_edges(own.points[own.facets], _SHARES).reshape(-1, 2)
                 gap = float(nearest_piece(self.region, places)[1].max())
                 known.append(RegionMesh(own, gap))
         except UnresolvedInterfaces as cause:

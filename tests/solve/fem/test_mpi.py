@@ -105,6 +105,12 @@ round_one = nh.phases(plane, {nh.Disk((0, 0), 0.3): 10}, default=1)
 problem = nh.MultiscaleProblem((-plane.div(round_one * plane.grad(spread)), 1), scales=plane, unknown=spread)
 fitted = nh.solve_cells(nh.homogenize(problem), "dolfinx", n=8, tolerance=1)
 results["fitted cells"] = [fitted.effective["A"][0, 0], *fitted.functions[0]([[0.1, 0.2], [0.9, 0.4]])]
+shape = nh.Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]) - nh.Disk((0.5, 0.5), 0.2, name="bolt")
+displacement = plane.unknown("w", components=2)
+strain = plane.sym_grad(displacement)
+pull = [nh.Dirichlet(0, on="bolt"), nh.Robin(1, sp.Matrix([1, plane.x[0]]), on=shape.edge(1)), nh.Neumann(0, on="rest")]
+bracket = nh.MultiscaleProblem((-plane.div(strain.trace() * sp.eye(2) + 2 * strain), sp.zeros(2, 1)), scales=plane, unknown=displacement, domain=shape, boundary=pull)
+results["region"] = nh.solve_fine(bracket, 1, "dolfinx", mesh=4, degree=2)([[0.5, 1.5], [1.9, 0.3], [0.72, 0.5]]).ravel().tolist()
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
     for other in everyone:
@@ -165,6 +171,7 @@ def results(tmp_path_factory):
         "nonlinear state",
         "nonlinear limit",
         "nonlinear fine",
+        "region",
     ],
 )
 def test_two_ranks_give_the_serial_numbers(results, name):

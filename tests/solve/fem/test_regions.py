@@ -20,7 +20,7 @@ X, Y = S.x
 U = S.unknown("u")
 L_SHAPE = nh.Polygon([(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)])
 RING = nh.Disk((0, 0), 1, name="outer") - nh.Disk((0, 0), 0.4, name="inner")
-BACKENDS = ["skfem"]
+BACKENDS = ["skfem", "dolfinx"]
 
 
 def problem(domain: Any, boundary: Any, source: Any = 1, **more: Any) -> nh.MultiscaleProblem:
@@ -137,6 +137,17 @@ def test_a_ring_under_pressure(backend: str) -> None:
     r = np.linalg.norm(points, axis=1, keepdims=True)
     exact = points * (a[0] + a[1] / r**2)
     assert np.abs(found(points) - exact).max() < 1e-4 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_both_libraries_agree_on_a_mesh(degree: int) -> None:
+    """With a condition of each kind, and both kinds on parts that meet."""
+    shape = L_SHAPE - nh.Disk((-0.5, 0.5), 0.2, name="bolt")
+    held = [nh.Dirichlet(X * Y, on="edge0"), nh.Robin(X**2 + 1, Y, on="bolt")]
+    given = problem(shape, [*held, nh.Neumann(X, on="rest")], 1 + X)
+    one, other = (nh.solve_fine(given, 1, b, mesh=8, degree=degree) for b in BACKENDS)
+    values = one.grid.values - other.grid.values
+    assert np.abs(values).max() < 1e-9 * np.abs(one.grid.values).max()
 
 
 def test_points_beside_a_mesh_and_files(tmp_path: Path) -> None:

@@ -1,0 +1,128 @@
+"""Lagrange functions on meshes of plane regions in DOLFINx: the same on any number of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from petsc4py import PETSc
+from scipy.spatial import cKDTree
+
+from ..arrays import Array, Flags, Integers
+from ..fitted.domain_mesh import RegionMesh, along_edges, quadrature_degree
+from ..fitted.elements import nodes, places_of
+from ..fitted.functions import TriangleFunction
+from ..rigid_modes import independent, motions
+from .compat import coordinates, dmesh, function_space, triangle_mesh
+from .fitted_space import FittedSpace
+from .space import BoxSpace, ConstrainedParts, space_on
+
+# Share of the size of the mesh by which places of one node differ by rounding.
+_SAME = 1e-10
+
+
+class RegionSpace(FittedSpace):
+    """The same as `BoxSpace` for curved triangles with named edges: nodes are found by their
+    places."""
+
+    triangles: RegionMesh  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        comm: MPI.Comm,
+        triangles: RegionMesh,
+        degree: int,
+        fixed: Sequence[tuple[str, int]],
+        components: int,
+        tags: Mapping[str, int],
+    ) -> None:
+        self.comm = comm
+        self.triangles = triangles
+        self.degree = degree
+        self.components = components
+        own = triangles.mesh
+        self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
+        self.space = function_space(self.mesh, degree, components)
+        self.x = ufl.SpatialCoordinate(self.mesh)
+        self.quadrature_degree = quadrature_degree(degree)
+        rule = {"quadrature_degree": self.quadrature_degree}
+        marked = self._facet_tags(tags)
+        self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
+        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=marked, metadata=rule)
+        self.dS = ufl.Measure("dS", domain=self.mesh, metadata=rule)
+        self._points = coordinates(self.space)
+        self.held = np.zeros(self.owned * components, dtype=bool)
+        for name, field in fixed:
+            self.held |= self.on([name], field)
+        # where all components are held alike, the free dofs are blocks, one for each node
+        whole = all((name, field) in fixed for name, _ in fixed for field in range(components))
+        self.P, self.masters = self._free_dofs(components if whole else 1)
+
+    @cached_property
+    def volume(self) -> float:  # type: ignore[override]
+        return float(self.triangles.mesh.areas.sum())
+
+    @property
+    def _reach(self) -> float:
+        return _SAME * float(np.ptp(self.triangles.mesh.points, axis=0).max())
+
+    def nodes_on(self, parts: Sequence[str]) -> Flags:
+        own = self.triangles.mesh
+        shares = np.arange(self.degree + 1) / self.degree
+        edges = [own.points[own.facets_on(name)] for name in parts]
+        places = np.concatenate([along_edges(x, shares).reshape(-1, 2) for x in edges])
+        return np.asarray(cKDTree(places).query(self._points)[0] < self._reach)
+
+    def _facet_tags(self, tags: Mapping[str, int]) -> dmesh.MeshTags:
+        """Edges of the boundary are found by the middles between their ends."""
+        self.mesh.topology.create_connectivity(1, 2)
+        facets = np.sort(dmesh.exterior_facet_indices(self.mesh.topology))
+        middles = dmesh.compute_midpoints(self.mesh, 1, facets)[:, :2]
+        own = self.triangles.mesh
+        tree = cKDTree(own.points[own.facets[:, :2]].mean(axis=1))
+        numbers = np.array([tags[name] for name in own.names], dtype=np.int32)
+        marks = numbers[own.parts[tree.query(middles)[1]]] if len(facets) else numbers[:0]
+        return dmesh.meshtags(self.mesh, 1, facets, marks)
+
+    def _free_dofs(self, block: int) -> tuple[PETSc.Mat, Integers]:
+        """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
+        for."""
+        free = ~self.held
+        count = int(free.sum())
+        first = sum(self.comm.allgather(count)[: self.comm.rank])
+        sizes = ((len(free), None), (count, None))
+        P = PETSc.Mat().createAIJ(sizes, bsize=(self.components, block), nnz=(1, 1), comm=self.comm)
+        starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
+        columns = (first + np.arange(count)).astype(PETSc.IntType)
+        P.setValuesCSR(starts, columns, np.ones(count))
+        P.assemble()
+        return P, np.flatnonzero(free)
+
+    def motions(self) -> Array:
+        whole = motions(self._points, self.triangles.bounds, self.components)
+        return independent(whole[self.masters], self.comm.allgather)
+
+    def grid(self, values: Array) -> TriangleFunction:
+        points, _ = self._everywhere
+        gathered = np.concatenate(self.comm.allgather(values), axis=-1)
+        places = places_of(self.triangles.corners_and_middles, nodes(self.degree))
+        _, number = cKDTree(points).query(places.reshape(-1, 2))
+        held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
+        return TriangleFunction(self.triangles, self.degree, held)
+
+
+@space_on.register
+def _(
+    mesh: RegionMesh,
+    comm: MPI.Comm,
+    degree: int,
+    periodic: Sequence[int],
+    fixed: Sequence[tuple[str, int]],
+    components: int,
+    parts: ConstrainedParts,
+    tags: Mapping[str, int],
+) -> BoxSpace:
+    return RegionSpace(comm, mesh, degree, fixed, components, tags)
