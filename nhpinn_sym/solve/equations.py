@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.change_of_unknown import change_of_unknown
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
@@ -36,6 +37,7 @@ from .complex_parts import solve_in_parts
 from .ground_states import initial_share
 from .law.equations import solve_nonlinear_fine, solve_with_law
 from .law.law_solution import LawSolution
+from .law.original_unknown import in_original
 from .periods import (
     check_periods_fit,
     choose_mesh,
@@ -244,8 +246,11 @@ def _solve_nonlinear_fine(
         check_periods_fit(problem, eps)
     choose_mesh(problem, eps, per_period, options)
     numbers = parameter_numbers(parameters, problem.parameters)
+    change = change_of_unknown(operator)
+    if change is not None:
+        operator = parse_nonlinear(change.problem)
     found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, options)
-    return judged(*found, options)
+    return in_original(judged(*found, options), change, eps, numbers)
 
 
 def judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:

@@ -153,6 +153,8 @@ class _NonlinearRun:
                 term=self.model.title,
                 remedy="validate(problem) compares its laws",
             )
+        if self.model.change is not None:
+            problem = self.model.change.problem
         domain = required_domain(self.model)
         self.problem, self.settings = problem, settings
         self.fem = settings.fem

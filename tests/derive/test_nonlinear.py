@@ -93,9 +93,14 @@ REFUSED: dict[str, tuple[Callable[[nh.Scales, Any], Any], type[NhpinnError], str
         "characteristics",
     ),
     "a nonlinear kernel": (
-        lambda s, u: -s.div(s.grad(WAVE * u**2)),
+        lambda s, u: -s.laplacian(u) + s.div(sp.Matrix([WAVE * u**2])) / s.eps,
         nh.SolvabilityError,
-        "take v = phi",
+        "v = phi",
+    ),
+    "a function of u without an inverse": (
+        lambda s, u: -s.div(s.grad(WAVE * u**2)),
+        nh.UnsupportedError,
+        "declare the values of u",
     ),
     "a flux that falls": (
         lambda s, u: -s.div(WAVE * (1 - s.grad(u)[0] ** 2) * s.grad(u)),

@@ -1,6 +1,7 @@
 """Nonlinear problems: from the operator to the state problem and the model of its tangent.
 
-1. gather      what stands under each derivative, by powers of eps (state)
+1. gather      what stands under each derivative, by powers of eps (state), for v = phi(y, u) where
+               the flux holds its gradient (change_of_unknown)
 2. check       kernels, means, monotonicity, storage, on samples (checks)
 3. linearize   the ordinary model of the tangent (linearized): refuses what is not elliptic
 4. write       the derivation (steps)
@@ -10,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...operator.parse import parse_nonlinear
 from ...operator.table import Operator
 from ...problem.contacts import refuse_contacts
 from ...problem.domain import refuse_lattice
 from ...problem.problem import MultiscaleProblem
 from ..model import HomogenizedModel
+from .change_of_unknown import change_of_unknown
 from .checks import check_state
 from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
@@ -35,9 +38,12 @@ def homogenize_nonlinear(
     refuse_order(order)
     refuse_lattice(op.problem.cell, "a law")
     refuse_contacts(op.problem.contacts, "a nonlinear law")
+    change = change_of_unknown(op)
+    if change is not None:
+        op = parse_nonlinear(change.problem)
     state = read_state(op)
     check_state(state)
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
-    return NonlinearModel(op.problem, op, state, tangent, write_nonlinear_steps)
+    return NonlinearModel(op.problem, op, state, tangent, write_nonlinear_steps, change=change)

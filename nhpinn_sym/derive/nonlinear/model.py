@@ -13,6 +13,7 @@ from ...problem.errors import UnsupportedError
 from ...problem.problem import MultiscaleProblem
 from ..derivation import Derivation
 from ..model import HomogenizedModel
+from .change_of_unknown import ChangeOfUnknown
 from .state import StateProblem
 
 
@@ -27,6 +28,8 @@ class NonlinearModel:
     potential  : whether the state problem is that of a minimum, and the effective flux the
                  derivative of an energy
     frozen     : whether the state problem is linear at a fixed value of u0
+    change     : v = phi(y, u) where the flux is that of grad phi(y, u): `problem`, state and law
+                 are in v then, u0 = beta(y, v0) oscillates. None for other problems
 
     >>> s = nh.Scales(1)
     >>> u = s.unknown("u")
@@ -44,6 +47,7 @@ class NonlinearModel:
     tangent: HomogenizedModel | None = field(repr=False)
     written: Callable[[NonlinearModel], Derivation] = field(repr=False)
     order: int = 1
+    change: ChangeOfUnknown | None = field(default=None, repr=False)
 
     instead = (
         "this model is nonlinear: law = solve_law(model), then solve_homogenized(model, law) and"

@@ -118,9 +118,14 @@ def state_problem(op: Operator) -> StateProblem:
     the term.
     """
     check_scales(op)
-    gathered = _Gathered(op)
-    gathered.read()
-    return gathered.result()
+    return read_parts(op).result()
+
+
+def read_parts(op: Operator) -> StateParts:
+    """What stands at each place; UnsupportedError for terms that have none."""
+    parts = StateParts(op)
+    parts.read()
+    return parts
 
 
 def check_scales(op: Operator) -> None:
@@ -133,7 +138,7 @@ def check_scales(op: Operator) -> None:
         )
 
 
-class _Gathered:
+class StateParts:
     """Sums of what stands at each place, with the signs of `StateProblem`."""
 
     def __init__(self, op: Operator) -> None:
@@ -283,8 +288,8 @@ class _Gathered:
                     " order one (a nonlinear kernel)",
                     term=sp.Add(*parts) * op.problem.scales.eps**-2,
                     remedy=(
-                        "a drift needs div_y b = 0; where div grad phi(y, u) stands, take v ="
-                        " phi(y, u) for the unknown"
+                        "a drift needs div_y b = 0; where a function phi(y, u) of u has a bounded"
+                        " gradient, write the problem in v = phi(y, u)"
                     ),
                 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from ..derivation import Derivation, Step
-from ..notation import Mean, equation, tidy
+from ..notation import Mean, equation, text, tidy
 from ..prose import Formula, Prose, box, eps_power, fast_of_slow
 
 if TYPE_CHECKING:
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
 _EPS = Formula("eps", r"\epsilon")
 _Y = Formula("y", "y")
-_U0 = Formula("u0", "u_0")
-_GRAD = Formula("grad u0", r"\nabla u_0")
 
 
 def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     writer = StateWriter(model)
     steps = [
+        *writer.change(),
         Step("Multiscale equation", writer.setting(), writer.multiscale()),
         Step("Ansatz", writer.gauge(), writer.ansatz()),
         Step(
@@ -38,7 +37,7 @@ def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
         Step("Tangent", writer.about_tangent(), writer.tangent()),
         Step(
             "Homogenized equation",
-            Prose("for the leading order ", _U0, " of the expansion."),
+            Prose("for the leading order ", writer.value, " of the expansion."),
             writer.homogenized(),
         ),
     ]
@@ -61,6 +60,31 @@ class StateWriter:
         self.corrector = [_function(f"N{mark}", self.y) for mark in marks]
         self.marks = marks
         self.arguments = arguments
+        letter = "u" if model.change is None else names[0]
+        self.value = Formula(f"{letter}0", f"{letter}_0")
+        self.gradient = Formula(f"grad {letter}0", rf"\nabla {letter}_0")
+
+    def change(self) -> list[Step]:
+        """v = phi(y, u), where the problem was given for u."""
+        change = self.model.change
+        if change is None:
+            return []
+        u, v = change.symbols
+        value = change.value.xreplace({u: change.original})
+        inverse = change.inverse.xreplace({v: self.u0[0]})
+        leading = _function(_marked(change.original.func.__name__, "0"), (*self.arguments, *self.y))
+        return [
+            Step(
+                "Change of unknown",
+                Prose(
+                    "The flux holds the gradient of one function of the unknown, which is bounded;"
+                    " the unknown itself oscillates in ",
+                    _Y,
+                    " at order one.",
+                ),
+                (equation(change.unknown, value), equation(leading, inverse)),
+            )
+        ]
 
     def setting(self) -> Prose:
         problem = self.model.problem
@@ -82,11 +106,14 @@ class StateWriter:
     def gauge(self) -> Prose:
         return Prose(
             "The first corrector ",
-            Formula("N(y; u0, grad u0)", r"N(y; u_0, \nabla u_0)"),
+            Formula(
+                f"N(y; {self.value}, {self.gradient})",
+                f"N(y; {self.value.tex}, {self.gradient.tex})",
+            ),
             ", periodic with ",
             Formula("<N> = 0", r"\langle N \rangle = 0"),
             ", depends on the value and on the gradient of ",
-            _U0,
+            self.value,
             " at a point, as on parameters. It alone solves a nonlinear problem.",
         )
 
@@ -99,13 +126,20 @@ class StateWriter:
         return tuple(rows)
 
     def kind(self) -> Prose:
-        said = Prose("Periodic on the cell; ", _U0, " and ", _GRAD, " are constants here.")
+        said = Prose(
+            "Periodic on the cell; ", self.value, " and ", self.gradient, " are constants here."
+        )
         if self.model.potential:
             said += " It is the problem of a minimum: the flux has a potential."
         if self.model.frozen:
-            said += Prose(" It is linear at a fixed value of ", _U0, ".")
+            said += Prose(" It is linear at a fixed value of ", self.value, ".")
         if self.free_of_values():
-            said += Prose(" The factor with ", _U0, " cancels: N does not depend on it.")
+            said += Prose(" The factor with ", self.value, " cancels: N does not depend on it")
+            primitive = self.kirchhoff()
+            if primitive is None:
+                said += "."
+            else:
+                said += Prose("; for ", primitive, " the limit is linear (Kirchhoff).")
         return said
 
     def free_of_values(self) -> bool:
@@ -119,6 +153,17 @@ class StateWriter:
             return False
         ratios = {sp.simplify(sp.diff(e, u) / e) for e in entries}
         return len(ratios) == 1 and not ratios.pop().has(*self.y)
+
+    def kirchhoff(self) -> Formula | None:
+        """The integral of kappa, where A = kappa(u) alpha(y) grad u."""
+        u = self.state.values[0]
+        entry = next(e for e in self.state.tangent if e != 0)
+        kappa, _ = sp.factor(entry).as_independent(*self.y, as_Add=False)
+        found = sp.integrate(kappa, u)
+        if found.has(sp.Integral):
+            return None
+        shown = found.xreplace({u: self.u0[0]})
+        return Formula(text(shown), sp.latex(shown))
 
     def state_of(self, e: sp.Expr) -> sp.Expr:
         """An expression in jets at u0 and grad u0 + grad_y N."""
@@ -181,13 +226,14 @@ class StateWriter:
         return sp.Add(self.state_of(state.reaction[i]), *carried)
 
     def about_tangent(self) -> Prose:
+        gradient = self.gradient
         return Prose(
             "The derivative of the flux by ",
-            _GRAD,
+            self.gradient,
             " is the effective coefficient of the linear problem with ",
             Formula("T = dA/dp", r"T = \partial A / \partial p"),
             " at ",
-            Formula("p = grad u0 + grad_y N", r"p = \nabla u_0 + \nabla_y N"),
+            Formula(f"p = {gradient} + grad_y N", rf"p = {gradient.tex} + \nabla_y N"),
             "; its cell functions are the derivatives of ",
             Formula("N", "N"),
             ".",

@@ -15,6 +15,7 @@ from ..interpolation import Array
 from ..solution import Solution
 from .law_solution import LawSolution
 from .macro_law import MacroLaw
+from .original_unknown import in_original
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +45,7 @@ class LawReconstruction(Solution):
                 remedy="first derivatives are available",
             )
         slopes_asked = any(any(index) for index in indices)
-        if slopes_asked and any(name.startswith("x") for name in self.law.forms.SLOW):
+        if slopes_asked and any(v.name.startswith("x") for v in self.law.model.state.places):
             raise UnsupportedError(
                 "first derivatives of an expansion whose law depends on the place",
                 term=self.law,
@@ -91,8 +92,8 @@ class LawReconstruction(Solution):
         return np.asarray(evaluate_modes(modes, self.law.forms.CELL, y, index))
 
 
-def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> LawReconstruction:
-    """u0 + eps N(x/eps; u0, grad u0)."""
+def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> Solution:
+    """u0 + eps N(x/eps; u0, grad u0); with a change of unknown beta(x/eps, .) of that."""
     law.require_modes("an expansion")
     info = {
         "eps": eps,
@@ -101,4 +102,5 @@ def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> LawRecon
         "estimate": u0.info["estimate"],
     }
     method = f"expansion to order 1, law by {law.backend}"
-    return LawReconstruction(u0.backend, method, info, u0, law, eps)
+    found = LawReconstruction(u0.backend, method, info, u0, law, eps)
+    return in_original(found, law.model.change, eps, law.parameters)
