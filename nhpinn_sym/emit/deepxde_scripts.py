@@ -10,8 +10,6 @@ from functools import singledispatch
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import BoundaryPart, Box, Domain
 from ..problem.errors import UnsupportedError
-from ..problem.escaping import literal
-from .layout import statement
 from .script_forms import (
     PartResidual,
     Script,
@@ -29,28 +27,30 @@ from .script_text import (
     LEARNING_RATE,
     POINTS,
     WIDTHS,
-    WRITE_EFFECTIVE,
     cell_summary,
     condition_functions,
+    display,
     effective_function,
     equation_summary,
     exact_number,
     feature_function,
     function,
+    given_lines,
     grid_lines,
-    known_lines,
     known_script,
     number_lines,
     parameter_lines,
     residual_function,
     script_text,
+    write_effective,
 )
 from .source import Source
 
 _DEEPXDE = ScriptLibrary(
     coordinate="points[:, {i}:{j}]",
     output="outputs[:, {i}:{j}]",
-    derivative="dde.grad.jacobian({of}, points, j={i})",
+    derivative="dde.grad.jacobian({of}, points, j={axis})",
+    axis="{i}",
 )
 _IMPORTS = (
     'os.environ["DDE_BACKEND"] = "pytorch"  # before the import',
@@ -78,15 +78,14 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
     )
     head = [
         *_IMPORTS,
-        *statement(f"PARAMETERS = {literal(dict(parameters))}"),
-        *known_lines(lowered),
+        *given_lines(lowered, parameters),
         *parameter_lines(script, lowered.parameters),
     ]
     parts = [
         feature_function(script, lowered.cell, range(lowered.cell.dim)),
         inside,
         effective_function(script, lowered),
-        _cell_main(script, lowered.cell),
+        _cell_main(script, lowered, parameters),
         list(CALL),
     ]
     text = script_text(cell_summary(script, lowered, "DeepXDE"), head, parts)
@@ -139,7 +138,8 @@ def _training(inputs: int, outputs: int, features: bool) -> list[str]:
     ]
 
 
-def _cell_main(script: Script, box: Box) -> list[str]:
+def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
+    box = lowered.cell
     lines = [
         f"cell = {geometry(box)}",
         f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
@@ -148,7 +148,7 @@ def _cell_main(script: Script, box: Box) -> list[str]:
         "points = torch.as_tensor(grid).requires_grad_()",
         "outputs = net(points)",
         "means = effective(points, outputs - outputs.mean(dim=0))",
-        *WRITE_EFFECTIVE,
+        *write_effective(lowered, parameters),
     ]
     return function("main(steps)", "Train, and write effective.json.", lines)
 
@@ -162,13 +162,13 @@ def _equation_main(
         span = f"dde.geometry.TimeDomain(0, {exact_number(lowered.final_time)})"
         lines.append(f"box = dde.geometry.GeometryXTime(box, {span})")
     rows = [
-        f"    dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.parts)}),"
+        f"dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.parts)})"
         for w in found
     ]
     if timed:
         axis = lowered.domain.dim
-        rows.append(f"    dde.icbc.OperatorBC(box, start, lambda x, _: np.isclose(x[{axis}], 0)),")
-    lines += ["conditions = [", *rows, "]"]
+        rows.append(f"dde.icbc.OperatorBC(box, start, lambda x, _: np.isclose(x[{axis}], 0))")
+    lines += display("conditions = [", rows, "]")
     few = POINTS // 4
     counts = f"num_domain={POINTS}, num_boundary={few}" + f", num_initial={few}" * timed
     kind = "TimePDE" if timed else "PDE"

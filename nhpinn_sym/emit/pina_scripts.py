@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box, require_box
+from ..problem.domain import Box, Domain, require_box
 from ..problem.escaping import literal
-from .layout import statement
+from .layout import block, statement
 from .script_forms import (
     PartResidual,
     Script,
@@ -27,28 +27,30 @@ from .script_text import (
     LEARNING_RATE,
     POINTS,
     WIDTHS,
-    WRITE_EFFECTIVE,
     cell_summary,
     condition_functions,
+    display,
     effective_function,
     equation_summary,
     exact_number,
-    feature_function,
+    feature_lines,
     function,
+    given_lines,
     grid_lines,
-    known_lines,
     known_script,
     number_lines,
     parameter_lines,
     residual_function,
     script_text,
+    write_effective,
 )
 from .source import Source
 
 _PINA = ScriptLibrary(
     coordinate='points.extract(["{name}"]).tensor',
     output='outputs.extract(["{name}"])',
-    derivative='grad({of}, points, d=["{name}"])',
+    derivative="grad({of}, points, d={axis})",
+    axis='"{name}"',
 )
 _HEAD = (
     "import numpy as np",
@@ -74,8 +76,7 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
     inside = cell_residuals(script, lowered)
     head = [
         *_imports("SpatialProblem"),
-        *statement(f"PARAMETERS = {literal(dict(parameters))}"),
-        *known_lines(lowered),
+        *given_lines(lowered, parameters),
         *parameter_lines(script, lowered.parameters),
     ]
     parts = [
@@ -83,10 +84,9 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
             script, "residuals(points, outputs)", "Zero for the cell functions.", inside
         ),
         _cell_problem(script, lowered.cell),
-        feature_function(script, lowered.cell, range(lowered.cell.dim)),
-        _net(script),
+        _net(script, lowered.cell, range(lowered.cell.dim)),
         effective_function(script, lowered),
-        _cell_main(script, lowered.cell),
+        _cell_main(script, lowered, parameters),
         list(CALL),
     ]
     text = script_text(cell_summary(script, lowered, "PINA"), head, parts)
@@ -107,7 +107,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     parts += condition_functions(script, lowered, found, "points, outputs")
     parts.append(_boundary_value_problem(script, lowered, found, kinds))
     if lowered.periodic:
-        parts += [feature_function(script, lowered.domain, lowered.periodic), _net(script)]
+        parts.append(_net(script, lowered.domain, lowered.periodic))
     parts += [_equation_main(script, lowered, name), list(CALL)]
     text = script_text(equation_summary(lowered, name, "PINA"), head, parts)
     return Source("pina", ((f"{name}.py", text),))
@@ -133,17 +133,26 @@ def _class(
     summary: str,
     fields: Sequence[str],
     domains: Mapping[str, str],
-    used: Mapping[str, str],
+    used: Mapping[str, Sequence[str]],
 ) -> list[str]:
-    """A problem class: its domains, and the residual that vanishes on each of them, by name."""
-    rows = [f'    "{name}": {text},' for name, text in domains.items()]
-    conditions = [
-        f'    "{name}": Condition(domain="{name}", equation=Equation({residual})),'
-        for name, residual in used.items()
+    """A problem class: its domains, and the residual that vanishes on some of them, by its name."""
+    rows = [f'"{name}": {text}' for name, text in domains.items()]
+    conditions = [_conditions(residual, places) for residual, places in used.items()]
+    body = [
+        *fields,
+        *display("domains = {", rows, "}"),
+        *display("conditions = {", conditions, "}"),
     ]
-    body = [*fields, "domains = {", *rows, "}", "conditions = {", *conditions, "}"]
     lines = [f'"""{summary}"""', "", *(part for line in body for part in statement(line))]
     return [f"class {head}:", *(f"    {line}".rstrip() for line in lines)]
+
+
+def _conditions(residual: str, places: Sequence[str]) -> str:
+    """The items of a dict of conditions."""
+    if len(places) == 1:
+        return f'"{places[0]}": Condition(domain="{places[0]}", equation=Equation({residual}))'
+    each = f"k: Condition(domain=k, equation=Equation({residual}))"
+    return f"**{{{each} for k in {literal(tuple(places))}}}"
 
 
 def _outputs(script: Script) -> str:
@@ -157,7 +166,7 @@ def _cell_problem(script: Script, box: Box) -> list[str]:
         "The cell problems; the net is periodic by itself.",
         fields,
         {"inside": "spatial_domain"},
-        {"inside": "residuals"},
+        {"residuals": ["inside"]},
     )
 
 
@@ -171,28 +180,32 @@ def _boundary_value_problem(
         time = {len(space): f"[0, {exact_number(lowered.final_time)}]"}
         fields.append(f"temporal_domain = {_domain(script, time)}")
     domains = {"inside": _domain(script, space | time)}
-    used = {"inside": "residuals"}
+    used = {"residuals": ["inside"]}
     for wall in found:
-        for part in wall.parts:
-            name = f"{wall.name}_{part.name}"
+        used[wall.name] = [f"{wall.name}_{part.name}" for part in wall.parts]
+        for name, part in zip(used[wall.name], wall.parts, strict=True):
             place = {part.axis: exact_number(part.place)}
             domains[name] = _domain(script, space | time | place)
-            used[name] = wall.name
     if time:
         domains["start"] = _domain(script, space | {len(space): "0"})
-        used["start"] = "start"
+        used["start"] = ["start"]
     head = f"BoundaryValueProblem({kinds})"
     return _class(head, "The equation, and what holds around it.", fields, domains, used)
 
 
-def _net(script: Script) -> list[str]:
+def _net(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
     order = ", ".join(literal(name) for name in script.coordinates)
+    names = ", ".join(script.coordinates[axis] for axis in periodic)
+    lines = [
+        f"points = points.extract([{order}]).tensor",
+        *feature_lines(script, box, periodic, "points", "super().forward({})"),
+    ]
+    forward = ["def forward(self, points):", *block(lines, 4)]
     return [
         "class Net(FeedForward):",
-        '    """A net of the features."""',
+        f'    """Its inputs are periodic in {names}."""',
         "",
-        "    def forward(self, points):",
-        f"        return super().forward(features(points.extract([{order}]).tensor))",
+        *(f"    {line}" for line in forward),
     ]
 
 
@@ -211,7 +224,8 @@ def _grid(script: Script) -> list[str]:
     return [f"points = LabelTensor(torch.as_tensor(grid), [{order}])"]
 
 
-def _cell_main(script: Script, box: Box) -> list[str]:
+def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
+    box = lowered.cell
     lines = [
         "problem = CellProblem()",
         f"problem.discretise_domain({POINTS})",
@@ -222,7 +236,7 @@ def _cell_main(script: Script, box: Box) -> list[str]:
         "outputs = solver(points)",
         "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
         "means = effective(points, centred)",
-        *WRITE_EFFECTIVE,
+        *write_effective(lowered, parameters),
     ]
     return function("main(steps)", "Train, and write effective.json.", lines)
 

@@ -5,7 +5,7 @@ and outputs, and what one such script cannot express.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -22,6 +22,7 @@ from ..lower.forms import (
 from ..operator.zero_test import jumps
 from ..problem.domain import BoundaryPart
 from ..problem.errors import UnsupportedError
+from .layout import WIDTH
 from .torch_coefficients import extended, operator_tables
 from .torch_equation import boundary_tables, boundary_value
 from .torch_printer import Slot, argument_name, statements
@@ -29,8 +30,10 @@ from .torch_text import CoefficientTables, tabulated
 from .unknown_functions import function_names
 
 _PINN_TARGET = 'nh.emit(model, "torch") covers it; so does solve_cells(model)'
+# Columns of a statement in a function.
+_ROOM = WIDTH - 4
 _SCRIPT_NAMES = """
-    dde grad json math np os sys torch points outputs features residuals effective start main net
+    k dde grad json math np os sys torch points outputs features residuals effective start main net
     model grid axes box cell data steps file on conditions problem solver edges options centred
     means entries record name index value PARAMETERS KNOWN RECORD EFFECTIVE Net CartesianDomain
     Condition Equation FeedForward LabelTensor PINN SpatialProblem TimeDependentProblem
@@ -42,12 +45,13 @@ _SCRIPT_NAMES = """
 class ScriptLibrary:
     """How a library is asked for a column of its points, of its outputs, and for a derivative of
     such a column: templates over its {name}, its number {i}, {j} = {i} + 1, and the column {of}
-    which the derivative is.
+    which the derivative is; `axis`: that of a derivative by {name} or {i}, for several in one line.
     """
 
     coordinate: str
     output: str
     derivative: str
+    axis: str
 
 
 class Script:
@@ -92,44 +96,66 @@ class Script:
         return [*lines, *shared], texts
 
     def _columns(self, used: set[sp.Basic]) -> list[str]:
-        return [
-            f"{name} = {self._filled(self.library.coordinate, name, i)}"
+        """The coordinates."""
+        held = {
+            name: self._filled(self.library.coordinate, name, i)
             for i, name in enumerate(self.coordinates)
             if Slot(name) in used
-        ]
+        }
+        return _assigned(held)
 
     def _derivatives(self, used: set[sp.Basic]) -> list[str]:
-        """Every derivative from the one before it, the unknown itself first."""
+        """The unknowns, then every derivative from the one before it."""
         needed = dict[tuple[int, MultiIndex], None]()
         for (column, index), slot in list(self._values.items()):
             if slot in used:
                 needed |= dict.fromkeys((column, a) for a in _chain(index))
         order = sorted(needed, key=lambda key: (key[0], sum(key[1]), [-n for n in key[1]]))
-        lines = []
+        outputs = {
+            self.value(column, index).name: self._filled(
+                self.library.output, self.value(column, index).name, column
+            )
+            for column, index in order
+            if not any(index)
+        }
+        steps: dict[tuple[int, MultiIndex], dict[str, int]] = {}
         for column, index in order:
-            name = self.value(column, index).name
-            if not any(index):
-                lines.append(f"{name} = {self._filled(self.library.output, name, column)}")
-                continue
-            before = _chain(index)[-2]
-            axis = next(i for i, (a, b) in enumerate(zip(index, before)) if a != b)
-            of = self.value(column, before).name
-            text = self._filled(self.library.derivative, self.coordinates[axis], axis, of)
-            lines.append(f"{name} = {text}")
-        return lines
+            if any(index):
+                before = _chain(index)[-2]
+                axis = next(i for i, (a, b) in enumerate(zip(index, before)) if a != b)
+                steps.setdefault((column, before), {})[self.value(column, index).name] = axis
+        lines = [self._derived(self.value(*of).name, axes) for of, axes in steps.items()]
+        return [*_assigned(outputs), *lines]
+
+    def _derived(self, of: str, axes: Mapping[str, int]) -> str:
+        """The derivatives of one column along some axes, by their names."""
+        library = self.library
+        places = [self._filled(library.axis, self.coordinates[i], i) for i in axes.values()]
+        if len(axes) == 1:
+            return f"{next(iter(axes))} = {library.derivative.format(of=of, axis=places[0])}"
+        each = library.derivative.format(of=of, axis="k")
+        return f"{', '.join(axes)} = ({each} for k in ({', '.join(places)}))"
 
     def _like(self, used: set[sp.Basic]) -> str:
         """A tensor that constants in branches are shaped after."""
         return next((name for name in self.coordinates if Slot(name) in used), "points[:, 0:1]")
 
-    def _filled(self, template: str, name: str, i: int, of: str = "") -> str:
-        return template.format(name=name, i=i, j=i + 1, of=of)
+    def _filled(self, template: str, name: str, i: int) -> str:
+        return template.format(name=name, i=i, j=i + 1)
 
     def _free(self, name: str) -> str:
         while name in self._taken or re.fullmatch(r"s\d+", name):
             name += "_"
         self._taken.add(name)
         return name
+
+
+def _assigned(values: Mapping[str, str]) -> list[str]:
+    """One statement for all of them, where it fits into a line."""
+    whole = f"{', '.join(values)} = {', '.join(values.values())}"
+    if values and len(whole) <= _ROOM:
+        return [whole]
+    return [f"{name} = {value}" for name, value in values.items()]
 
 
 def _chain(index: MultiIndex) -> list[MultiIndex]:

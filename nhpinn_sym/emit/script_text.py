@@ -11,7 +11,7 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import Domain
 from ..problem.escaping import docstring, literal
 from .fem_scope import known_entries
-from .layout import block, prose, statement
+from .layout import WIDTH, block, prose, statement
 from .script_forms import PartResidual, Script, initial_residuals, integrand
 from .torch_printer import TorchPrinter
 
@@ -74,19 +74,29 @@ def effective_function(script: Script, lowered: LoweredCells) -> list[str]:
 
 def feature_function(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
     """The function that makes a net periodic by its inputs."""
+    names = ", ".join(script.coordinates[axis] for axis in periodic)
+    lines = feature_lines(script, box, periodic, "points")
+    return function("features(points)", f"Inputs of a net, periodic in {names}.", lines)
+
+
+def feature_lines(
+    script: Script, box: Domain, periodic: Sequence[int], points: str, call: str = "{}"
+) -> list[str]:
+    """The statements that return them, or what is called with them."""
+    factors = [2 * sp.pi / (high - low) for low, high in box.intervals]  # phases are free
+    if len(periodic) == len(script.coordinates) and len(set(factors)) == 1:
+        inputs = "torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)"
+        angles = f"angles = {exact_number(factors[0])} * {points}"
+        return [angles, f"return {call.format(inputs)}"]
     columns = []
     for axis in range(len(script.coordinates)):
-        column = f"points[:, {axis}:{axis + 1}]"
+        column = f"{points}[:, {axis}:{axis + 1}]"
         if axis in periodic:
-            low, high = box.intervals[axis]
-            place = column if low == 0 else f"({column} - {exact_number(low)})"
-            angle = f"{exact_number(2 * sp.pi / (high - low))} * {place}"
+            angle = f"{exact_number(factors[axis])} * {column}"
             columns += [f"torch.cos({angle})", f"torch.sin({angle})"]
         else:
             columns.append(column)
-    names = ", ".join(script.coordinates[axis] for axis in periodic)
-    body = f"return torch.cat([{', '.join(columns)}], dim=1)"
-    return function("features(points)", f"Inputs of a net, periodic in {names}.", [body])
+    return ["return " + call.format(f"torch.cat([{', '.join(columns)}], dim=1)")]
 
 
 def exact_number(value: object) -> str:
@@ -161,12 +171,36 @@ def script_text(summary: str, head: Sequence[str], parts: Iterable[Sequence[str]
     return "\n".join([prose(docstring(summary)), "", *used, "", text, ""])
 
 
-def known_lines(lowered: LoweredCells) -> list[str]:
-    """What effective.json holds beside the means."""
+def given_lines(lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
+    """The values of parameters, and what effective.json holds beside the means, where there are
+    such.
+    """
     known = [
         {"name": n, "index": list(i), "value": v} for (n, i), v in known_entries(lowered).items()
     ]
-    return statement(f"KNOWN = {literal(known)}")
+    lines = statement(f"PARAMETERS = {literal(dict(parameters))}") if parameters else []
+    return lines + (statement(f"KNOWN = {literal(known)}") if known else [])
+
+
+def write_effective(lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
+    """The statements that write what homogenized.py reads, and mains of emitted folders."""
+    values = "PARAMETERS" if parameters else "{}"
+    known = "KNOWN" if known_entries(lowered) else "[]"
+    held = f'{{"slow": {{}}, "parameters": {values}, "effective": entries, "known": {known}}}'
+    return [
+        'entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]',
+        'with open("effective.json", "w", encoding="utf-8") as file:',
+        f"    json.dump({held}, file)",
+        f'print(*entries{", *KNOWN" if known == "KNOWN" else ""}, sep="\\n")',
+    ]
+
+
+def display(opening: str, rows: Sequence[str], closing: str) -> list[str]:
+    """A list or a dict, in one line where it fits."""
+    whole = f"{opening}{', '.join(rows)}{closing}"
+    if len(whole) <= WIDTH - 4:
+        return [whole]
+    return [opening, *(f"    {row}," for row in rows), closing]
 
 
 def grid_lines(box: Domain, final_time: sp.Expr | None = None, periodic: bool = False) -> list[str]:
@@ -193,20 +227,5 @@ def known_script(lowered: LoweredCells, parameters: Mapping[str, float]) -> str:
 
     python cells.py  # writes effective.json
 """
-    lines = ["means = {}", *WRITE_EFFECTIVE]
-    head = [
-        *statement(f"PARAMETERS = {literal(dict(parameters))}"),
-        *known_lines(lowered),
-        *lines,
-    ]
-    return script_text(summary, head, [])
-
-
-WRITE_EFFECTIVE = (
-    'entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]',
-    'record = {"slow": {}, "parameters": PARAMETERS, "effective": entries, "known": KNOWN}',
-    'with open("effective.json", "w", encoding="utf-8") as file:',
-    "    json.dump(record, file, indent=1)",
-    'print(*entries, *KNOWN, sep="\\n")',
-)
-"""The statements that write what homogenized.py reads, and mains of emitted folders."""
+    lines = ["means = {}", *write_effective(lowered, parameters)]
+    return script_text(summary, [*given_lines(lowered, parameters), *lines], [])

@@ -1,5 +1,7 @@
-"""Progress in the terminal: a bar for each task, with the estimated rest of its time; a line for
-each task over two seconds where there is no terminal.
+"""Progress in the terminal: a bar for each task, with the estimated rest of its time.
+
+Where there is no terminal, a line now and then: after ten seconds, and after twice the time of the
+line before. A task over two seconds leaves a line.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from rich.progress import (
 from .progress import Task
 
 _SHOWN_AFTER = 2.0
+_FIRST_LINE = 10.0
 
 
 class _Bar:
@@ -30,6 +33,28 @@ class _Bar:
 
     def update(self, fraction: float, note: str = "") -> None:
         self.bars.update(self.task, completed=fraction, note=note)
+
+
+class _Lines:
+    """The progress of a task where there is no terminal."""
+
+    def __init__(self, console: Console, label: str) -> None:
+        self.console, self.label = console, label
+        self.start = time.monotonic()
+        self.due = _FIRST_LINE
+
+    def update(self, fraction: float, note: str = "") -> None:
+        seconds = time.monotonic() - self.start
+        if seconds < self.due or not 0 < fraction < 1:
+            return
+        self.due = 2 * seconds
+        left = seconds * (1 - fraction) / fraction
+        text = f"{self.label}: {fraction:.0%} in {seconds:.0f} s, about {left:.0f} s left"
+        _print(self.console, f"{text}; {note}" if note else text)
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class Bars:
@@ -57,7 +82,7 @@ class Bars:
             self.bars.start()
         self.depth += 1
         try:
-            yield _Bar(self.bars, task)
+            yield _Bar(self.bars, task) if self.console.is_terminal else _Lines(self.console, label)
         finally:
             self.depth -= 1
             self.bars.remove_task(task)
@@ -65,6 +90,4 @@ class Bars:
                 self.bars.stop()
             seconds = time.monotonic() - start
             if seconds > _SHOWN_AFTER and self.depth == 0:
-                self.console.print(
-                    f"{label}: {seconds:.1f} s", highlight=False, markup=False, emoji=False
-                )
+                _print(self.console, f"{label}: {seconds:.1f} s")

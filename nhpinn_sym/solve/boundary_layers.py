@@ -29,10 +29,10 @@ from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
+from .backends import equation_solver
 from .complex_parts import solve_in_parts
 from .equations import judged
 from .exports import SolutionExtent
-from .fem.skfem import solve_equation
 from .periods import check_periods_fit, fine_cells
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
@@ -40,6 +40,7 @@ from .waves import is_wave
 
 _NAME = "expansion"
 _FROZEN = "time"
+_BACKEND = "skfem"
 # Distance of the ends of two boxes that are one.
 _SAME_WALL = 1e-9
 
@@ -114,7 +115,7 @@ def with_layers(
 
     def solve(t: float | None) -> Solution:
         layer = solve_in_parts(
-            solve_equation,
+            equation_solver(_BACKEND),
             equation,
             _values_of(expansion, t),
             numbers if t is None else {**numbers, _FROZEN: t},

@@ -156,6 +156,16 @@ def test_every_span_is_halved_with_the_steps():
         assert np.all(np.histogram(time_lines(spans, 2 * steps), spans)[0] - 2 * counts <= 1)
 
 
+def test_steps_are_those_of_smooth_data_and_pulses_add_theirs():
+    """`steps` over a time without spans; each of forty pulses has a sixteenth of them at least."""
+    assert len(time_lines((0.0, 1.0), 64)) - 1 == 64
+    starts = np.arange(40) / 40
+    spans = np.append(np.stack([starts, starts + 1e-3], axis=1).ravel(), 1.0)
+    lines = time_lines(spans, 64)
+    assert len(lines) - 1 == 40 * (64 // 16) * 2
+    assert np.all(np.histogram(lines, spans)[0][:-1] == 64 // 16)
+
+
 def test_a_load_that_jumps_between_spans_is_integrated_exactly():
     """A linear equation without stiffness: the integral of the load."""
     times = time_lines((0.0, 0.3, 1.0), 4)
