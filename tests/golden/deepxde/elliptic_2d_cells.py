@@ -16,30 +16,22 @@ import numpy as np
 import torch
 
 dde.config.set_default_float("float64")
-PARAMETERS = {}
-KNOWN = []
 
 
 def features(points):
     """Inputs of a net, periodic in y1, y2."""
-    return (
-        torch.cat([torch.cos(2*math.pi * points[:, 0:1]), torch.sin(2*math.pi * points[:, 0:1]),
-            torch.cos(2*math.pi * points[:, 1:2]), torch.sin(2*math.pi * points[:, 1:2])], dim=1)
-    )
+    angles = 2*math.pi * points
+    return torch.cat([torch.cos(angles), torch.sin(angles)], dim=1)
 
 
 def residuals(points, outputs):
     """Zero for the cell functions."""
-    y1 = points[:, 0:1]
-    y2 = points[:, 1:2]
-    N_1 = outputs[:, 0:1]
-    N_1_y1 = dde.grad.jacobian(N_1, points, j=0)
-    N_1_y2 = dde.grad.jacobian(N_1, points, j=1)
+    y1, y2 = points[:, 0:1], points[:, 1:2]
+    N_1, N_2 = outputs[:, 0:1], outputs[:, 1:2]
+    N_1_y1, N_1_y2 = (dde.grad.jacobian(N_1, points, j=k) for k in (0, 1))
     N_1_y1y1 = dde.grad.jacobian(N_1_y1, points, j=0)
     N_1_y2y2 = dde.grad.jacobian(N_1_y2, points, j=1)
-    N_2 = outputs[:, 1:2]
-    N_2_y1 = dde.grad.jacobian(N_2, points, j=0)
-    N_2_y2 = dde.grad.jacobian(N_2, points, j=1)
+    N_2_y1, N_2_y2 = (dde.grad.jacobian(N_2, points, j=k) for k in (0, 1))
     N_2_y1y1 = dde.grad.jacobian(N_2_y1, points, j=0)
     N_2_y2y2 = dde.grad.jacobian(N_2_y2, points, j=1)
     s1 = 2*math.pi*y2
@@ -57,14 +49,10 @@ def residuals(points, outputs):
 
 def effective(points, outputs):
     """The effective coefficients: means over a uniform grid of the cell."""
-    y1 = points[:, 0:1]
-    y2 = points[:, 1:2]
-    N_1 = outputs[:, 0:1]
-    N_1_y1 = dde.grad.jacobian(N_1, points, j=0)
-    N_1_y2 = dde.grad.jacobian(N_1, points, j=1)
-    N_2 = outputs[:, 1:2]
-    N_2_y1 = dde.grad.jacobian(N_2, points, j=0)
-    N_2_y2 = dde.grad.jacobian(N_2, points, j=1)
+    y1, y2 = points[:, 0:1], points[:, 1:2]
+    N_1, N_2 = outputs[:, 0:1], outputs[:, 1:2]
+    N_1_y1, N_1_y2 = (dde.grad.jacobian(N_1, points, j=k) for k in (0, 1))
+    N_2_y1, N_2_y2 = (dde.grad.jacobian(N_2, points, j=k) for k in (0, 1))
     s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
     return {
         ("A", (0, 0)): torch.as_tensor(N_1_y1*s1 + s1).mean().item(),
@@ -89,10 +77,9 @@ def main(steps):
     outputs = net(points)
     means = effective(points, outputs - outputs.mean(dim=0))
     entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]
-    record = {"slow": {}, "parameters": PARAMETERS, "effective": entries, "known": KNOWN}
     with open("effective.json", "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1)
-    print(*entries, *KNOWN, sep="\n")
+        json.dump({"slow": {}, "parameters": {}, "effective": entries, "known": []}, file)
+    print(*entries, sep="\n")
 
 
 if __name__ == "__main__":

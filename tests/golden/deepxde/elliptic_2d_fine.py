@@ -20,11 +20,9 @@ epsilon = 1/4
 
 def residuals(points, outputs):
     """Zero for the solution."""
-    x1 = points[:, 0:1]
-    x2 = points[:, 1:2]
+    x1, x2 = points[:, 0:1], points[:, 1:2]
     u = outputs[:, 0:1]
-    u_x1 = dde.grad.jacobian(u, points, j=0)
-    u_x2 = dde.grad.jacobian(u, points, j=1)
+    u_x1, u_x2 = (dde.grad.jacobian(u, points, j=k) for k in (0, 1))
     u_x1x1 = dde.grad.jacobian(u_x1, points, j=0)
     u_x2x2 = dde.grad.jacobian(u_x2, points, j=1)
     s0 = 2*math.pi/epsilon
@@ -48,9 +46,7 @@ def wall_0(points, outputs, _):
 def main(steps):
     """Train, and write fine.npz."""
     box = dde.geometry.Rectangle([0, 0], [1, 1])
-    conditions = [
-        dde.icbc.OperatorBC(box, wall_0, lambda x, on: on),
-    ]
+    conditions = [dde.icbc.OperatorBC(box, wall_0, lambda x, on: on)]
     data = dde.data.PDE(
         box, residuals, conditions, num_domain=1600, num_boundary=400,
         train_distribution="pseudo",

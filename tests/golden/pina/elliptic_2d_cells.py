@@ -21,24 +21,18 @@ from pina.problem import SpatialProblem
 from pina.solver import PINN
 
 torch.set_default_dtype(torch.float64)
-PARAMETERS = {}
-KNOWN = []
 
 
 def residuals(points, outputs):
     """Zero for the cell functions."""
-    y1 = points.extract(["y1"]).tensor
-    y2 = points.extract(["y2"]).tensor
-    N_1 = outputs.extract(["N_1"])
-    N_1_y1 = grad(N_1, points, d=["y1"])
-    N_1_y2 = grad(N_1, points, d=["y2"])
-    N_1_y1y1 = grad(N_1_y1, points, d=["y1"])
-    N_1_y2y2 = grad(N_1_y2, points, d=["y2"])
-    N_2 = outputs.extract(["N_2"])
-    N_2_y1 = grad(N_2, points, d=["y1"])
-    N_2_y2 = grad(N_2, points, d=["y2"])
-    N_2_y1y1 = grad(N_2_y1, points, d=["y1"])
-    N_2_y2y2 = grad(N_2_y2, points, d=["y2"])
+    y1, y2 = points.extract(["y1"]).tensor, points.extract(["y2"]).tensor
+    N_1, N_2 = outputs.extract(["N_1"]), outputs.extract(["N_2"])
+    N_1_y1, N_1_y2 = (grad(N_1, points, d=k) for k in ("y1", "y2"))
+    N_1_y1y1 = grad(N_1_y1, points, d="y1")
+    N_1_y2y2 = grad(N_1_y2, points, d="y2")
+    N_2_y1, N_2_y2 = (grad(N_2, points, d=k) for k in ("y1", "y2"))
+    N_2_y1y1 = grad(N_2_y1, points, d="y1")
+    N_2_y2y2 = grad(N_2_y2, points, d="y2")
     s1 = 2*math.pi*y2
     s2 = torch.cos(s1)
     s3 = 2*math.pi*y1
@@ -57,39 +51,25 @@ class CellProblem(SpatialProblem):
 
     output_variables = ["N_1", "N_2"]
     spatial_domain = CartesianDomain({"y1": [0, 1], "y2": [0, 1]})
-    domains = {
-        "inside": spatial_domain,
-    }
-    conditions = {
-        "inside": Condition(domain="inside", equation=Equation(residuals)),
-    }
-
-
-def features(points):
-    """Inputs of a net, periodic in y1, y2."""
-    return (
-        torch.cat([torch.cos(2*math.pi * points[:, 0:1]), torch.sin(2*math.pi * points[:, 0:1]),
-            torch.cos(2*math.pi * points[:, 1:2]), torch.sin(2*math.pi * points[:, 1:2])], dim=1)
-    )
+    domains = {"inside": spatial_domain}
+    conditions = {"inside": Condition(domain="inside", equation=Equation(residuals))}
 
 
 class Net(FeedForward):
-    """A net of the features."""
+    """Its inputs are periodic in y1, y2."""
 
     def forward(self, points):
-        return super().forward(features(points.extract(["y1", "y2"]).tensor))
+        points = points.extract(["y1", "y2"]).tensor
+        angles = 2*math.pi * points
+        return super().forward(torch.cat([torch.cos(angles), torch.sin(angles)], dim=1))
 
 
 def effective(points, outputs):
     """The effective coefficients: means over a uniform grid of the cell."""
-    y1 = points.extract(["y1"]).tensor
-    y2 = points.extract(["y2"]).tensor
-    N_1 = outputs.extract(["N_1"])
-    N_1_y1 = grad(N_1, points, d=["y1"])
-    N_1_y2 = grad(N_1, points, d=["y2"])
-    N_2 = outputs.extract(["N_2"])
-    N_2_y1 = grad(N_2, points, d=["y1"])
-    N_2_y2 = grad(N_2, points, d=["y2"])
+    y1, y2 = points.extract(["y1"]).tensor, points.extract(["y2"]).tensor
+    N_1, N_2 = outputs.extract(["N_1"]), outputs.extract(["N_2"])
+    N_1_y1, N_1_y2 = (grad(N_1, points, d=k) for k in ("y1", "y2"))
+    N_2_y1, N_2_y2 = (grad(N_2, points, d=k) for k in ("y1", "y2"))
     s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
     return {
         ("A", (0, 0)): torch.as_tensor(N_1_y1*s1 + s1).mean().item(),
@@ -115,10 +95,9 @@ def main(steps):
     centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)
     means = effective(points, centred)
     entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]
-    record = {"slow": {}, "parameters": PARAMETERS, "effective": entries, "known": KNOWN}
     with open("effective.json", "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1)
-    print(*entries, *KNOWN, sep="\n")
+        json.dump({"slow": {}, "parameters": {}, "effective": entries, "known": []}, file)
+    print(*entries, sep="\n")
 
 
 if __name__ == "__main__":

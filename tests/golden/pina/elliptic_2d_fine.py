@@ -25,13 +25,11 @@ epsilon = 1/4
 
 def residuals(points, outputs):
     """Zero for the solution."""
-    x1 = points.extract(["x1"]).tensor
-    x2 = points.extract(["x2"]).tensor
+    x1, x2 = points.extract(["x1"]).tensor, points.extract(["x2"]).tensor
     u = outputs.extract(["u"])
-    u_x1 = grad(u, points, d=["x1"])
-    u_x2 = grad(u, points, d=["x2"])
-    u_x1x1 = grad(u_x1, points, d=["x1"])
-    u_x2x2 = grad(u_x2, points, d=["x2"])
+    u_x1, u_x2 = (grad(u, points, d=k) for k in ("x1", "x2"))
+    u_x1x1 = grad(u_x1, points, d="x1")
+    u_x2x2 = grad(u_x2, points, d="x2")
     s0 = 2*math.pi/epsilon
     s1 = x1*s0
     s2 = torch.sin(s1)
@@ -64,10 +62,8 @@ class BoundaryValueProblem(SpatialProblem):
     }
     conditions = {
         "inside": Condition(domain="inside", equation=Equation(residuals)),
-        "wall_0_left": Condition(domain="wall_0_left", equation=Equation(wall_0)),
-        "wall_0_right": Condition(domain="wall_0_right", equation=Equation(wall_0)),
-        "wall_0_bottom": Condition(domain="wall_0_bottom", equation=Equation(wall_0)),
-        "wall_0_top": Condition(domain="wall_0_top", equation=Equation(wall_0)),
+        **{k: Condition(domain=k, equation=Equation(wall_0)) for k in ("wall_0_left", "wall_0_right",
+            "wall_0_bottom", "wall_0_top")},
     }
 
 
