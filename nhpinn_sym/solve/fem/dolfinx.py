@@ -145,7 +145,8 @@ def solve_equation(
     and with `steps` time steps (default 64), more where data jump or pulse in time: each of their
     spans has a sixteenth of them at least, and info["steps"] counts them. Without, mesh and steps
     (first 16) are refined until the estimate is below `tolerance` (default 1e-7), or `max_dofs` is
-    reached (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data ask for them. `solver` and
+    reached (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data
+    ask for them. `solver` and
     `comm` are as for `CellSolver`.
 
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not
