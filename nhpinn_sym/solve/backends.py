@@ -31,8 +31,8 @@ class Backend:
     smooth     : its elements may have continuous derivatives: it solves cells of fourth order, and
                  periodic boxes of it
     complex    : it computes with complex numbers; others get the real form of complex cell problems
-                 differentiates : it takes coefficients as functions of tensors, and differentiates
-                 them; others take their values (`LoweredCells.externals`)
+    differentiates : it takes coefficients as functions of tensors, and differentiates them; others
+                     take their values (`LoweredCells.externals`)
     images         : its elements lie in the pixels of images
     voids          : coefficients may vanish in a part of the cell: holes, and phases of value 0
     contacts       : functions may jump across interfaces of the cell

@@ -45,8 +45,8 @@ class Dispersion:
     ill-posed, for short waves omega^2 < 0.
     E (d, d), F (d, d, d, d) : the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U +
                                eps^2 F : D^4 U, well-posed: E = gamma A with the smallest gamma for
-                                         which F(k) = B(k) + E(k) A(k) >= 0 for every k (Dohnal,
-                                         Lamacz, Schweizer 2014). 1D: F = 0.
+                               which F(k) = B(k) + E(k) A(k) >= 0 for every k (Dohnal, Lamacz,
+                               Schweizer 2014). 1D: F = 0.
 
     B and F are symmetric in all their indices.
 

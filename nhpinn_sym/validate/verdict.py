@@ -123,8 +123,8 @@ class Findings:
     pinn_off, fem_off: distances of the homogenized solutions, cells by PINN, to u_eps.
     third    : a finite element backend that has no part in the comparison, asked where the two
                disagree ("" where there is none); pinn_third, fem_third: distances to its solution.
-               other_fine : distance of the fine solution at a larger eps to that of another FEM
-               backend, with what their estimates account for taken off.
+    other_fine : distance of the fine solution at a larger eps to that of another FEM backend, with
+               what their estimates account for taken off.
     """
 
     oracle: str = ""

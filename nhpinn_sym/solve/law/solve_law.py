@@ -65,8 +65,8 @@ def solve_law(
                  ToleranceWarning.
     parameters : a number for every declared parameter.
     n          : points per axis of the finest grid; the estimate then comes from coarser ones.
-                 Errors: SolveError where Newton's method does not find a state, SolvabilityError
-                 where the source of a state problem has a mean.
+    Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
+    source of a state problem has a mean.
 
     >>> s = nh.Scales(1)
     >>> u = s.unknown("u")
