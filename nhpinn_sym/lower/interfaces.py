@@ -18,8 +18,8 @@ from sympy.core.relational import Relational
 from ..operator.numbers.breaks import smooth_levels
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array, Integers
+from .coefficient_maps import map_coefficients
 from .forms import LoweredCells
-from .phases import map_coefficients
 
 _STEPS = (sp.floor, sp.ceiling)
 

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 import sympy as sp
@@ -23,14 +22,17 @@ from sympy.logic.boolalg import Boolean
 
 from ..operator.numbers.breaks import find_breaks, smooth_levels
 from ..operator.numbers.data import DataSpace
-from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array, ComplexArray, Integers
 from ..runtime.tensor_grids import tensor_points
-from .cells import strong_source, with_equal_factors_added
-from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
-from .term_forms import strong_terms
+from .coefficient_maps import (
+    all_coefficients,
+    map_coefficients,
+    require_fixed,
+    with_active_branches,
+)
+from .forms import LoweredCells
 
 # Points per axis of the grid on which phases are looked for, by the number of axes.
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
@@ -44,7 +46,6 @@ _MOST = 4096
 _SAME = 1e-9
 Alternatives = list[tuple[int, Boolean]]
 """The alternatives of one Piecewise: numbers of branches and conditions."""
-_Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,11 @@ def phases_of(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     faces of the cell.
     """
     lowered = map_coefficients(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
-    found = set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered)))
+    found = set().union(*(c.atoms(sp.Piecewise) for c in all_coefficients(lowered)))
     nodes = sorted(found, key=sp.default_sort_key)
     put = {s: sp.Float(values[s.name], 17) for s in lowered.parameters if s.name in values}
     alternatives = [_alternatives(node, put) for node in nodes]
-    _require_fixed(lowered, [c for rows in alternatives for _, c in rows])
+    require_fixed(lowered, [c for rows in alternatives for _, c in rows])
     planes = _planes(alternatives, lowered)
     bands = [_bands(v, p) for v, p in zip(lowered.coordinates, planes, strict=True)]
     # The bands are the last to count: phases have the order of their branches.
@@ -126,7 +127,7 @@ def phases_of(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     cells = {}
     for code in np.unique(codes).tolist():
         branches = _branches(code, radices)[len(bands) :]
-        cells[code] = _active(lowered, dict(zip(nodes, branches, strict=True)))
+        cells[code] = with_active_branches(lowered, dict(zip(nodes, branches, strict=True)))
     numbers = _united(codes, cells)
     _require_periodic(labels, lines, codes, cells, numbers)
     first = {number: code for code, number in reversed(numbers.items())}
@@ -325,101 +326,3 @@ def _numbers(c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> C
     with np.errstate(all="ignore"):
         value = call(*points, *generic)
     return np.broadcast_to(np.asarray(value, dtype=complex), points.shape[1:])
-
-
-def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> LoweredCells:
-    """The smooth cell problems where each Piecewise is its active branch."""
-
-    def choose(e: sp.Basic) -> sp.Basic:
-        if isinstance(e, sp.Piecewise):
-            return choose(e.args[branch[e]].expr)
-        if e.has(sp.Piecewise):
-            return e.func(*map(choose, e.args))
-        return e
-
-    cells = map_coefficients(lowered, choose)
-    for c in _held(cells):
-        if jumps(c):
-            raise UnsupportedError(
-                "this jump is not given as a Piecewise",
-                term=c,
-                remedy="write it as sp.Piecewise on one cell, or with nh.phases",
-            )
-    strong = [
-        (t.equation, t.left, (-1) ** sum(t.left) * t.coefficient, t.field, t.right)
-        for t in cells.bilinear
-    ]
-    functions = tuple(
-        replace(f, source=_strong_sources(f, cells.coordinates)) for f in cells.functions
-    )
-    return replace(
-        cells, strong=strong_terms(strong, cells.coordinates), functions=functions, jumps=False
-    )
-
-
-def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple[SourceTerm, ...]:
-    """The strong right-hand side from the weak one."""
-    found = []
-    for w in form.weak:
-        c = (-1) ** (sum(w.left) + 1) * w.coefficient
-        found += strong_source(w.equation, w.left, c, w.factor, coordinates)
-    return with_equal_factors_added(found)
-
-
-def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:
-    for c in conditions:
-        moving = sorted(c.free_symbols - set(lowered.coordinates), key=str)
-        if moving:
-            raise UnsupportedError(
-                f"an interface moves with {moving[0]}",
-                term=c,
-                remedy='use backend="fourier" or FEM, or give the parameter a value',
-            )
-        if c.has(sp.floor, sp.ceiling, sp.frac, sp.Mod, sp.Heaviside, sp.sign, sp.Piecewise):
-            raise UnsupportedError(
-                "a condition that jumps itself",
-                term=c,
-                remedy="write the condition on one cell, with smooth functions, or use nh.phases",
-            )
-
-
-def _held(lowered: LoweredCells) -> list[sp.Expr]:
-    """Every coefficient."""
-    found: list[sp.Expr] = []
-
-    def note(coefficient: sp.Expr) -> sp.Expr:
-        found.append(coefficient)
-        return coefficient
-
-    map_coefficients(lowered, note)
-    return found
-
-
-def map_coefficients(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
-    """The same with every coefficient changed; the strong forms, which a jump has emptied, are
-    left.
-    """
-
-    def terms(group: tuple[_Term, ...]) -> tuple[_Term, ...]:
-        return tuple(replace(t, coefficient=change(t.coefficient)) for t in group)
-
-    def functional(f: Functional) -> Functional:
-        return replace(
-            f,
-            constant=change(f.constant),
-            terms=tuple(replace(t, coefficient=change(t.coefficient)) for t in f.terms),
-        )
-
-    return replace(
-        lowered,
-        bilinear=terms(lowered.bilinear),
-        mass=terms(lowered.mass),
-        functions=tuple(replace(f, weak=terms(f.weak)) for f in lowered.functions),
-        constants=tuple(
-            replace(c, numerator=functional(c.numerator), denominator=functional(c.denominator))
-            for c in lowered.constants
-        ),
-        effective=tuple(map(functional, lowered.effective)),
-        contacts=tuple(replace(c, inside=change(c.inside)) for c in lowered.contacts),
-        higher=tuple(map(functional, lowered.higher)),
-    )

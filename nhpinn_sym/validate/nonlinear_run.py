@@ -41,12 +41,13 @@ from .law_comparison import LawComparison, compare_laws
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
+from .report_verdicts import cell_evidence, judge_all
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import required_domain
 from .validate_cells import report_of_cells
-from .verdict import Findings, cell_evidence, evidence, falls, judge_all
+from .verdict import Findings, evidence, falls
 from .versions import versions
 
 # Relative accuracy of laws, and of FEM solutions of homogenized equations, by the dimension: far

@@ -15,10 +15,11 @@ from ..arrays import Array
 from ..assembly import Assembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
+from .block_forms import block_matrix, block_vector
 from .equation import System
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .linear_solvers import linear_solver
-from .space import Data, FunctionSpace, Space, block_matrix, block_vector, space_on
+from .space import Data, FunctionSpace, Space, space_on
 
 
 class ElementAssembly(Assembly):

@@ -24,11 +24,12 @@ from ..cell_solve import (
     unknown_symbols,
     volumes_at_nodes,
 )
+from .block_forms import block_matrix, block_vector, evaluate_at
 from .broken_space import BrokenSpace
 from .broken_space import broken_space as broken_space
 from .hermite_space import space_on as space_on
 from .linear_solvers import alive, bordered_solver, cancels
-from .space import Data, FunctionSpace, Space, block_matrix, block_vector, evaluate_at
+from .space import Data, FunctionSpace, Space
 
 
 def solve_cells(forms: Any, space: FunctionSpace, data: Data) -> CellResult:

@@ -28,15 +28,10 @@ from ..rigid_modes import (
     without_cancelled,
 )
 from ..time_stepping import GAMMA, KeptStages, sdirk4
+from .block_forms import block_matrix, block_vector, evaluate
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels, linear_solver
-from .space import (
-    Data,
-    FunctionSpace,
-    block_matrix,
-    block_vector,
-    evaluate,
-)
+from .space import Data, FunctionSpace
 from .space import (
     Space as Space,
 )

@@ -27,7 +27,7 @@ from .fitted_layout import CellLayout
 from .grid_functions import GridSolution
 from .layout import Meshes, meshes_of
 from .options import cells_per_axis
-from .refine import SolveLevel, refine_equation, solve_on_mesh
+from .refine_equation import SolveLevel, refine_equation, solve_on_mesh
 
 # Where none is given: far below any error of homogenization.
 _TOLERANCE = 1e-7

@@ -10,7 +10,8 @@ adaptive            : fits of growing size -> estimate -> tolerance -> info
 network, fields     : nets as layers, and as cell functions at slow points, in files too
 collocation         : emitted linear residuals at points, as numbers; the best last layer of a
                       random net
-training, minimize, optimizers : all weights of a net; a killed training goes on
+training, minimize, optimizers, levenberg_marquardt : all weights of a net; a killed training
+                      goes on
 objective           : loss, gradient and Jacobian, by plain torch or in C++ (`runtime.nets.native`)
 energy_functional   : quadratic energies of nets, minimized
 distributed         : processes that share the rows

@@ -8,7 +8,8 @@ from nhpinn_sym.problem.errors import SolvabilityError
 from nhpinn_sym.runtime.lagrange_grid import LagrangeGrid
 from nhpinn_sym.solve.fem.grid_functions import GridSolution
 from nhpinn_sym.solve.fem.layout import Layout, equal_cells
-from nhpinn_sym.solve.fem.refine import entry_errors, refine_cells, refine_equation, solve_on_mesh
+from nhpinn_sym.solve.fem.refine import entry_errors, refine_cells
+from nhpinn_sym.solve.fem.refine_equation import refine_equation, solve_on_mesh
 from nhpinn_sym.solve.progress import silent
 from nhpinn_sym.solve.solution import CellBatch
 

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nhpinn_sym.solve.pinn.levenberg_marquardt import Damped, kaufman, project_linear
 from nhpinn_sym.solve.pinn.minimize import Result, State
-from nhpinn_sym.solve.pinn.optimizers import Damped, kaufman, make_optimizer, project_linear
+from nhpinn_sym.solve.pinn.optimizers import make_optimizer
 
 from .losses import Exponentials, Residuals, Rosenbrock
 

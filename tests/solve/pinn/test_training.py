@@ -15,9 +15,9 @@ from nhpinn_sym.problem.errors import ProblemError, ToleranceWarning
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
 from nhpinn_sym.solve.pinn.collocation import HELD_OUT
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
+from nhpinn_sym.solve.pinn.levenberg_marquardt import kaufman, project_linear
 from nhpinn_sym.solve.pinn.network import TrialSpace
 from nhpinn_sym.solve.pinn.objective import Objective
-from nhpinn_sym.solve.pinn.optimizers import kaufman, project_linear
 from nhpinn_sym.solve.pinn.options import Options, read_options
 from nhpinn_sym.solve.pinn.training import NetLoss, start
 from nhpinn_sym.solve.solution import CellBatch, CellTask

@@ -1,0 +1,258 @@
+"""Boundary value problems on finer and finer meshes, and with more and more time steps.
+
+A level is one mesh; the next one has its cells halved along each axis, or twice the time steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...problem.errors import SolveError
+from ...runtime.levels import (
+    error_of_halving,
+)
+from ...runtime.mesh import Mesh, MeshFunction
+from ...runtime.time_stepping import time_lines
+from ..progress import Progress
+from ..solution import Array
+from .grid_functions import GridSolution, relative_difference
+from .layout import Meshes
+
+SolveLevel = Callable[[Mesh, Array | None, Callable[[float], None]], GridSolution]
+"""(mesh, ends of the time steps, report) -> solution; it calls report(fraction) while it works."""
+MAX_STEPS = 2**14
+POOR = 1e-2
+"""An estimate above which a solution on a given mesh is in doubt though no tolerance was asked for.
+"""
+# Relative imbalance of the data of a problem that leaves its mean open that is rounding, or
+# quadrature.
+_BALANCED = 1e-6
+# The order of the time steps.
+_TIME_RATE = 4
+
+
+def solve_on_mesh(
+    solve_level: SolveLevel,
+    layout: Meshes,
+    degree: int,
+    meshes: Sequence[Mesh],
+    steps: int,
+    progress: Progress,
+    label: str,
+    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
+    spans: Sequence[float] | None = None,
+) -> GridSolution:
+    """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
+    those before it, with half the steps each.
+
+    `spans`: see `time_lines`; None without a time. `missed` is the relative error of the data on a
+    mesh: the solution is not known better.
+    """
+    start = time.perf_counter()
+    changes = _Changes(_space_rate(layout, degree))
+    done = 0.0
+    with progress(label) as task:
+        for k, mesh in enumerate(meshes):
+            left = len(meshes) - 1 - k
+            count = max(1, math.ceil(steps / 2**left))
+            # A mesh of halved cells takes about five times as long, for the bar of progress.
+            share = 0.8 / 5**left
+
+            def report(
+                fraction: float, mesh: Mesh = mesh, done: float = done, share: float = share
+            ) -> None:
+                task.update(done + share * fraction, f"{mesh} cells")
+
+            changes.add(solve_level(mesh, _times(spans, count), report))
+            done += share
+        assert changes.last is not None
+        solution = changes.last
+        changes.require_balance()
+        data_error = missed(meshes[-1])
+        estimate = max(changes.error, data_error)
+        task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
+    return _finished(solution, estimate, data_error, POOR, _times(spans, steps), start)
+
+
+def refine_equation(
+    solve_level: SolveLevel,
+    layout: Meshes,
+    degree: int,
+    steps: int,
+    tolerance: float,
+    max_dofs: int,
+    progress: Progress,
+    label: str,
+    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
+    spans: Sequence[float] | None = None,
+) -> GridSolution:
+    """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
+    errors is below `tolerance`.
+
+    The estimates are relative, in L2, at the final time, for each component, from three meshes and
+    from three numbers of steps at least. `steps` are those of the first mesh, in `spans` of which
+    data are smooth (None without a time); `missed` is the relative error of the data on a mesh: the
+    solution is not known better.
+    The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
+    """
+    start = time.perf_counter()
+    levels = layout.levels(degree, max_dofs)
+    done = 0.0
+    estimates: list[float] = []
+    with progress(label) as task:
+
+        def solve(mesh: Mesh, count: int) -> GridSolution:
+            return solve_level(
+                mesh,
+                _times(spans, count),
+                lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}"),
+            )
+
+        solution = solve(levels[0], steps)
+        parts = {"space": _Changes(_space_rate(layout, degree), solution)}
+        if solution.times is not None:
+            parts["time"] = _Changes(_TIME_RATE, solution)
+        level = 0
+        while True:
+            possible = {"space": level + 1 < len(levels), "time": _fits(spans, 2 * steps)}
+            # The larger error is the one to work on; one without an estimate comes before.
+            worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
+            if not possible[worst]:
+                break
+            if worst == "space":
+                level += 1
+            else:
+                steps *= 2
+            solution = solve(levels[level], steps)
+            for name, changes in parts.items():
+                if name == worst:
+                    changes.add(solution)
+                else:
+                    changes.rebase(solution)
+            estimates.append(sum(changes.error for changes in parts.values()))
+            done = _share(estimates, tolerance)
+            task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
+            if estimates[-1] <= tolerance and all(changes.settled for changes in parts.values()):
+                break
+    parts["space"].require_balance()
+    data_error = missed(levels[level])
+    estimate = max(sum(changes.error for changes in parts.values()), data_error)
+    return _finished(solution, estimate, data_error, tolerance, _times(spans, steps), start)
+
+
+def _times(spans: Sequence[float] | None, steps: int) -> Array | None:
+    if spans is None:
+        return None
+    return time_lines(spans, steps)
+
+
+def _fits(spans: Sequence[float] | None, steps: int) -> bool:
+    times = _times(spans, steps)
+    return times is not None and len(times) - 1 <= MAX_STEPS
+
+
+def _space_rate(layout: Meshes, degree: int) -> int:
+    """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
+    erratic.
+    """
+    if layout.erratic:
+        return 1
+    return degree + 1
+
+
+@dataclass
+class _Changes:
+    """The relative changes along a sequence of solutions of which each has twice the resolution of
+    the one before; `rate` at most.
+    """
+
+    rate: float
+    last: GridSolution | None = None
+    found: list[float] = field(default_factory=list)
+    defects: list[float] = field(default_factory=list)
+
+    def add(self, solution: GridSolution) -> None:
+        if self.last is not None:
+            self.found.append(equation_change(solution, self.last))
+        self.defects.append(float(solution.info.get("defect", 0.0)))
+        self.last = solution
+
+    def rebase(self, solution: GridSolution) -> None:
+        """Go on from a solution that differs in something else."""
+        self.last = solution
+
+    def require_balance(self) -> None:
+        """SolveError where the imbalance of the data does not go away as the mesh is refined."""
+        *before, last = self.defects
+        if last > _BALANCED and not (before and last < before[-1] / 2):
+            raise SolveError(
+                "a problem that leaves its mean open has no solution for these data",
+                term=f"source and boundary fluxes do not balance: relative defect {last:.1e}",
+                remedy="they must balance, or a Dirichlet or Robin condition must hold the mean",
+            )
+
+    @property
+    def settled(self) -> bool:
+        """Whether there are the changes that an estimate needs: one may be small by accident."""
+        return len(self.found) > 1
+
+    @property
+    def error(self) -> float:
+        """The error of the last one; see `levels`."""
+        return error_of_halving(self.found, self.rate)
+
+
+def _share(estimates: Sequence[float], tolerance: float) -> float:
+    """How far the estimates have come on their way to the tolerance, on the scale of logarithms."""
+    known = [
+        math.log(max(estimate / tolerance, 1.0))
+        for estimate in estimates
+        if math.isfinite(estimate)
+    ]
+    if not known:
+        return 0.0
+    if known[0] <= 0:
+        return 1.0
+    return max(0.0, 1.0 - known[-1] / known[0])
+
+
+def _finished(
+    solution: GridSolution,
+    estimate: float,
+    data_error: float,
+    tolerance: float,
+    times: Array | None,
+    start: float,
+) -> GridSolution:
+    grid = solution.grid
+    info: dict[str, Any] = {
+        "seconds": time.perf_counter() - start,
+        "size": solution.components * grid.mesh.count(grid.degree),
+    }
+    info |= {
+        "cells": grid.mesh.cells,
+        "estimate": estimate,
+        "tolerance": tolerance,
+        "data_error": data_error,
+    }
+    if times is not None:
+        info["steps"] = len(times) - 1
+    return replace(solution, info={**solution.info, **info})
+
+
+def equation_change(fine: GridSolution, coarse: GridSolution) -> float:
+    """||fine - coarse|| / ||fine|| in L2 at the final time; what decays in time is not measured by
+    what is left of it.
+    """
+    return relative_difference(_final(fine), _final(coarse), fine.largest)
+
+
+def _final(solution: GridSolution) -> MeshFunction:
+    """The function at the final time."""
+    if solution.times is None:
+        return solution.grid
+    return solution.grid[-1]
