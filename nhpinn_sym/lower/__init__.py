@@ -4,5 +4,6 @@ Open `forms` first: it holds the tables and their conventions. `cells` lowers th
 model, `equation` the boundary value problems (homogenized, fine, mean fields with `hierarchy`),
 `boundary_value` their forms and conditions, `energy` symmetric ones as minimum problems.
 `phases` cuts cells whose coefficients jump (`level_functions` has the functions that vanish at the
-interfaces), `coefficient_maps` changes the coefficients of cells, `real_imaginary` splits complex problems, `walls` adds natural conditions.
+interfaces), `coefficient_maps` changes the coefficients of cells, `real_imaginary` splits complex
+problems, `walls` adds natural conditions.
 """
