@@ -20,8 +20,7 @@ from ..arrays import Array
 from ..hermite_grid import DEGREE, HermiteGrid, hermite_shapes
 from ..lattice import Lattice
 from ..tensor_grids import tensor_points
-from .block_forms import DataAt
-from .space import _MESHES, BoxMapping, Data, FunctionSpace, Space
+from .space import _MESHES, BoxMapping, Data, DataAt, FunctionSpace, Space
 from .space import space_on as space_on
 
 
