@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -80,6 +83,7 @@ def _done(work: Callable[..., T], arguments: tuple[Any, ...], caller: int) -> _D
     """The work of a worker; `caller` is the process that asked for it."""
     if os.getpid() == caller:  # a thread: its warnings are there already, and filters are global
         return _Done(work(*arguments), None, ())
+    _start_alone()
     result = None
     error = None
     with warnings.catch_warnings(record=True) as caught:
@@ -90,6 +94,17 @@ def _done(work: Callable[..., T], arguments: tuple[Any, ...], caller: int) -> _D
             error = cause
     texts = [str(w.message) for w in caught if issubclass(w.category, ToleranceWarning)]
     return _Done(result, error, tuple(texts))
+
+
+def _start_alone() -> None:
+    """Start PETSc for this process alone, where it is a rank of MPI: to start it for all of them
+    would wait for ranks that do not take part. Nothing where it has begun, or is not installed.
+    """
+    mpi = sys.modules.get("mpi4py.MPI")
+    if mpi is None or mpi.COMM_WORLD.size == 1 or "petsc4py.PETSc" in sys.modules:
+        return
+    with suppress(ImportError):
+        importlib.import_module("petsc4py").init(comm=mpi.COMM_SELF)
 
 
 def _result(future: Future[_Done[T]], name: str) -> T:

@@ -20,6 +20,7 @@ from ..assembly import Assembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .compat import (
+    WORLD,
     PointValues,
     assemble_matrix,
     assemble_vector,
@@ -231,7 +232,7 @@ class RankAssembly(Assembly):
         return (self.box.P * vector).array.copy()
 
 
-def cell_assembly(mesh: Mesh, degree: int, m: int, comm: MPI.Comm = MPI.COMM_WORLD) -> RankAssembly:
+def cell_assembly(mesh: Mesh, degree: int, m: int, comm: MPI.Comm = WORLD) -> RankAssembly:
     """Periodic functions, held at 0 in one node: the constants are in the kernel."""
     box = space_on(mesh, comm, degree, range(mesh.dim), (), m, {}, {})
     return RankAssembly(box, pins=m)
@@ -247,7 +248,7 @@ class RankProblem(BoundaryProblem):
         degree: int,
         parameters: Mapping[str, float],
         solver: str = "auto",
-        comm: MPI.Comm = MPI.COMM_WORLD,
+        comm: MPI.Comm = WORLD,
     ) -> None:
         self.linear = EquationProblem(
             forms, parameters, _no_coefficient, mesh, degree, solver, comm

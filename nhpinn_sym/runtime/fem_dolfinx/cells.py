@@ -27,6 +27,7 @@ from ..lattice import Lattice
 from ..mesh import Mesh
 from .broken_space import BrokenSpace
 from .compat import (
+    WORLD,
     assemble_matrix,
     assemble_scalar,
     assemble_vector,
@@ -60,7 +61,7 @@ class CompiledCells:
         mesh: Mesh,
         degree: int = 2,
         solver: str = "auto",
-        comm: MPI.Comm = MPI.COMM_WORLD,
+        comm: MPI.Comm = WORLD,
         fields: Sequence[str] = (),
     ) -> None:
         self.forms = forms

@@ -31,7 +31,7 @@ from ..lattice import Lattice
 from .form_cache import guarded
 
 # What modules that use DOLFINx take from here rather than from it.
-__all__ = ["PETSc", "dmesh", "fem"]
+__all__ = ["WORLD", "PETSc", "dmesh", "fem"]
 
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags
@@ -55,6 +55,10 @@ if np.issubdtype(PETSc.ScalarType, np.complexfloating):
         "this petsc4py was built for complex numbers; the real build is needed "
         "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)"
     )
+
+# The processes that share the work unless something else is said: those that PETSc was started on,
+# all ranks of MPI or, in a worker, the worker alone.
+WORLD: MPI.Comm = PETSc.COMM_WORLD.tompi4py()
 
 ffcx.codegeneration.jit.get_cached_module = guarded(ffcx.codegeneration.jit.get_cached_module)
 

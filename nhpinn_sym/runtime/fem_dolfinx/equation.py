@@ -19,6 +19,7 @@ from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import NEARLY, as_many, deflated, null_combinations, pivots, without_cancelled
 from ..time_stepping import GAMMA, KeptStages, sdirk4
 from .compat import (
+    WORLD,
     assemble_matrix,
     assemble_vector,
     compile_form,
@@ -54,7 +55,7 @@ class EquationProblem:
         mesh: Mesh,
         degree: int = 2,
         solver: str = "auto",
-        comm: MPI.Comm = MPI.COMM_WORLD,
+        comm: MPI.Comm = WORLD,
     ) -> None:
         self.forms = forms
         self.mesh = mesh

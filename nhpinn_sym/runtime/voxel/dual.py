@@ -87,9 +87,9 @@ class _Fluxes:
         values = [first, *(closed(q[k, rows], (k - dim,)) for k in range(1, dim))]
         sums = [between(v, k - dim, 0) for k, v in enumerate(values)]
         for k in range(dim):
-            flux = sum(c[rows] * sums[j] for (i, j), c in self.inverse.items() if i == k) / 4
+            flux: Any = sum(c[rows] * sums[j] for (i, j), c in self.inverse.items() if i == k)
             slope = self.inverse[k, k][rows] * between(values[k], k - dim, 1) / 12
-            part = spread(flux, k - dim, 0) + spread(slope, k - dim, 1)
+            part = spread(flux / 4, k - dim, 0) + spread(slope, k - dim, 1)
             if k:
                 image[k, rows] += folded(part, (k - dim,))
             else:

@@ -25,7 +25,7 @@ from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx import fitted_space as fitted_space  # tells `space_on` of its meshes
 from ...runtime.fem_dolfinx import region_space as region_space  # as fitted_space does
 from ...runtime.fem_dolfinx.cells import CompiledCells
-from ...runtime.fem_dolfinx.compat import PETSc
+from ...runtime.fem_dolfinx.compat import WORLD, PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
 from ...runtime.mesh import Mesh, MeshFunction
@@ -66,7 +66,7 @@ class CellSolver(ElementCellSolver):
         self,
         *problem: Any,
         solver: str = "auto",
-        comm: MPI.Comm = MPI.COMM_WORLD,
+        comm: MPI.Comm = WORLD,
         **elements: Any,
     ) -> None:
         check_solver(solver)
@@ -136,7 +136,7 @@ def solve_equation(
     steps: int | None = None,
     max_dofs: int | None = None,
     solver: str = "auto",
-    comm: MPI.Comm = MPI.COMM_WORLD,
+    comm: MPI.Comm = WORLD,
 ) -> GridSolution:
     """Elements of degree 1 or 2 (default 2), on triangles up to 3 (default 3); in time SDIRK of
     order 4. info["estimate"] comes from coarser cells and steps.

@@ -95,11 +95,11 @@ def _on_dolfinx(
     runtime = _runtime("dolfinx")
     backend = importlib.import_module("nhpinn_sym.solve.fem.dolfinx")
     check_element_options(2, solver=solver)
-    comm = backend.MPI.COMM_WORLD if comm is None else comm
+    comm = backend.WORLD if comm is None else comm
     forms = None
     if reference is not None:
         text = ufl_forms.equation(reference, "equation")["equation_forms.py"]
-        backend.require_agreement(comm, text, backend.numbers_of(parameters), solver)
+        backend.require_same_on_ranks(comm, text, backend.numbers_of(parameters), solver)
         forms = run("equation_forms", text)
 
     def problem(mesh: Mesh, degree: int) -> Any:
@@ -114,7 +114,7 @@ def _on_dolfinx(
         backend.first_rank(comm, progress),
         backend.solve_errors,
         comm.allgather,
-        partial(backend.require_agreement, comm),
+        partial(backend.require_same_on_ranks, comm),
         comm.size,
     )
 
