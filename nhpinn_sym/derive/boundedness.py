@@ -74,10 +74,9 @@ def _boundary_values(problem: MultiscaleProblem) -> Iterator[tuple[Condition, sp
     for (name, j), condition in problem.conditions.items():
         assert problem.domain is not None
         part = problem.domain.part(name)
-        for entry in ("value", "alpha"):
-            if hasattr(condition, entry):
-                value = problem.data(condition, entry, j)
-                yield condition, part.restrict(value, problem.scales.x)
+        for entry in condition.entries:
+            value = problem.data(condition, entry, j)
+            yield condition, part.restrict(value, problem.scales.x)
 
 
 def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Expr]]:

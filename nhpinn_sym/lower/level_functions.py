@@ -46,7 +46,7 @@ def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
 def _bump(condition: Boolean) -> sp.Expr:
     """The level of one inequality; of several the product inside, and zero outside."""
     relations = sorted(condition.atoms(Relational), key=sp.default_sort_key)
-    levels = [r.gts - r.lts if hasattr(r, "gts") else r.lhs - r.rhs for r in relations]
+    levels = [r.lhs - r.rhs if isinstance(r, (sp.Eq, sp.Ne)) else r.gts - r.lts for r in relations]
     if condition == relations[0]:
         return levels[0]
     return sp.Piecewise((sp.Mul(*levels), condition), (sp.Integer(0), True))

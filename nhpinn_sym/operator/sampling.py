@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.domain import LatticeCell
 from ..problem.errors import NhpinnError, UnsupportedError
-from ..problem.numeric import lambdified
+from ..problem.numeric import is_implemented, lambdified
 from ..runtime.arrays import Array
 from .numbers.integrate import integrate
 from .table import Operator
@@ -49,7 +49,7 @@ def is_opaque(expr: sp.Expr) -> bool:
     """Whether the expression holds functions without numbers, such as sp.Function("a")(*s.y):
     neither a formula nor an implementation.
     """
-    return any(not hasattr(f, "_imp_") for f in expr.atoms(AppliedUndef))
+    return any(not is_implemented(f) for f in expr.atoms(AppliedUndef))
 
 
 def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:

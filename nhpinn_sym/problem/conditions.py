@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -25,6 +25,9 @@ REST = "rest"
 @dataclass(frozen=True)
 class Condition:
     """Base of the boundary conditions."""
+
+    entries: ClassVar[tuple[str, ...]] = ("value",)
+    """The attributes that hold data."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Robin(Condition):
     Robin(alpha=3, value=2, on='bottom', unknown=None)
     """
 
+    entries: ClassVar[tuple[str, ...]] = ("value", "alpha")
     alpha: object
     value: object = 0
     on: On = None
@@ -108,6 +112,7 @@ class Periodic(Condition):
     Periodic(on=None)
     """
 
+    entries: ClassVar[tuple[str, ...]] = ()
     on: On = None
 
 

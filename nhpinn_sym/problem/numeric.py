@@ -35,6 +35,11 @@ _ELEMENTARY = (
 )
 
 
+def is_implemented(function: sp.Basic) -> bool:
+    """Whether a function has numbers behind it, as of SymPy's `implemented_function`."""
+    return hasattr(function, "_imp_")
+
+
 def lambdified(
     symbols: Any, expressions: Any, modules: Any, *, cse: bool = False
 ) -> Callable[..., Any]:
@@ -47,7 +52,7 @@ def lambdified(
     nodes = list(_nodes(expressions))
     for node in nodes:
         for function in node.atoms(AppliedUndef):
-            if not hasattr(function, "_imp_"):
+            if not is_implemented(function):
                 raise UnsupportedError(
                     "a coefficient without a formula has no numbers", term=function
                 )

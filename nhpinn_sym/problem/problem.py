@@ -192,10 +192,8 @@ class MultiscaleProblem:
                     term=condition,
                     remedy="leave unknown= out",
                 )
-            for entry in ("value", "alpha"):
-                for value in (
-                    values_of(condition, entry, fields) if hasattr(condition, entry) else ()
-                ):
+            for entry in condition.entries:
+                for value in values_of(condition, entry, fields):
                     self._check_data(
                         value, condition, BoundaryConditionError, time=self.scales.time
                     )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ...problem.numeric import is_implemented
+
 Interval = tuple[float, float]
 DataAxis = tuple[sp.Symbol, Interval, bool]
 """A coordinate, its interval, and whether data have the interval for a period."""
@@ -55,7 +57,7 @@ def in_data_symbols(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: Da
     floor."""
     expr = sp.sympify(expr)
     nodes = expr.atoms(AppliedUndef, sp.Derivative)
-    expr = expr.xreplace({node: sp.Integer(1) for node in nodes if not hasattr(node, "_imp_")})
+    expr = expr.xreplace({node: sp.Integer(1) for node in nodes if not is_implemented(node)})
     swap: dict[sp.Symbol, sp.Expr] = {}
     for v in expr.free_symbols - set(space.symbols):
         swap[v] = number(numbers[v]) if v in numbers else sp.Integer(1)

@@ -7,6 +7,7 @@ the same for every law.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -93,18 +94,16 @@ class RankAssembly(Assembly):
         """The number of this rank's first free unknown."""
         return int(self.box.P.getOwnershipRangeColumn()[0])
 
-    @property
+    @cached_property
     def integrals(self) -> Array:
-        if not hasattr(self, "_integrals"):
-            v = ufl.TestFunction(self.box.space)
-            first = v if self.m == 1 else v[0]
-            form = compile_form(self.box.constant(1.0) * first * self.box.dx)
-            whole = self.box.restricted(assemble_vector(form))
-            # of periodic nodes the whole stands at the one that the others copy
-            at_nodes = np.zeros(self.size)
-            at_nodes[self.box.masters] = whole.array
-            self._integrals = at_nodes[:: self.m].copy()
-        return self._integrals
+        v = ufl.TestFunction(self.box.space)
+        first = v if self.m == 1 else v[0]
+        form = compile_form(self.box.constant(1.0) * first * self.box.dx)
+        whole = self.box.restricted(assemble_vector(form))
+        # of periodic nodes the whole stands at the one that the others copy
+        at_nodes = np.zeros(self.size)
+        at_nodes[self.box.masters] = whole.array
+        return at_nodes[:: self.m].copy()
 
     @property
     def size(self) -> int:
