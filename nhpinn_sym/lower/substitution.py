@@ -10,10 +10,13 @@ import sympy as sp
 
 from .forms import (
     CellForm,
+    Essential,
     Functional,
     FunctionalTerm,
     InterfaceTerm,
     LoweredCells,
+    LoweredEquation,
+    Natural,
     SourceTerm,
     StrongTerm,
     WeakTerm,
@@ -28,6 +31,9 @@ _HOLDERS = (
     FunctionalTerm,
     InterfaceTerm,
     LoweredCells,
+    LoweredEquation,
+    Essential,
+    Natural,
 )
 
 
@@ -36,7 +42,8 @@ def substituted(value: Any, swap: Mapping[sp.Basic, sp.Expr]) -> Any:
     if isinstance(value, sp.Expr):
         return value.xreplace(dict(swap))
     if isinstance(value, tuple):
-        return tuple(substituted(item, swap) for item in value)
+        items = [substituted(item, swap) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
     if isinstance(value, _HOLDERS):
         held = {f.name: substituted(getattr(value, f.name), swap) for f in fields(value)}
         return replace(value, **held)

@@ -39,7 +39,7 @@ from .solution import Array, Coefficients, Solution
 from .waves import is_wave
 
 _NAME = "expansion"
-_FROZEN = "time"
+_FROZEN = "frozen_time"
 _BACKEND = "skfem"
 # Distance of the ends of two boxes that are one.
 _SAME_WALL = 1e-9
