@@ -126,6 +126,13 @@ class _Text(StrPrinter):
             return str(super()._print_Pow(expr, rational))
         return f"({self.doprint(expr.base)})**{self.parenthesize(expr.exp, PRECEDENCE['Pow'])}"
 
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        branches = [
+            f"{self.doprint(value)} {'elsewhere' if where is sp.true else f'where {where}'}"
+            for value, where in expr.args
+        ]
+        return f"{{{'; '.join(branches)}}}"
+
     def _print_Function(self, expr: sp.Function) -> str:
         if not isinstance(expr, AppliedUndef):
             return str(super()._print_Function(expr))

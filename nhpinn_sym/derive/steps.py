@@ -9,6 +9,7 @@ import sympy as sp
 
 from ..operator.sampling import is_opaque
 from ..operator.table import Operator, differentiate
+from .branches import name_branches
 from .contacts import contact_steps
 from .derivation import Derivation, Step
 from .hierarchy import closing
@@ -92,7 +93,7 @@ def write_steps(model: HomogenizedModel) -> Derivation:
         ),
         *_hierarchy(model),
     ]
-    return Derivation(model.title, tuple(steps))
+    return Derivation(model.title, name_branches(steps))
 
 
 def _walls(model: HomogenizedModel) -> list[Step]:

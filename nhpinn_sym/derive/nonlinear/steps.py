@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from ..branches import name_branches
 from ..derivation import Derivation, Step
 from ..notation import Mean, equation, text, tidy
 from ..prose import Formula, Prose, box, eps_power, fast_of_slow
@@ -41,7 +42,7 @@ def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
             writer.homogenized(),
         ),
     ]
-    return Derivation(model.title, tuple(steps))
+    return Derivation(model.title, name_branches(steps))
 
 
 class StateWriter:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
+from ..branches import name_branches
 from ..derivation import Derivation, Step
 from ..notation import equation
 from ..prose import Formula, Prose, eps_power
@@ -50,7 +51,7 @@ def write_steps_of_hamiltonian(model: NonlinearModel) -> Derivation:
             writer.limit(),
         ),
     ]
-    return Derivation(model.title, tuple(steps))
+    return Derivation(model.title, name_branches(steps))
 
 
 class _HamiltonianWriter(StateWriter):
