@@ -26,6 +26,7 @@ from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .coefficient_checks import check_coefficients
 from .contacts import acting_contacts, check_contacts
+from .double_porosity import DoublePorosityModel, homogenize_blocks, mixes_powers
 from .effective_law import effective_law
 from .effective_terms import Transformation
 from .ellipticity import check_ellipticity
@@ -48,7 +49,7 @@ MAX_ORDER = 64
 
 def homogenize(
     problem: MultiscaleProblem, order: int = 1
-) -> HomogenizedModel | NonlinearModel | FlowModel | PlateModel:
+) -> HomogenizedModel | NonlinearModel | FlowModel | PlateModel | DoublePorosityModel:
     """Two-scale expansion of a problem, correctors up to `order` (Bensoussan, Lions,
     Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
@@ -69,6 +70,8 @@ def homogenize(
     """
     _check_number(order)
     op = parse_nonlinear(problem)
+    if mixes_powers(op.problem):
+        return homogenize_blocks(op, homogenize_operator)
     if op.problem.cell.free:
         return homogenize_plate(op)
     if is_flow(op.problem):

@@ -322,6 +322,7 @@ def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
     if not c.has(eps):
         return {0: c}
     parts: dict[int, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    c = _phases_apart(c, eps, quote)
     factored = c.as_independent(eps, as_Add=False)
     for piece in [c] if _is_power(factored[1], eps) else sp.Add.make_args(sp.expand(c)):
         free, power = piece.as_independent(eps, as_Add=False)
@@ -336,6 +337,22 @@ def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
             )
         parts[_exponent(power, eps)] += free
     return parts
+
+
+def _phases_apart(c: sp.Expr, eps: sp.Symbol, quote: object) -> sp.Expr:
+    """Phases of different powers of eps as a sum: one Piecewise for each power, 0 in the others."""
+    swap = {}
+    for node in c.atoms(sp.Piecewise):
+        if any(value.has(eps) for value, _ in node.args):
+            branches = [(powers_of(value, eps, quote), when) for value, when in node.args]
+            exponents = sorted({k for parts, _ in branches for k in parts})
+            swap[node] = sp.Add(
+                *[
+                    eps**k * sp.Piecewise(*((parts.get(k, 0), when) for parts, when in branches))
+                    for k in exponents
+                ]
+            )
+    return c.xreplace(swap)
 
 
 def _is_power(e: sp.Expr, eps: sp.Symbol) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..derive.double_porosity import DoublePorosityModel
 from ..derive.model import HomogenizedModel
 from ..derive.plates import PlateModel
 from ..derive.porous import FlowModel
@@ -31,6 +32,8 @@ from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions, images_of
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
+from .double_porosity import TOLERANCE as BLOCKS
+from .double_porosity import block_options, solve_blocks
 from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
 from .flow import flow_options, solve_flow
@@ -49,7 +52,7 @@ _FINER = 0.1
 
 
 def solve_cells(
-    model: HomogenizedModel | FlowModel | PlateModel,
+    model: HomogenizedModel | FlowModel | PlateModel | DoublePorosityModel,
     backend: str = AUTO,
     *,
     tolerance: float | None = None,
@@ -98,6 +101,11 @@ def solve_cells(
     """
     if isinstance(model, FlowModel):
         return solve_flow(model, backend, tolerance, progress, **flow_options(options))
+    if isinstance(model, DoublePorosityModel):
+        modes = block_options(options, backend)
+        wanted = BLOCKS if tolerance is None else tolerance
+        request = CellRequest(model.fractures, {}, wanted, progress)
+        return solve_blocks(model, solve_request(request, "skfem"), wanted, modes)
     if isinstance(model, PlateModel):
         return solve_plate(model, backend, tolerance, parameters, progress, options)
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")

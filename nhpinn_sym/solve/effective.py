@@ -19,6 +19,8 @@ from .tensors import elasticity_matrices, symmetric_tensor
 
 # The coefficients that there are of every equation, zero or not.
 _ALWAYS = ("A", "b", "c", "rho")
+# Of the blocks of double porosity.
+_MODES = ("weights", "rates")
 
 
 class EffectiveFunction:
@@ -107,7 +109,7 @@ def effective_dict(
     others = dict.fromkeys(name for name, _ in entries if name not in (*_ALWAYS, "h"))
     always = () if "K" in others else _ALWAYS  # Darcy's law has one coefficient
     table = {
-        name: _value(effective_shape(name, dim, components, order), name, entries)
+        name: _value(_shape(name, dim, components, order, entries), name, entries)
         for name in (*always, *others)
     }
     if "G" in table:
@@ -124,6 +126,15 @@ def effective_dict(
         if order == 2:
             table |= elasticity_matrices(table["A"], dim, components)
     return table
+
+
+def _shape(
+    name: str, dim: int, components: int, order: int, entries: Mapping[EffectiveKey, Entry]
+) -> tuple[int, ...]:
+    """Of a coefficient; the modes of blocks are as many as there are."""
+    if name in _MODES:
+        return (sum(other == name for other, _ in entries),)
+    return effective_shape(name, dim, components, order)
 
 
 def _unknown_before_axis(beta: Any, components: int) -> Any:

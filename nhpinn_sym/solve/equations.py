@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..derive.double_porosity import DoublePorosityModel
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.change_of_unknown import change_of_unknown
 from ..derive.nonlinear.model import NonlinearModel
@@ -34,6 +35,7 @@ from .backends import BACKENDS, check_options, equation_solver
 from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
 from .complex_parts import solve_in_parts
+from .double_porosity import macroscopic_problem
 from .ground_states import initial_share
 from .law.equations import solve_nonlinear_fine, solve_with_law
 from .law.law_solution import LawSolution
@@ -63,7 +65,7 @@ _STANDING = 1e-8
 
 
 def solve_homogenized(
-    model: HomogenizedModel | NonlinearModel,
+    model: HomogenizedModel | NonlinearModel | DoublePorosityModel,
     cells: CellSolution | LawSolution,
     backend: str = "pinn",
     *,
@@ -103,6 +105,17 @@ def solve_homogenized(
     >>> round(float(u0(0.5)), 6)  # 1 / (8 sqrt(3))
     0.072169
     """
+    if isinstance(model, DoublePorosityModel):
+        known = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+        if not BACKENDS[backend].elements:
+            raise UnsupportedError(
+                f"double porosity on the {backend} backend",
+                term=model.title,
+                remedy='use backend="skfem"',
+            )
+        system = macroscopic_problem(model, known)
+        whole = solve_fine(system, 1, backend, progress=progress, **options)
+        return displacement(whole, 1)
     if isinstance(model, NonlinearModel):
         own = check_options(equation_solver(backend), options, backend)
         found = solve_with_law(model, cells, backend, parameters, progress, own)

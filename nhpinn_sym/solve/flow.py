@@ -7,12 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import sympy as sp
-from sympy.core.relational import Relational
 
 from ..derive.porous import FlowModel
-from ..lower.interfaces import CellInterfaces
-from ..operator.numbers.breaks import smooth_levels
 from ..problem.errors import (
     BackendMissingError,
     ProblemError,
@@ -22,13 +18,11 @@ from ..problem.errors import (
     warn_tolerance,
 )
 from ..problem.user_input import positive_integer, positive_number
-from ..resolution import Resolution, resolve
-from ..resolution.interface_meshes import InterfaceMeshes
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
-from .fem.fitted_layout import FittedLayout
+from .fem.fitted_layout import FittedLayout, layout_around
 from .fem.grid_functions import TriangleField
 from .interpolation import Nodes
 from .progress import Progress, shown
@@ -150,16 +144,7 @@ def _solved(runtime: Any, mesh: FittedMesh, fluid: Array, degree: int) -> Any:
 def _layout(model: FlowModel) -> FittedLayout:
     """The meshes that fit the walls."""
     y = tuple(v.symbol for v in model.problem.scales.y)
-    bounds = model.problem.cell.bounds
-    axes = [(v, interval, True) for v, interval in zip(y, bounds, strict=True)]
-    found: Resolution = resolve([model.fluid], axes)
-    levels: dict[sp.Expr, None] = {}
-    for relation in sp.ordered(model.fluid.atoms(Relational)):
-        levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
-    interfaces = CellInterfaces(y, bounds, (model.fluid,), tuple(levels))
-    vectors = np.diag([b - a for a, b in bounds])
-    meshes = InterfaceMeshes.around(interfaces, found, vectors)
-    return FittedLayout(meshes, found.unresolved)
+    return layout_around([model.fluid], y, model.problem.cell.bounds)
 
 
 def _fluid(layout: FittedLayout, mesh: FittedMesh) -> Array:

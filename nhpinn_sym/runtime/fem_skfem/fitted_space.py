@@ -68,6 +68,11 @@ class FittedSpace(FunctionSpace):
         """The unknown of each dof of scikit-fem."""
         return periodic_numbers(self.basis.doflocs.T, self.mesh.mesh.vectors)
 
+    @property
+    def unknowns_of(self) -> Integers:
+        """The unknowns (k, m) of each triangle."""
+        return np.asarray(self._numbers[self.basis.element_dofs])
+
     @cached_property
     def prolongation(self) -> sps.csr_matrix:
         """The 0/1 matrix P (dofs of scikit-fem x unknowns) with which a periodic system is

@@ -1,0 +1,197 @@
+"""The law with memory of a model of double porosity: modes of its blocks, and the macroscopic
+problem with one ordinary differential equation for each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.double_porosity import DoublePorosityModel
+from ..problem.conditions import Condition, Initial, Neumann, Periodic
+from ..problem.errors import (
+    BackendMissingError,
+    ProblemError,
+    SolveError,
+    UnsupportedError,
+    shortened,
+    warn_tolerance,
+)
+from ..problem.numeric import lambdified
+from ..problem.problem import MultiscaleProblem
+from ..problem.user_input import positive_integer
+from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from .backends import BACKENDS
+from .cell_solution import CellSolution
+from .effective_entries import Entry
+from .fem.fitted_layout import layout_around
+from .interpolation import Nodes
+from .solution import Array, EffectiveKey
+
+TOLERANCE = 1e-4
+MODES = 20
+# Values of s, in rates of the slowest mode of the first mesh, at which what blocks lag is compared.
+_COMPARED = (0.0, 1.0, 10.0)
+# Factor by which errors fall at least where triangles are halved: elements are of degree 3.
+_RATE = 16.0
+_DEGREE = 3
+# Share of its size by which the storage of blocks may vary, by rounding.
+_SAME = 1e-12
+
+
+def block_options(options: Mapping[str, Any], backend: str) -> int:
+    """The number of modes. ProblemError for other options, UnsupportedError for other backends."""
+    if backend not in ("auto", "skfem"):
+        raise UnsupportedError(
+            f"double porosity on the {backend} backend",
+            term=shortened(backend),
+            remedy='use backend="skfem"',
+        )
+    strange = [name for name in options if name != "modes"]
+    if strange:
+        raise ProblemError(
+            f"models of double porosity have no option {strange[0]!r}",
+            term=f"{strange[0]}={shortened(options[strange[0]])}",
+            remedy="their option is modes",
+        )
+    return positive_integer(options.get("modes", MODES), "modes", most=200)
+
+
+def solve_blocks(
+    model: DoublePorosityModel, fractures: CellSolution, tolerance: float, modes: int
+) -> CellSolution:
+    """The solved fractures with "rho", "weights" and "rates" of their blocks, on meshes whose
+    triangles are halved until what blocks lag is known to the tolerance.
+
+    UnsupportedError in three dimensions, and for a storage that varies in the blocks.
+    """
+    if model.dim != 2:
+        raise UnsupportedError(
+            "double porosity in three dimensions", term=model.block, remedy="take two"
+        )
+    runtime = _runtime()
+    y = tuple(v.symbol for v in model.problem.scales.y)
+    data = [model.block, *model.diffusion, model.storage]
+    layout = layout_around(data, y, model.problem.cell.bounds)
+    block, storage, diffusion = (
+        _values(y, c) for c in (model.block, model.storage, model.diffusion)
+    )
+    history: list[dict[Any, Array]] = []
+    keys = [("Z", (k,)) for k in range(len(_COMPARED))]
+    slowest = 0.0
+    levels = layout.levels(_DEGREE, 300_000)
+    for k in range(len(levels)):
+        mesh = levels[k]
+        inside = np.asarray(block(mesh.middles.T)) > 0
+        density = _one_value(np.asarray(storage(mesh.middles.T))[inside], model)
+        found = runtime.block_modes(mesh, inside, diffusion, storage, _DEGREE, modes)
+        slowest = slowest or float(found.rates[0])
+        history.append({key: _lag(found, _COMPARED[key[1][0]] * slowest) for key in keys})
+        estimate = relative_estimate(estimate_entries(history, _RATE), history[-1], by_name(keys))
+        if len(history) >= FEWEST and estimate <= tolerance:
+            break
+    estimate = max(float(estimate), float(fractures.info["estimate"]))
+    if not estimate <= tolerance or layout.unresolved:
+        warn_tolerance(
+            f"skfem: the modes of the blocks, or A, have an estimated error of {estimate:.1e},"
+            f" asked for was {tolerance:.1e}; {layout.unresolved or ''}"
+        )
+    info = {**fractures.info, "estimate": estimate, "block_density": density}
+    return replace(fractures, entries={**fractures.entries, **_entries(found)}, info=info)
+
+
+def _lag(modes: Any, s: float) -> Array:
+    """sum_k c_k/(s + l_k)."""
+    return np.array([float((modes.weights / (s + modes.rates)).sum())])
+
+
+def _entries(modes: Any) -> dict[EffectiveKey, Entry]:
+    place = (1, 0, (0,) * 3, 0, (0,) * 3)
+    nodes = Nodes((), 0)
+    numbers: dict[EffectiveKey, float] = {("rho", ()): modes.mean_storage}
+    for k, (weight, rate) in enumerate(zip(modes.weights, modes.rates, strict=True)):
+        numbers["weights", (k,)] = float(weight)
+        numbers["rates", (k,)] = float(rate)
+    return {key: Entry(nodes, (), np.array([value]), place) for key, value in numbers.items()}
+
+
+def _values(y: tuple[sp.Symbol, ...], expr: Any) -> Callable[[Array], Array]:
+    """The expression, or the matrix of them, at points (d, ...)."""
+    if isinstance(expr, sp.MatrixBase):
+        rows = [[_values(y, expr[i, j]) for j in range(expr.cols)] for i in range(expr.rows)]
+        return lambda points: np.array([[entry(points) for entry in row] for row in rows])
+    call = lambdified(y, expr, "numpy")
+    return lambda points: np.broadcast_to(np.asarray(call(*points), dtype=float), points.shape[1:])
+
+
+def _one_value(storage: Array, model: DoublePorosityModel) -> float:
+    """The storage of the blocks, from its values at some places. SolveError where there are none,
+    UnsupportedError where it varies."""
+    if not len(storage):
+        raise SolveError("a mesh without blocks", term=model.block, remedy="make them larger")
+    if np.ptp(storage) > _SAME * np.abs(storage).max():
+        raise UnsupportedError(
+            "a storage that varies in the blocks", term=model.storage, remedy="give it one value"
+        )
+    return float(storage[0])
+
+
+def _runtime() -> Any:
+    try:
+        return importlib.import_module("nhpinn_sym.runtime.fem_skfem.blocks")
+    except ModuleNotFoundError as cause:
+        raise BackendMissingError(
+            f"the skfem backend needs {cause.name}", remedy=BACKENDS["skfem"].how_to_get
+        ) from cause
+
+
+def macroscopic_problem(model: DoublePorosityModel, cells: CellSolution) -> MultiscaleProblem:
+    """The equation of u0 and those of the modes z_k, as a problem without fast variables:
+    <rho> u_t + sum_k c_k z_k,t - div(A grad u) = f, c_k (z_k,t + u_t + l_k z_k) = c_k f/rho_M.
+    """
+    problem = model.problem
+    scales = problem.scales
+    if "weights" not in cells.effective:
+        raise ProblemError(
+            "the cells are not those of a model of double porosity",
+            term=cells,
+            remedy="write cells = solve_cells(model)",
+        )
+    weights = [sp.Float(c, 17) for c in cells.effective["weights"]]
+    rates = [sp.Float(rate, 17) for rate in cells.effective["rates"]]
+    (u,) = problem.unknowns
+    z = [scales.unknown(f"{u.func.__name__}_mode{k + 1}") for k in range(len(weights))]
+    a = sp.Matrix(cells.effective["A"]).applyfunc(lambda e: sp.Float(float(e), 17))
+    density = sp.Float(float(cells.effective["rho"]), 17)
+    behind = sp.Add(*[c * scales.dt(v) for c, v in zip(weights, z, strict=True)])
+    first = density * scales.dt(u) + behind - scales.div(a * scales.grad(u))
+    held = sp.Float(cells.info["block_density"], 17)
+    modes = [
+        (c * (scales.dt(v) + scales.dt(u) + rate * v), c * model.source / held)
+        for c, rate, v in zip(weights, rates, z, strict=True)
+    ]
+    return MultiscaleProblem(
+        [(first, model.source), *modes],
+        scales=scales,
+        unknown=[u, *z],
+        domain=problem.domain,
+        boundary=[c for given in problem.boundary for c in _conditions(given, u, z)],
+        initial=[
+            Initial(problem.data(problem.starts[0, 0], "value", 0), unknown=u),
+            *(Initial(0, unknown=v) for v in z),
+        ],
+        final_time=problem.final_time,
+        name=problem.name,
+    )
+
+
+def _conditions(given: Condition, u: sp.Expr, z: list[sp.Expr]) -> list[Condition]:
+    """That of u, and no flux of the modes, which have none."""
+    if isinstance(given, Periodic):
+        return [given]
+    own: Any = given
+    return [replace(own, unknown=u), *(Neumann(0, on=own.on, unknown=v) for v in z)]
