@@ -12,10 +12,21 @@ import numpy as np
 
 from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
+from ..problem.regions import Region
 from ..runtime.arrays import Array
+from ..runtime.fitted.domain_mesh import RegionMesh
+from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
-from ..runtime.quadrature import GaussRule, QuadratureRule
+from ..runtime.quadrature import GaussRule, QuadratureRule, rule_on
 from ..runtime.tensor_grids import tensor_points
+from .region_outlines import outline_of
+
+# Of the quadrature of a region, along its longer side and in each direction of a triangle.
+_FEWEST_TRIANGLES = 8
+_FEWEST_POINTS = 3
+# Lines that are tried through a region, and points of each.
+_LINES = 17
+_ALONG = 801
 
 
 def normals_of(domain: Domain) -> dict[str, tuple[float, ...]]:
@@ -84,6 +95,54 @@ def line_points(domain: Domain, count: int) -> Array:
 def _(domain: Box, count: int) -> Array:
     low, high = np.array(domain.bounds).T
     return np.asarray(low + np.linspace(0, 1, count)[:, None] * (high - low))
+
+
+@quadrature_rule.register
+def _(domain: Region, cells: Sequence[int], count: int) -> QuadratureRule:
+    """On curved triangles: as many points as of a box."""
+    asked = max(cells)
+    parts = max(asked, _FEWEST_TRIANGLES)
+    own = max(_FEWEST_POINTS, -(-count * asked // parts))
+    corners = [(corner, 0.0) for corner in domain.corners if not corner.smooth]
+    mesh = next(region_meshes(outline_of(domain, corners, ()), parts))
+    return rule_on(RegionMesh(mesh), own)
+
+
+@points_on.register
+def _(domain: Region, name: str, points: Array) -> Array:
+    """By the share of the first coordinate, along the length of the part."""
+    pieces = domain.part(name).pieces
+    low, high = domain.bounds[0]
+    share = np.clip((points[:, 0] - low) / (high - low), 0.0, 1.0)
+    ends = np.cumsum([0.0, *(piece.length for piece in pieces)])
+    place = share * ends[-1]
+    number = np.clip(np.searchsorted(ends, place, side="right") - 1, 0, len(pieces) - 1)
+    found = np.empty((len(points), 2))
+    for k, piece in enumerate(pieces):
+        own = number == k
+        found[own] = piece.at((place[own] - ends[k]) / piece.length)
+    return found
+
+
+@grid_points.register
+def _(domain: Region, counts: Sequence[int]) -> Array:
+    """Of the box around it: some lie outside."""
+    return grid_points(Box(*domain.intervals), counts)
+
+
+@line_points.register
+def _(domain: Region, count: int) -> Array:
+    """The longest piece inside of a few lines along the first axis."""
+    (a, b), (c, d) = domain.bounds
+    x = np.linspace(a, b, _ALONG)
+    best = np.zeros((2, 2))
+    for y in c + (d - c) * (np.arange(_LINES) + 0.5) / _LINES:
+        inside = domain.holds(np.stack([x, np.full_like(x, y)], axis=1))
+        changes = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
+        for first, last in zip(np.flatnonzero(changes > 0), np.flatnonzero(changes < 0) - 1):
+            if x[last] - x[first] > best[1, 0] - best[0, 0]:
+                best = np.array([[x[first], y], [x[last], y]])
+    return np.asarray(best[0] + np.linspace(0, 1, count)[:, None] * (best[1] - best[0]))
 
 
 def middle(domain: Domain) -> Array:

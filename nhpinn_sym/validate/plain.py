@@ -238,7 +238,7 @@ class _Plain:
             )
             return {
                 "values": solution(self.quadrature.points),
-                "plot": solution(self.plot_points),
+                "plot": solution.sampled(self.plot_points),
                 "estimate": np.array(float(solution.info["estimate"])),
                 "method": np.array(f"{solution.backend}: {solution.method}"),
             }

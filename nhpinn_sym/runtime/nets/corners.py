@@ -98,19 +98,25 @@ def characteristics(principal: Array) -> Characteristics | None:
 
 
 def singularities(
-    of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]
+    of: Characteristics,
+    edges: tuple[Edge, Edge],
+    jumping: Sequence[bool],
+    turns: Complex | None = None,
 ) -> list[CornerSingularity]:
     """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials
     left out: where the power is whole, a smooth right-hand side asks for the logarithm. Data of
     `jumping` components may jump at the corner: log z does, power 0.
+
+    turns: log z_k on the second edge, at the distance 1, where that is another one than x = 0
     """
     roots, vectors = of
     # Columns q that belong to unit values of u and D_y u: well conditioned, unlike the vectors.
     data = np.linalg.inv(np.concatenate([vectors, roots * vectors]))
     rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
+    logarithms = np.log(roots) if turns is None else turns
 
     def conditions(powers: Complex) -> Complex:
-        turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * np.log(roots))
+        turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * logarithms)
         first = np.broadcast_to(rows[0], turned.shape)
         return np.asarray(np.concatenate([first, turned * rows[1]], -2) @ data)
 
@@ -123,7 +129,7 @@ def singularities(
         found += [CornerSingularity(exact, data @ column, whole) for column in null.T]
     if any(jumping):
         columns = data @ _null(conditions(np.array(0j)))
-        jumps = (vectors * np.log(roots) @ columns)[~np.array(jumping)]
+        jumps = (vectors * logarithms @ columns)[~np.array(jumping)]
         found += [CornerSingularity(0j, column, True) for column in (columns @ _null(jumps)).T]
     return found
 
@@ -226,7 +232,10 @@ class _CornerFunctions:
                 jet[index] = points.new_zeros(len(points), 2 * len(self.terms))
                 continue
             if order not in powers:
-                powers[order] = [_power(logarithm, s, order) for s in self.terms]
+                powers[order] = [
+                    derivative_of_power(logarithm, s.power, s.logarithmic, order)
+                    for s in self.terms
+                ]
             # z_k = x + p_k y in coordinates that increase into the box: the chain rule for both
             # axes.
             chain = self.signs[0] ** a * (self.signs[1] * roots) ** b
@@ -259,16 +268,16 @@ class _CornerFunctions:
         return values
 
 
-def _power(logarithm: Tensor, s: CornerSingularity, order: int) -> Tensor:
+def derivative_of_power(logarithm: Tensor, power: complex, logarithmic: bool, order: int) -> Tensor:
     """The derivative of z^power, or of z^power log z, from log z."""
     # D^k z^p log z = z^(p - k) (factor log z + rest)
     factor = 1 + 0j
     rest = 0j
     for k in range(order):
-        rest = rest * (s.power - k) + factor
-        factor = factor * (s.power - k)
-    power = torch.exp((s.power - order) * logarithm)
-    return power * (factor * logarithm + rest if s.logarithmic else factor)
+        rest = rest * (power - k) + factor
+        factor = factor * (power - k)
+    lowered = torch.exp((power - order) * logarithm)
+    return lowered * (factor * logarithm + rest if logarithmic else factor)
 
 
 def combine_functions(functions: JetsOfFamily, mixing: Tensor) -> JetsOfFamily:

@@ -5,7 +5,7 @@ at which solutions are singular.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -15,32 +15,22 @@ from ...lower.forms import LoweredEquation
 from ...problem.errors import SolveError
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
-from ...runtime.arrays import Array, Bounds, Integers
+from ...runtime.arrays import Bounds
 from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import RegionOutline, region_meshes
 from ...runtime.levels import FEWEST
+from ..region_outlines import NARROW, nearest_piece, outline_of
 from .layout import meshes_of
 
 # Triangles along the longer side of the coarsest mesh there is.
 _FIRST = 4
-# Points of a piece of the boundary at which the size of triangles is asked.
-_SAMPLES = 48
-# Length of a triangle at the boundary, as shares of the radius of curvature and of the distance
-# to another piece.
-_BEND = 1.0
-_GAP = 1.0
 # The highest degree of elements, for which meshes are graded.
 _DEGREE = 3
 # Share of the exponent of a corner of a scalar Laplacian that those of systems have about.
 _OF_SYSTEMS = 0.75
 # Above it the length of triangles would not reach the corner.
 _STEEPEST = 0.92
-# Panels of the data that are narrower, as a share of the longer side, are not followed: triangles
-# are as short along a panel as across it.
-_NARROW = 1 / 64
-# Centres of triangles that are looked at together.
-_BLOCK = 4096
 # Along an edge, where it is compared with the boundary.
 _SHARES = np.array([0.1, 0.3, 0.7, 0.9])
 
@@ -135,79 +125,6 @@ class RegionMeshes:
         return not self.erratic and not self.narrow
 
 
-def nearest_piece(region: Region, points: Array) -> tuple[Integers, Array]:
-    """The number of the piece of the boundary that is nearest to points (n, 2), and how far."""
-    distances = np.array([piece.distances(points) for piece in region.pieces])
-    nearest = np.argmin(distances, axis=0)
-    return nearest, distances[nearest, np.arange(len(points))]
-
-
-def outline_of(
-    region: Region, corners: Sequence[tuple[Corner, float]], panels: Sequence[Array]
-) -> RegionOutline:
-    """What meshes fit; panels: lines along each axis between which data are resolved."""
-    names = tuple(part.name for part in region.parts)
-    numbers = np.array([names.index(piece.outline.name) for piece in region.pieces])
-    low, high = np.array(region.bounds).T
-    boundary = _sizes_along(region)
-
-    least = _NARROW * (high - low).max()
-
-    def size(centres: Array) -> Array:
-        found = boundary(centres)
-        for lines, x in zip(panels, centres.T, strict=True):
-            found = np.minimum(found, np.maximum(_width(lines, x), least))
-        return found
-
-    return RegionOutline(
-        lambda points: region.holds(points).astype(np.int64),
-        np.array([corner.place for corner, _ in corners]).reshape(-1, 2),
-        [grading for _, grading in corners],
-        size,
-        lambda points: numbers[nearest_piece(region, points)[0]],
-        names,
-        low,
-        high,
-    )
-
-
-def _width(lines: Array, x: Array) -> Array:
-    """Of the panel that holds each coordinate."""
-    panel = np.clip(np.searchsorted(lines, x) - 1, 0, len(lines) - 2)
-    return np.asarray(np.diff(lines)[panel])
-
-
-def _sizes_along(region: Region) -> Callable[[Array], Array]:
-    """How long triangles may be so that the boundary bends little along one, and that no two
-    pieces of it meet one."""
-    shares = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
-    places = [piece.at(shares) for piece in region.pieces]
-    met = {id(p): {id(p)} for p in region.pieces}
-    for corner in region.corners:
-        for one, other in (corner.pieces, corner.pieces[::-1]):
-            met[id(one)].add(id(other))
-    limits = []
-    for piece, own in zip(region.pieces, places, strict=True):
-        apart = [
-            np.linalg.norm(own[:, None] - other, axis=2).min(axis=1)
-            for other, of in zip(places, region.pieces, strict=True)
-            if id(of) not in met[id(piece)]
-        ]
-        gaps = _GAP * np.min([*apart, np.full(len(own), np.inf)], axis=0)
-        limits.append(np.minimum(gaps, min(_BEND * piece.curve.bend, piece.length)))
-    held, known = np.concatenate(places), np.concatenate(limits)
-
-    def size(centres: Array) -> Array:
-        found = np.empty(len(centres))
-        for k in range(0, len(centres), _BLOCK):
-            some = centres[k : k + _BLOCK]
-            apart = np.linalg.norm(some[:, None] - held, axis=2)
-            found[k : k + _BLOCK] = (known + apart).min(axis=1)
-        return found
-
-    return size
-
-
 def grading_of(corner: Corner, equation: LoweredEquation) -> float:
     """How fast triangles become smaller towards a corner, 0 where solutions are smooth there: they
     are as d^(pi/angle), and as d^(pi/(2 angle)) where data are given on one side and fluxes on the
@@ -231,7 +148,7 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
     corners = [(c, grading_of(c, equation)) for c in domain.corners if not c.smooth]
     panels = [np.array(lines) for lines in found.lines]
     longest = max(b - a for a, b in domain.bounds)
-    narrow = any(np.diff(lines).min() < _NARROW * longest for lines in panels)
+    narrow = any(np.diff(lines).min() < NARROW * longest for lines in panels)
     outline = outline_of(domain, corners, panels)
     erratic = found.jumps or bool(found.curved)
     return RegionMeshes(domain, outline, erratic, found.unresolved, narrow)

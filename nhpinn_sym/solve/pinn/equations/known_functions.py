@@ -17,6 +17,7 @@ from torch import Tensor
 from ....emit.hard_constraints import Constraints, constrain
 from ....lower.forms import MultiIndex
 from ....problem.domain import BoundaryPart, Box
+from ....problem.regions import Region
 from ....runtime.nets.corners import (
     Edge,
     characteristics,
@@ -31,6 +32,7 @@ from ..collocation import Rows, collocation_points, require_finite
 from ..network import Jet
 from .boundary_value import BoundaryValueProblem
 from .initial_layers import start_families
+from .region_functions import region_families
 
 # Of the polynomials that are to satisfy the data near a place.
 _DEGREE = 6
@@ -142,6 +144,8 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     equation = problem.equation
     if equation.order == 4:
         return {}
+    if isinstance(equation.domain, Region):
+        return _of_region(problem, equation.domain)
     if not isinstance(equation.domain, Box):
         return {}  # the functions are those of right angles, and of straight walls across an axis
     constraints = [constrain(equation, j) for j in range(problem.components)]
@@ -159,6 +163,16 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
         for name, families in found.items()
     }
     return {name: families for name, families in kept.items() if families}
+
+
+def _of_region(problem: BoundaryValueProblem, region: Region) -> dict[str, list[Family]]:
+    """Those of its corners and holes, times shapes in time."""
+    constraints = [constrain(problem.equation, j) for j in range(problem.components)]
+    found: dict[str, list[Family]] = {}
+    for kind, family in region_families(problem, region):
+        own = _independent(problem, family, paired=kind == "corners")
+        found.setdefault(kind, []).append(_along(problem, constraints, own, (0, 1)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -239,11 +253,11 @@ class _Corner:
         )
 
 
-def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
+def _independent(problem: BoundaryValueProblem, parts: Family, paired: bool = True) -> Family:
     """Independent combinations, all of one size, of real parts and, after them, as many imaginary
     parts: one of a pair may be the rounding of the other.
     """
-    points = collocation_points(256, problem.trial.axes, 0, problem.device)
+    points = problem.points(256, 0, problem.trial.axes)
     zero = (0,) * points.shape[1]
     samples = torch.cat(
         [
@@ -251,8 +265,10 @@ def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
             for part, unit in zip(parts, problem.balance[1], strict=True)
         ]
     )
-    pairs = samples.norm(dim=0).reshape(2, -1).amax(dim=0)
-    lengths = safe_divisor(torch.cat([pairs, pairs]))
+    lengths = safe_divisor(samples.norm(dim=0))
+    if paired:
+        pairs = lengths.reshape(2, -1).amax(dim=0)
+        lengths = torch.cat([pairs, pairs])
     _, sizes, right = torch.linalg.svd(samples / lengths, full_matrices=False)
     mixing = (right[sizes > _INDEPENDENT * sizes[0]] / lengths).T
     return tuple(combine_functions(part, mixing) for part in parts)

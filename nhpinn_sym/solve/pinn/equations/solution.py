@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ....lower.forms import MultiIndex
+from ....problem.domain import Box
 from ....problem.errors import ProblemError, SolveError
 from ....runtime.nets.least_squares import safe_divisor
 from ...exports import COUNTS, SolutionExtent, equally_spaced
@@ -57,10 +58,14 @@ class NetworkSolution(Solution):
     def extent(self) -> SolutionExtent:
         """Equally spaced points of the box, and the ends of the time."""
         equation = self.problem.equation
-        lines = equally_spaced(equation.domain.bounds, COUNTS[equation.domain.dim])
-        if equation.final_time is None:
-            return SolutionExtent(lines)
-        return SolutionExtent(lines, np.array([0.0, float(equation.final_time)]))
+        domain = equation.domain
+        lines = equally_spaced(domain.bounds, COUNTS[domain.dim])
+        times = None
+        if equation.final_time is not None:
+            times = np.array([0.0, float(equation.final_time)])
+        if isinstance(domain, Box):
+            return SolutionExtent(lines, times)
+        return SolutionExtent(lines, times, lambda points: domain.contains(points.T, _ROUNDING))
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """ProblemError outside the domain."""
