@@ -9,12 +9,31 @@ from typing import Any
 
 import numpy as np
 import skfem
+from skfem.mapping import MappingIsoparametric
 
 from ..arrays import Array, Integers
 from ..fitted.domain_mesh import RegionMesh, quadrature_degree
 from ..fitted.functions import TriangleFunction, function_of
 from .fitted_space import ELEMENTS, skfem_triangles
 from .space import FunctionSpace, space_on
+
+# Of Newton's method, which is quadratic, and the last step of it: rounding in small triangles.
+_STEPS = 8
+_FOUND = 1e-6
+
+
+class CurvedMapping(MappingIsoparametric):
+    """That of curved triangles; next to a corner they may be so small that Newton's method ends by
+    rounding of the coordinates, which scikit-fem takes for a failure."""
+
+    def invF(self, x: Array, tind: Any = None, **options: Any) -> Array:
+        place = np.full(x.shape, 1 / 3)
+        for _ in range(_STEPS):
+            step = np.einsum("ijkl,jkl->ikl", self.invDF(place, tind), x - self.F(place, tind))
+            place = np.clip(place + step, 0.0, 1.0)
+        if not np.abs(step).max(initial=0.0) < _FOUND:
+            raise RuntimeError("an edge of a triangle is not found in it")
+        return place
 
 
 @dataclass(frozen=True)
@@ -37,9 +56,14 @@ class RegionSpace(FunctionSpace):
         return quadrature_degree(self.degree)
 
     @cached_property
+    def _mapping(self) -> CurvedMapping:
+        mesh = skfem_triangles(self.mesh)
+        return CurvedMapping(mesh, mesh.elem(), mesh.bndelem)
+
+    @cached_property
     def basis(self) -> Any:
-        element = ELEMENTS[self.degree]()
-        return skfem.Basis(skfem_triangles(self.mesh), element, intorder=self._order)
+        element, mapping = ELEMENTS[self.degree](), self._mapping
+        return skfem.Basis(mapping.mesh, element, mapping=mapping, intorder=self._order)
 
     @property
     def nodes(self) -> Array:
@@ -64,9 +88,9 @@ class RegionSpace(FunctionSpace):
         return np.asarray(self.basis.get_dofs(self._on(names)).flatten())
 
     def boundary_basis(self, names: Sequence[str]) -> Any:
-        facets = self._on(names)
-        given = self.basis.mesh, self.basis.elem
-        return skfem.FacetBasis(*given, facets=facets, intorder=self._order)
+        facets, mapping = self._on(names), self._mapping
+        given = {"facets": facets, "mapping": mapping, "intorder": self._order}
+        return skfem.FacetBasis(mapping.mesh, self.basis.elem, **given)
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> Any:
         return form.assemble(basis, **fields).tocsr()
