@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from .solve.law.law_solution import LawSolution as LawSolution
     from .solve.law.solve_law import solve_law as solve_law
     from .solve.loading import load as load
+    from .solve.local_fields import LocalFields as LocalFields
+    from .solve.local_fields import local_fields as local_fields
     from .solve.many import solve_many as solve_many
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
@@ -96,6 +98,8 @@ _LATER = {
     "voigt": "solve.tensors",
     "engineering": "solve.engineering",
     "Engineering": "solve.engineering",
+    "local_fields": "solve.local_fields",
+    "LocalFields": "solve.local_fields",
     "bloch": "validate.bloch",
     "CellSolution": "solve.cell_solution",
     "load": "solve.loading",

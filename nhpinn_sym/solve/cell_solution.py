@@ -193,7 +193,8 @@ class CellSolution:
     where coefficients depend on x; systems have axes for equation and unknown, A[i, k, j, l]; order
     is that of the homogenized operator (2, or 4). `bounds["A"]` is (lower, upper), where the solver
     encloses A: lower <= A <= upper as quadratic forms. `parameters` holds the numbers of those that
-    the cell problems depend on, `cell` the ends of the cell along each of its axes, by name.
+    the cell problems depend on, `cell` the ends of the cell along each of its axes, by name,
+    `model` the one that was solved, None in copies from files and other processes.
 
     >>> s = nh.Scales(1)
     >>> u = s.unknown("u")
@@ -221,10 +222,14 @@ class CellSolution:
     bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
     cell: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    model: HomogenizedModel | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy in another process is made from; `effective` is computed again."""
-        return {name: value for name, value in self.__dict__.items() if name != "effective"}
+        """What a copy in another process is made from, without the model; `effective` is computed
+        again.
+        """
+        held = {name: value for name, value in self.__dict__.items() if name != "effective"}
+        return {**held, "model": None}
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = FunctionDomain(self.axes, self.dim, self.slow, self.nodes)

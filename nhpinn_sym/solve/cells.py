@@ -271,6 +271,7 @@ def _solution(
         bounds=batch.bounds,
         parameters=data.parameters,
         cell=dict(zip(map(str, op.fast), op.cell.bounds, strict=True)),
+        model=model,
     )
 
 

@@ -19,7 +19,7 @@ from ..problem.user_input import positive_integer
 from ..runtime.arrays import Flags, Integers
 from .arguments import as_time
 from .interpolation import Array
-from .vtk_files import write_grid, write_image, write_series, write_triangles
+from .vtk_files import write_elements, write_grid, write_image, write_series
 
 COUNTS = {1: 257, 2: 65, 3: 25}
 """Points along each axis where nothing says how many, by dimension."""
@@ -96,7 +96,7 @@ class Exported(ABC):
         def write(file: Path, t: float | None) -> Path:
             if triangles is not None:
                 points, cells = triangles
-                return write_triangles(file, points, cells, arrays("u", self._in_blocks(points, t)))
+                return write_elements(file, points, cells, arrays("u", self._in_blocks(points, t)))
             return write_grid(file, lines, arrays("u", self._sampled(lines, t)))
 
         return _files(self.extent, path, times, write)

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from ..emit.source import output_path, write_atomic
 from ..runtime.arrays import Array, Integers
 
-# VTK's numbers of a line, a quadrilateral and a hexahedron, by dimension.
-_SHAPES = {1: 3, 2: 9, 3: 12}
-_CURVED_TRIANGLE = 22
+# VTK's numbers of a line, a quadrilateral, a hexahedron and a triangle of order 2, by their nodes.
+_KINDS = {2: 3, 4: 9, 8: 12, 6: 22}
 _TYPES = {"f": ("Float64", "<f8"), "i": ("Int64", "<i8"), "u": ("UInt8", "<u1")}
 
 
@@ -45,7 +44,7 @@ def write_image(
     body = [
         f'<ImageData WholeExtent="{extent}" Origin="{numbers[0]}" Spacing="{numbers[1]}">',
         f'<Piece Extent="{extent}">',
-        *_point_data(ordered),
+        *_section("PointData", ordered),
         "</Piece>",
         "</ImageData>",
     ]
@@ -56,41 +55,35 @@ def write_grid(
     path: str | os.PathLike[str], lines: Sequence[Array], values: Mapping[str, Array]
 ) -> Path:
     """A .vtu of the boxes between the lines of each axis; arrays as for `write_image`."""
-    shape = [len(line) for line in lines]
-    nodes = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, len(shape))
-    points = np.zeros((len(nodes), 3))
-    points[:, : len(shape)] = nodes
-    boxes = _boxes(shape)
-    return _write_cells(path, points, boxes, _SHAPES[len(shape)], values)
+    nodes = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, len(lines))
+    return write_elements(path, nodes, boxes([len(line) for line in lines]), values)
 
 
-def write_triangles(
-    path: str | os.PathLike[str], nodes: Array, cells: Integers, values: Mapping[str, Array]
-) -> Path:
-    """A .vtu of plane triangles of six nodes, in gmsh's order, which is VTK's; arrays by node."""
-    points = np.zeros((len(nodes), 3))
-    points[:, :2] = nodes
-    return _write_cells(path, points, cells, _CURVED_TRIANGLE, values)
-
-
-def _write_cells(
+def write_elements(
     path: str | os.PathLike[str],
-    points: Array,
-    cells: Integers,
-    kind: int,
-    values: Mapping[str, Array],
+    nodes: Array,
+    elements: Integers,
+    values: Mapping[str, Array] | None = None,
+    inside: Mapping[str, Array] | None = None,
 ) -> Path:
+    """A .vtu of elements (m, k) of nodes (n, d), in VTK's order (for triangles of six nodes that of
+    gmsh). values: arrays by node; inside: by element.
+    """
+    points = np.zeros((len(nodes), 3))
+    points[:, : nodes.shape[1]] = nodes
+    count, corners = elements.shape
     body = [
         "<UnstructuredGrid>",
-        f'<Piece NumberOfPoints="{len(points)}" NumberOfCells="{len(cells)}">',
-        *_point_data(values),
+        f'<Piece NumberOfPoints="{len(points)}" NumberOfCells="{count}">',
+        *_section("PointData", values or {}),
+        *_section("CellData", inside or {}),
         "<Points>",
         _data("Points", points),
         "</Points>",
         "<Cells>",
-        _data("connectivity", cells.ravel()),
-        _data("offsets", np.arange(1, len(cells) + 1) * cells.shape[1]),
-        _data("types", np.full(len(cells), kind, dtype=np.uint8)),
+        _data("connectivity", elements.ravel()),
+        _data("offsets", np.arange(1, count + 1) * corners),
+        _data("types", np.full(count, _KINDS[corners], dtype=np.uint8)),
         "</Cells>",
         "</Piece>",
         "</UnstructuredGrid>",
@@ -114,8 +107,8 @@ def _write(path: str | os.PathLike[str], kind: str, body: Sequence[str]) -> Path
     return write_atomic(output_path(path), text.encode())
 
 
-def _point_data(values: Mapping[str, Array]) -> list[str]:
-    return ["<PointData>", *(_data(name, value) for name, value in values.items()), "</PointData>"]
+def _section(name: str, values: Mapping[str, Array]) -> list[str]:
+    return [f"<{name}>", *(_data(own, value) for own, value in values.items()), f"</{name}>"]
 
 
 def _data(name: str, value: NDArray[np.generic]) -> str:
@@ -137,7 +130,7 @@ def _first_axis_fastest(value: Array, shape: Sequence[int]) -> Array:
     return block.transpose(axes).reshape(value.shape)
 
 
-def _boxes(shape: Sequence[int]) -> NDArray[np.int64]:
+def boxes(shape: Sequence[int]) -> NDArray[np.int64]:
     """(boxes, 2^d): the corners of every box, in VTK's order: around the lower face, then above."""
     numbers = np.arange(int(np.prod(shape))).reshape(shape)
     around = {1: ((0,), (1,)), 2: ((0, 0), (1, 0), (1, 1), (0, 1))}
