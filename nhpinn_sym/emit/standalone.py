@@ -4,7 +4,6 @@ imports.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -14,6 +13,8 @@ RUNTIME = Path(__file__).parents[1] / "runtime"
 
 _IMPORT = re.compile(r"^( *)from nhpinn_sym\.runtime([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
 _SIBLING = re.compile(r"^( *)from \.(\w*) import (\([^)]*\)|.*)$", re.MULTILINE)
+
+_RELATIVE = re.compile(r"^ *from (\.+)([\w.]*) import (\([^)]*\)|.*)$", re.MULTILINE)
 
 
 def standalone(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -72,10 +73,8 @@ def _collect(module: Path, found: dict[Path, None]) -> None:
 
 @cache
 def _relative_imports(module: Path) -> tuple[Path, ...]:
-    nodes = ast.walk(ast.parse(module.read_text(encoding="utf-8")))
     found: list[Path] = []
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            place = module.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            found += _modules(place, [alias.name for alias in node.names])
+    for dots, dotted, names in _RELATIVE.findall(module.read_text(encoding="utf-8")):
+        place = module.parents[len(dots) - 1].joinpath(*dotted.split("."))
+        found += _modules(place, re.findall(r"(\w+)(?: as \w+)?", names))
     return tuple(found)

@@ -35,6 +35,8 @@ BACKENDS = {
 """How titles name them."""
 # Per inch.
 _DOTS = 110
+TITLE: dict[str, Any] = {"fontsize": 10, "y": 1.0}
+"""Of a panel; a place that is not given is searched for, in a quarter of the time of a picture."""
 # Half the time of the default level, for 6 % more bytes.
 _PNG = {"compress_level": 4}
 # Inches beside the axes of a panel, for its labels (of powers of ten on the left), and for the
@@ -214,7 +216,7 @@ def field(
     axes.set_xlim(x[0], x[-1])
     axes.set_ylim(y[0], y[-1])
     axes.locator_params(nbins=_INTERVALS)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, **TITLE)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     return image
@@ -237,7 +239,7 @@ def curves(axes: Any, x: np.ndarray, held: Mapping[str, np.ndarray], title: str,
     axes.grid(alpha=0.3)
     axes.margins(x=0)
     _count(axes, "y")
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, **TITLE)
     axes.set_xlabel(name)
 
 
@@ -265,7 +267,7 @@ def rates(
     axes.grid(alpha=0.3, which="both")
     if len(axes.lines) > 1:
         axes.legend(fontsize=9)
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, **TITLE)
     axes.set_xlabel(name)
     axes.set_ylabel("relative error")
 

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from ..problem.errors import ProblemError
-from ..problem.pictures import SIGNED, Drawing, Sheet, curves, escaped_text
+from ..problem.pictures import SIGNED, TITLE, Drawing, Sheet, curves, escaped_text
 from .interpolation import Array
 
 _DIGITS = 8
@@ -161,7 +161,7 @@ def _entries(sheet: Sheet, matrix: Array, title: str) -> None:
             _write(axes, (j, i), value, extreme, "white" if dark else "black")
     axes.set_xticks(range(values.shape[1]), _ordinals(values.shape[1]))
     axes.set_yticks(range(values.shape[0]), _ordinals(values.shape[0]))
-    axes.set_title(title, fontsize=10)
+    axes.set_title(title, **TITLE)
     sheet.bar(image, axes)
 
 
