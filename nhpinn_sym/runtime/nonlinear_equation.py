@@ -16,7 +16,6 @@ import numpy as np
 
 from .arrays import Array
 from .assembly import Assembly
-from .mesh import MeshFunction
 from .newton import Linearized, newton
 from .time_stepping import sdirk4_of_storage
 
@@ -27,13 +26,14 @@ reaction, storage, and their derivatives by values and slopes, such as flux_p.
 
 
 class NonlinearResult(NamedTuple):
-    """As `EquationResult`: the grid's batch runs along `times`, `largest` is by component.
+    """As `EquationResult`: `grid` is what the problem makes of the unknowns, of those at each of
+    `times`; `largest` is by component.
 
     rest : the largest residual, relative to its parts, at which Newton's method found no step that
            lowers it; 0 where it always converged
     """
 
-    grid: MeshFunction
+    grid: Any
     times: Array | None
     method: str
     largest: Array | None
@@ -58,10 +58,6 @@ class BoundaryProblem(ABC):
         """All unknowns of the initial values."""
 
     @abstractmethod
-    def sampled(self, function: Callable[[Array], Array]) -> Array:
-        """All unknowns of a function of points, (n, d) -> (n, m)."""
-
-    @abstractmethod
     def with_essential(self, u: Array, t: float) -> Array:
         """The function with the essential data of time t put in."""
 
@@ -74,7 +70,7 @@ class BoundaryProblem(ABC):
         """`robin` applied to a function; 0 without any."""
 
     @abstractmethod
-    def grid(self, values: Array) -> MeshFunction:
+    def grid(self, values: Array) -> Any:
         """The function (or batch) with the unknowns (..., n)."""
 
 
@@ -82,7 +78,7 @@ def solve_nonlinear_problem(
     problem: BoundaryProblem,
     law: Law,
     symmetric: bool,
-    start: Callable[[Array], Array] | None,
+    start: Array | None,
     times: Array | None,
     keep: bool,
     report: Callable[[float], None],
@@ -90,7 +86,7 @@ def solve_nonlinear_problem(
     """The solution; NewtonError where Newton's method does not converge.
 
     symmetric : whether the derivative of the stationary problem is
-    start : a guess (n, m) at points (n, d), in the place of the linear problem's solution
+    start : all unknowns of a guess, in the place of the linear problem's solution
     times, keep, report : as for `solve_equation`
     """
     system = _System(problem, law, symmetric)
@@ -133,11 +129,8 @@ class _System:
         """int storage v."""
         return self.assembly.restricted(self.assembly.load(None, arrays["storage"])[0])
 
-    def stationary(self, start: Callable[[Array], Array] | None) -> Array:
-        if start is None:
-            u = self.problem.start()
-        else:
-            u = self.problem.sampled(start)
+    def stationary(self, start: Array | None) -> Array:
+        u = self.problem.start() if start is None else start
 
         def linearized(u: Array) -> Linearized:
             arrays = self.arrays(u, 0.0)

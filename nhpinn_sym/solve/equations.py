@@ -224,13 +224,9 @@ def solve_fine(
         if steps is not None:
             options.setdefault("steps", steps)
         choose_mesh(system or problem, number, per_period, options)
-    elif per_period is not None:
-        raise ProblemError(
-            f"per_period= has no effect on {backend}",
-            term=f"per_period={shortened(per_period)}",
-            remedy="leave it out: it is the mesh cells per period of a finite element backend",
-        )
-    elif "solver" not in options and oscillates:
+    else:
+        _refuse_periods(backend, per_period)
+    if backend == "pinn" and "solver" not in options and oscillates:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}
@@ -242,6 +238,15 @@ def solve_fine(
     if system is None:
         return solution
     return displacement(solution, len(problem.unknowns))
+
+
+def _refuse_periods(backend: str, per_period: int | None) -> None:
+    if per_period is not None:
+        raise ProblemError(
+            f"per_period= has no effect on {backend}",
+            term=f"per_period={shortened(per_period)}",
+            remedy="leave it out: it is the mesh cells per period of a finite element backend",
+        )
 
 
 def _solve_nonlinear_fine(
@@ -257,7 +262,10 @@ def _solve_nonlinear_fine(
     problem = operator.problem
     if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
         check_periods_fit(problem, eps)
-    choose_mesh(problem, eps, per_period, options)
+    if BACKENDS[backend].elements:
+        choose_mesh(problem, eps, per_period, options)
+    else:
+        _refuse_periods(backend, per_period)
     numbers = parameter_numbers(parameters, problem.parameters)
     change = change_of_unknown(operator)
     if change is not None:

@@ -268,6 +268,7 @@ class RankProblem(BoundaryProblem):
         return self.linear.box.values(self.linear.initial()).copy()
 
     def sampled(self, function: Callable[[Array], Array]) -> Array:
+        """All unknowns of a function of points, (n, d) -> (n, m)."""
         return np.array(function(coordinates(self.linear.box.space)), dtype=float).ravel()
 
     def with_essential(self, u: Array, t: float) -> Array:

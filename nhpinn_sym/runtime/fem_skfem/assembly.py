@@ -156,6 +156,7 @@ class ElementProblem(BoundaryProblem):
         return np.stack(values, axis=1).ravel()
 
     def sampled(self, function: Callable[[Array], Array]) -> Array:
+        """All unknowns of a function of points, (n, d) -> (n, m)."""
         return np.array(function(self.linear.space.nodes.T), dtype=float).ravel()
 
     def with_essential(self, u: Array, t: float) -> Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,10 +14,11 @@ import numpy as np
 from ...emit import skfem_forms, ufl_forms
 from ...emit.source import run
 from ...lower.forms import LoweredEquation
-from ...problem.errors import BackendMissingError, NhpinnError, SolveError, warn_tolerance
+from ...problem.errors import BackendMissingError
 from ...runtime.mesh import Mesh
 from ...runtime.nonlinear_equation import Law, solve_nonlinear_problem
 from ..backends import BACKENDS
+from ..newton_failures import newton_errors, warn_of_rest
 from ..progress import Progress
 from ..resources import memory_errors
 from ..solution import Array
@@ -25,9 +26,6 @@ from .cost import require_memory
 from .grid_functions import GridSolution, element_name, keeps_levels
 from .levels import solve_levels
 from .options import check_element_options
-
-# Residual, relative to its parts, up to which a stalled iteration is rounding.
-_CONVERGED = 1e-9
 
 
 @dataclass(frozen=True)
@@ -166,8 +164,8 @@ def solve_nonlinear(
         problem = elements.problem(mesh, degree)
         keep = keeps_levels(reference.components * mesh.count(degree), times)
         for _ in range(rounds):
-            first = start if known and known[-1].times is None else None
-            with _failures(label), elements.errors():
+            first = problem.sampled(start) if known and known[-1].times is None else None
+            with newton_errors(label), elements.errors():
                 result = solve_nonlinear_problem(
                     problem, law, symmetric, first, times, keep, report
                 )
@@ -196,27 +194,5 @@ def solve_nonlinear(
             max_dofs=max_dofs,
             by_elements=elements.name == "skfem",
         )
-    _warn_of(label, found.info["newton"])
+    warn_of_rest(label, found.info["newton"])
     return replace(found, info=dict(found.info))
-
-
-def _warn_of(label: str, rest: float) -> None:
-    if rest > _CONVERGED:
-        warn_tolerance(
-            f"{label}: Newton's method ended with a residual of {rest:.1e} of its parts, which no"
-            " step lowers: the law is not smooth, or degenerate, at a state of the solution"
-        )
-
-
-@contextmanager
-def _failures(label: str) -> Iterator[None]:
-    """Turns what Newton's method raises into SolveError."""
-    try:
-        yield
-    except NhpinnError:
-        raise
-    except RuntimeError as cause:
-        raise SolveError(
-            f"{label}: {cause}",
-            remedy="try a finer mesh, smaller data, or a law that is less degenerate",
-        ) from cause

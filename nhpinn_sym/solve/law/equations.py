@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -16,11 +18,11 @@ from ...lower.forms import LoweredEquation
 from ...lower.nonlinear import lower_nonlinear_fine
 from ...lower.nonlinear_reference import reference_fine, reference_homogenized
 from ...operator.table import Operator
-from ...problem.errors import ProblemError, UnsupportedError, shortened, warn_tolerance
+from ...problem.errors import ProblemError, shortened, warn_tolerance
 from ...problem.user_input import instance, parameter_numbers
 from ...runtime.nonlinear_arrays import equation_arrays
 from ..backends import equation_solver
-from ..fem.nonlinear import elements_of, solve_nonlinear
+from ..fem.nonlinear import Law, elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
 from .hamilton_jacobi import solve_hamilton_jacobi
@@ -65,20 +67,10 @@ def solve_with_law(
             )
     if model.hamiltonian:
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
-    given, own = _split(backend, options)
     reference = reference_homogenized(model.state)
-    elements = elements_of(backend, reference, numbers, shown(progress), **own)
-    macro = MacroLaw(law, elements.gathered)
-    solution = solve_nonlinear(
-        reference,
-        numbers,
-        macro,
-        _symmetric(model),
-        elements,
-        grown=macro.grown,
-        rounds=ROUNDS,
-        **given,
-    )
+    solver = _solver(backend, reference, numbers, shown(progress), options)
+    macro = MacroLaw(law, solver.gathered)
+    solution = solver.solve(macro, _symmetric(model), grown=macro.grown, rounds=ROUNDS)
     info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
     info["estimate"] = max(info["estimate"], macro.error)
     if not macro.error <= law.tolerance:
@@ -101,21 +93,19 @@ def solve_nonlinear_fine(
     """The multiscale equation itself, by the emitted text of its integrands; and the linear problem
     beside it.
     """
-    given, own = _split(backend, options)
     state = read_state(operator)
     reference = reference_fine(state)
+    numbers = {**parameters, "epsilon": eps}
+    solver = _solver(backend, reference, numbers, shown(progress), options)
     title = "Multiscale equation"
     forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")
-    numbers = {**parameters, "epsilon": eps}
 
     def law(points: Array, t: float, values: Array, slopes: Array) -> Mapping[str, Array]:
         data = {**numbers, **dict(zip(forms.COORDINATES, points)), forms.TIME: t}
         return equation_arrays(forms, values, slopes, data)
 
     symmetric = state.potential and not state.depends_on_values
-    elements = elements_of(backend, reference, numbers, shown(progress), **own)
-    solution = solve_nonlinear(reference, numbers, law, symmetric, elements, **given)
-    return solution, reference
+    return solver.solve(law, symmetric), reference
 
 
 def _symmetric(model: NonlinearModel) -> bool:
@@ -123,17 +113,39 @@ def _symmetric(model: NonlinearModel) -> bool:
     return model.potential and not model.state.depends_on_values
 
 
-def _split(backend: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of any finite element backend, and those of this one. UnsupportedError for a
-    backend without nonlinear problems; ProblemError for an option that it does not have.
-    """
+@dataclass(frozen=True)
+class _Solver:
+    """solve: (law, symmetric, grown=, rounds=) -> Solution; gathered: arrays of all processes."""
+
+    solve: Callable[..., Solution]
+    gathered: Callable[[Array], list[Array]] = lambda own: [own]
+
+
+def _solver(
+    backend: str,
+    reference: LoweredEquation,
+    numbers: Mapping[str, float],
+    progress: Progress,
+    options: Mapping[str, Any],
+) -> _Solver:
+    """What solves the nonlinear problem beside a linear one on a backend."""
     equation_solver(backend)
-    if backend not in _OWN:
-        raise UnsupportedError(
-            f"nonlinear boundary value problems on the backend {backend}",
-            term=backend,
-            remedy=f"use one of {', '.join(_OWN)}",
-        )
+    if backend == "pinn":
+        nets = importlib.import_module("nhpinn_sym.solve.pinn.equations.nonlinear")
+        return _Solver(partial(nets.solve_weakly, reference, numbers, progress=progress, **options))
+    given, own = _split(backend, options)
+    elements = elements_of(backend, reference, numbers, progress, **own)
+
+    def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
+        return solve_nonlinear(reference, numbers, law, symmetric, elements, **more, **given)
+
+    return _Solver(solve, elements.gathered)
+
+
+def _split(backend: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of any finite element backend, and those of this one; ProblemError for one that
+    it does not have.
+    """
     for name in options:
         if name not in (*_OPTIONS, *_OWN[backend]):
             raise ProblemError(

@@ -254,6 +254,15 @@ class BoundaryValueProblem:
         }
         return {**self.parameters, **externals}
 
+    def ansatz(self, points: Tensor, **changed: float) -> tuple[list[Jet], list[Jet]]:
+        """The jets of lift and factor of each component; changed: parameters at other values."""
+        given = {**self.arguments(points), **changed}
+        module = self.trial.module
+        return (
+            self._parts(module.lift(points, **given)),
+            self._parts(module.factor(points, **given)),
+        )
+
     def factors(
         self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None
     ) -> Array:
@@ -261,12 +270,18 @@ class BoundaryValueProblem:
         conditions of a part of the boundary, if their table is given.
         """
         rows, columns = self.balance
-        coefficients = table or self.trial.module.coefficients
+        coefficients = table or self.operator
         out = torch.zeros(self.components, self.components, dtype=torch.float64)
         for (i, j), terms in self.tables(coefficients(point, **self.arguments(point))).items():
             factor = torch.as_tensor(terms.get(index, 0.0)).reshape(-1)[0]
             out[i, j] = rows[i] * columns[j] * factor
         return out.numpy()
+
+    @property
+    def operator(self) -> Callable[..., Any]:
+        """The coefficients of the operator at points."""
+        table: Callable[..., Any] = self.trial.module.coefficients
+        return table
 
     def tables(self, found: Mapping[Any, Any]) -> OperatorTables:
         """Emitted coefficients by equation and component: scalar problems have one table alone."""
@@ -361,7 +376,7 @@ class BoundaryValueProblem:
         return found.weights[:, 0, 0], found.lifted[:, 0]
 
     def _equations(self, points: Tensor) -> _Conditions:
-        return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)
+        return self._conditions(points, self.operator, self.trial.module.source)
 
     def blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open part, which are scaled to the same strength."""
@@ -380,14 +395,12 @@ class BoundaryValueProblem:
         self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]
     ) -> _Conditions:
         """Equations from the emitted functions of their coefficients and of their data."""
-        module = self.trial.module
         given = self.arguments(points)
         indices = self.trial.indices
         data = self._columns(value(points, **given))
         unit = unit_jet(points, indices)
         known = [part(points, indices) for part in self.known]
-        lift = self._parts(module.lift(points, **given))
-        factor = self._parts(module.factor(points, **given))
+        lift, factor = self.ansatz(points)
         free = [product(part, unit) for part in factor]
         weights = data.new_zeros(*data.shape, self.components, len(indices))
         lifted = torch.zeros_like(data)

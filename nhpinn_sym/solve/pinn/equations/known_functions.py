@@ -202,7 +202,7 @@ class _Corner:
         times shapes along the edge. None where the data ask for none.
         """
         problem = self.problem
-        table = problem.trial.module.coefficients
+        table = problem.operator
         of = characteristics(self._leading(table, ((2, 0), (1, 1), (0, 2))))
         if of is None:
             return None
