@@ -217,9 +217,9 @@ class _NonlinearRun:
             return self.parts.get("p_elements", partial(self._macro, law, other))
 
     def _macro(self, law: str, backend: str) -> Solution:
-        if backend == "pinn":
-            return self._solved(law, backend, self.settings.equation)
         wanted = _MACRO[self.problem.scales.dim]
+        if backend == "pinn":
+            return self._solved(law, backend, {"tolerance": wanted, **self.settings.equation})
         first = _FIRST_MESH.get(self.problem.scales.dim)
         if first is not None:
             with warnings.catch_warnings():  # of a mesh that may be too coarse

@@ -237,8 +237,8 @@ def test_the_nonlinear_solvers_give_the_linear_numbers() -> None:
 
 def test_refusals_of_equations() -> None:
     problem, model, law, _ = solved()
-    with pytest.raises(nh.UnsupportedError, match="pinn"):
-        nh.solve_homogenized(model, law, "pinn")
+    with pytest.raises(nh.UnsupportedError, match="fourier"):
+        nh.solve_homogenized(model, law, "fourier")
     with pytest.raises(nh.ProblemError, match="another model"):
         nh.solve_homogenized(nh.homogenize(monotone(20)), law, "skfem")
     with pytest.raises(nh.ProblemError, match="no option"):

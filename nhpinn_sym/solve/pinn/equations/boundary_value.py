@@ -132,7 +132,9 @@ class BoundaryValueProblem:
         coefficients: Coefficients,
         parameters: Mapping[str, float],
         device: str,
+        derivatives: Sequence[MultiIndex] = (),
     ) -> None:
+        """derivatives: of the net that rows may hold beside those of the equation."""
         self.equation = equation
         self.coefficients = coefficients
         self.device = device
@@ -145,9 +147,8 @@ class BoundaryValueProblem:
         if equation.time is not None:
             resolutions.append(resolve_time(equation, parameters))
         panels = sharp_panels(*resolutions)
-        self.trial = TrialSpace(
-            _FILE, self._source(()), self._module(()).AXES, device, panels=panels
-        )
+        source = self._source(derivatives)
+        self.trial = TrialSpace(_FILE, source, load(source, _FILE).AXES, device, panels=panels)
 
     @property
     def bounds(self) -> Bounds:

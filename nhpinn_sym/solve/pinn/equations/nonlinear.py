@@ -26,6 +26,7 @@ from .. import adaptive
 from ..adaptive import Fit, Formulation, norm_change
 from ..collocation import FeatureScales, random_layer
 from ..network import Axes
+from ..methods import split_method
 from ..options import Options, collocation_options, require_unused
 from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
 from .weak_problem import WeakEquation, WeakProblem
@@ -54,7 +55,14 @@ def solve_weakly(
     tolerance: for the estimated relative L2 error, see `strong.solve_equation`. SolveError where
     Newton's method does not converge; UnsupportedError for data that no smooth net has.
     """
-    chosen = collocation_options(options)
+    method, rest = split_method(options)
+    if method not in ("auto", "energy"):
+        raise UnsupportedError(
+            f'a nonlinear problem by nets with method="{method}"',
+            term=reference.title,
+            remedy="leave method= out: they meet the weak equation, or minimize the energy",
+        )
+    chosen = collocation_options(rest)
     require_unused(chosen, ("device", "group"), "a nonlinear problem by nets")
     if reference.time is not None:
         raise UnsupportedError(

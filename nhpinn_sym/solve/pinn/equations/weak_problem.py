@@ -89,9 +89,10 @@ class WeakEquation:
                     term=value,
                     remedy='finite elements take them: "skfem" or "dolfinx"',
                 )
-        self.values = TangentProblem(space, _no_externals, self.numbers, "cpu")
-        self.trial = self.values.trial
         self.d = reference.domain.dim
+        seconds = [i for i in product(range(3), repeat=self.d) if sum(i) == 2]
+        self.values = TangentProblem(space, _no_externals, self.numbers, "cpu", seconds)
+        self.trial = self.values.trial
         self.length = max(b - a for a, b in reference.domain.bounds)
 
     def add_corners(self, first: NetAndKnown) -> int:
