@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ class FeatureSpace(Assembly):
         self.m = len(basis)
         self.d = len(points)
         ends = np.cumsum([0, *(len(b.values) for b in basis)])
-        self.parts = [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
+        self.parts = [slice(a, b) for a, b in pairwise(ends)]
         self.count = int(ends[-1])
         self._tail = self.m * (1 + self.d) * len(weights)
 

@@ -25,8 +25,8 @@ from ...solution import Array
 from .. import adaptive
 from ..adaptive import Fit, Formulation, norm_change
 from ..collocation import FeatureScales, random_layer
-from ..network import Axes
 from ..methods import split_method
+from ..network import Axes
 from ..options import Options, collocation_options, require_unused
 from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
 from .weak_problem import WeakEquation, WeakProblem

@@ -22,8 +22,8 @@ from ....operator.numbers.panels import evaluator
 from ....problem.errors import SolveError, UnsupportedError
 from ....resolution import resolve_equation
 from ....runtime.arrays import Array
-from ....runtime.nets.function_families import JetsOfFamily, stack_functions
 from ....runtime.nets import jets
+from ....runtime.nets.function_families import JetsOfFamily, stack_functions
 from ....runtime.newton import Linearized, newton
 from ....runtime.nonlinear_equation import BoundaryProblem, Law
 from ..feature_space import Features, FeatureSpace
@@ -40,7 +40,7 @@ _PANEL = 3
 
 
 class TangentProblem(BoundaryValueProblem):
-    """The linear reference problem; with a `tangent`, (m, d, m, d, n) at points, that of the law."""
+    """The linear reference problem; with a `tangent` (m, d, m, d, n) at points, that of the law."""
 
     tangent: Callable[[Tensor], Array] | None = None
 
@@ -53,10 +53,10 @@ class TangentProblem(BoundaryValueProblem):
         tensor = torch.as_tensor(self.tangent(points))
         m, d = tensor.shape[:2]
         table: dict[tuple[int, int], dict[MultiIndex, Any]] = {}
-        for i, k, j, l in product(range(m), range(d), range(m), range(d)):
-            index = tuple(int(axis == k) + int(axis == l) for axis in range(d))
+        for i, k, j, n in product(range(m), range(d), range(m), range(d)):
+            index = tuple(int(axis == k) + int(axis == n) for axis in range(d))
             held = table.setdefault((i, j), {})
-            held[index] = held.get(index, 0.0) - tensor[i, k, j, l]
+            held[index] = held.get(index, 0.0) - tensor[i, k, j, n]
         return table if m > 1 else table[0, 0]
 
 
