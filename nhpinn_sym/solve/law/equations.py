@@ -21,8 +21,9 @@ from ...operator.table import Operator
 from ...problem.errors import ProblemError, shortened, warn_tolerance
 from ...problem.user_input import instance, parameter_numbers
 from ...runtime.nonlinear_arrays import equation_arrays
+from ...runtime.nonlinear_equation import Law
 from ..backends import equation_solver
-from ..fem.nonlinear import Law, elements_of, solve_nonlinear
+from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
 from .hamilton_jacobi import solve_hamilton_jacobi

@@ -18,7 +18,7 @@ import torch
 from ....lower.forms import LoweredEquation
 from ....problem.errors import SolveError, UnsupportedError
 from ....runtime.levels import SAFETY
-from ....runtime.nonlinear_equation import Law, solve_nonlinear
+from ....runtime.nonlinear_equation import Law, solve_nonlinear_problem
 from ...newton_failures import newton_errors, warn_of_rest
 from ...progress import Progress, silent
 from ...solution import Array
@@ -148,7 +148,7 @@ class NonlinearEquation(Formulation[Solved]):
         for _ in range(self._rounds):
             start = None if before is None else problem.nearest(before)
             with newton_errors(self.title):
-                result = solve_nonlinear(
+                result = solve_nonlinear_problem(
                     problem, self.equation.law, self.equation.symmetric, start, None, True, _quiet
                 )
             before = result.grid
