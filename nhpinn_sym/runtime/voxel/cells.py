@@ -55,7 +55,7 @@ class VoxelCells:
     @cached_property
     def operator(self) -> ElementOperator:
         forms = self.forms
-        positive = forms.SYMMETRIC and forms.DEFINITE and not forms.COMPLEX
+        positive = forms.SYMMETRIC and forms.DEFINITE
         return operator_of(forms, self.elements, self.coefficients, positive)
 
     def run(

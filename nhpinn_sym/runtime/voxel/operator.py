@@ -47,7 +47,7 @@ class ElementOperator:
     volume of a box; functions are arrays (components, n_1, ..., n_d).
 
     coefficients : c[k], numbers or arrays with one value a box
-    positive     : the form is symmetric and positive but for constants, and real
+    positive     : the form is symmetric, and positive but for constants, or its real part is
     It is preconditioned by itself with each coefficient replaced by its mean, which is a small
     matrix for each mode of an FFT: the number of iterations does not grow with the grid (Ladecky et
     al., arXiv 2203.02962).
@@ -222,7 +222,9 @@ def conjugate_gradients(
     apply: MapInto, precondition: MapInto, b: AnyArray, rtol: float, least: AnyArray | float = 0.0
 ) -> tuple[AnyArray, int]:
     """(solutions, iterations) for some right-hand sides (s, ...) of a positive operator at once:
-    each direction serves all of them (O'Leary 1980, Linear Algebra Appl. 29:293).
+    each direction serves all of them (O'Leary 1980, Linear Algebra Appl. 29:293). For symmetric
+    complex operators products are without conjugates (van der Vorst, Melissen 1990, IEEE Trans.
+    Magn. 26:706).
 
     rtol  : of each residual, relative to b in the norm of the preconditioner
     least : squares of that norm that are rounding
@@ -232,7 +234,7 @@ def conjugate_gradients(
     z = precondition(r, np.empty_like(b))
     p = z.copy()
     image = np.empty_like(b)
-    sizes = np.diag(products(r, z))
+    sizes = _sizes(r, z)
     enough = np.maximum(rtol**2 * sizes, least)
     iterations = 0
     while np.any(sizes > enough) and iterations < MOST_ITERATIONS:
@@ -242,11 +244,16 @@ def conjugate_gradients(
         _add(x, step, p)
         _add(r, -step, image)
         precondition(r, z)
-        sizes = np.diag(products(r, z))
+        sizes = _sizes(r, z)
         _add(z, -inverse @ products(image, z), p)
         p, z = z, p
         iterations += 1
     return x, iterations
+
+
+def _sizes(r: AnyArray, z: AnyArray) -> AnyArray:
+    """The square of the norm of each residual (s, ...), z = P r."""
+    return np.array([abs(np.vdot(one, other)) for one, other in zip(r, z, strict=True)])
 
 
 def products(left: AnyArray, right: AnyArray) -> AnyArray:
@@ -271,6 +278,8 @@ def _parts(flat: AnyArray) -> Iterator[slice]:
 
 def _inverse(gram: AnyArray, iteration: int) -> AnyArray:
     """The inverse of a matrix of curvatures, of directions that do not depend on the others."""
+    if np.iscomplexobj(gram):
+        return np.linalg.pinv((gram + gram.T) / 2, rcond=_DEPENDENT)
     values, vectors = np.linalg.eigh((gram + gram.T) / 2)
     largest = values[-1]
     if not largest > 0 or values[0] < -_DEPENDENT * largest:

@@ -12,6 +12,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from tests.disk_arrays import conductivity
 
 S = nh.Scales(2)
 U = S.unknown("u")
@@ -139,6 +140,17 @@ def test_the_estimate_holds_at_corners(contrast: int) -> None:
         cells = nh.solve_cells(model(nh.checkerboard(S, 1, k)), "voxel", n_sub=n_sub)
         error = abs(cells.effective["A"][0, 0] - np.sqrt(complex(k)))
         assert error < cells.info["estimate"] * abs(cells.effective["A"][0, 0]) < 3 * error
+
+
+@pytest.mark.parametrize(("n", "contrast"), [(16, 1000), (37, 10), (128, 10), (128, 0.001)])
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_the_estimate_of_shapes_that_become_pixels(n: int, contrast: float) -> None:
+    """Their errors are small by accident on some grids."""
+    given = model(nh.phases(S, {nh.Disk((0, 0), 0.3): contrast}, default=1))
+    cells = nh.solve_cells(given, "voxel", n=n, max_dofs=n * n)
+    found = cells.effective["A"][0, 0]
+    error = abs(found - conductivity(0.3, contrast, "square")) / found
+    assert error < cells.info["estimate"] < 10 * error
 
 
 @pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
