@@ -20,6 +20,7 @@ from ..problem.pictures import COLOURS, Drawing, Sheet
 from .arguments import as_numbers
 from .cell_solution import CellSolution
 from .elastic_symmetry import CONSTANTS, Nearest, all_pairs, nearest_classes
+from .material_cards import card
 from .solution import Array
 from .tensors import PAIRS, mandel, voigt
 
@@ -33,9 +34,6 @@ _DIRECTIONS = 361
 # Place of the diagram: around it stand angles, above these the title.
 _CIRCLE = (0.15, 0.2, 0.7, 0.65)
 _ORDER = {2: "11, 22, 12", 3: "11, 22, 33, 23, 13, 12"}
-# Places of the Voigt matrix (order 11, 22, 33, 23, 13, 12) in the order of *ELASTIC,
-# TYPE=ANISOTROPIC: D1111, D1122, D2222, D1133, D2233, D3333, D1112, ..., D2323.
-_ABAQUS = "11 21 22 31 32 33 61 62 63 66 51 52 53 56 55 41 42 43 46 45 44"
 
 
 def engineering(stiffness: CellSolution | ArrayLike, tolerance: float | None = None) -> Engineering:
@@ -273,31 +271,16 @@ class Engineering:
         found |= {f"G{p}": v for p, v in zip(pairs, self.shear.tolist(), strict=True)}
         return {**found, "K": self.bulk}
 
-    def card(self, name: str = "EFFECTIVE") -> str:
-        """The material as text for Abaqus and CalculiX: *ELASTIC, isotropic where it is so, or
-        TYPE=ANISOTROPIC with its 21 constants. ProblemError in the plane, and for a name that is
-        none.
+    def card(self, name: str = "EFFECTIVE", kind: str | None = None) -> str:
+        """The material as text for Abaqus and CalculiX, in the axes that the stiffness has.
+
+        kind : "isotropic", "engineering constants" (E1, E2, E3, nu12, nu13, nu23, G12, G13, G23),
+               "orthotropic" (D1111, D1122, D2222, D1133, D2233, D3333, D1212, D1313, D2323) or
+               "anisotropic" (21 constants). Default: isotropic where it is so, or anisotropic.
+        ProblemError in the plane, for a name that is none, and for a kind that the stiffness does
+        not have in these axes, within `tolerance`: it may in those of `e.turned(e.axes)`.
         """
-        if self.dim != 3:
-            raise ProblemError(
-                "a material card holds the stiffness of a solid",
-                term=f"{self.dim} axes",
-                remedy="solve the cells in three dimensions, or write `e.save(path)` (JSON)",
-            )
-        if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
-            raise ProblemError(
-                "the name of a material has letters, digits, - and _",
-                term=name,
-                remedy='write .card("EFFECTIVE")',
-            )
-        if self.symmetry == "isotropic":
-            body = f"*ELASTIC\n{self.young[0]:.9g}, {self.poisson[0]:.9g}\n"
-        else:
-            matrix = self.voigt
-            numbers = [f"{matrix[int(p[0]) - 1, int(p[1]) - 1]:.9g}" for p in _ABAQUS.split()]
-            rows = [", ".join(numbers[k : k + 8]) for k in range(0, len(numbers), 8)]
-            body = "*ELASTIC, TYPE=ANISOTROPIC\n" + "\n".join(rows) + "\n"
-        return f"*MATERIAL, NAME={name}\n{body}"
+        return card(self, name, kind)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Constants, matrices, symmetry and the conventions as JSON; atomically."""
@@ -337,6 +320,37 @@ class Engineering:
         )
         axes.set_position(_CIRCLE)
         return drawing
+
+    def surface(self) -> Drawing:
+        """The points E(n) n of all directions n, coloured by E; ProblemError in the plane."""
+        from matplotlib import colormaps
+
+        if self.dim != 3:
+            raise ProblemError(
+                "a surface of directions needs three axes",
+                term=f"{self.dim} axes",
+                remedy="write e.plot()",
+            )
+        polar, angle = np.meshgrid(
+            np.linspace(0, np.pi, _DIRECTIONS // 6),
+            np.linspace(0, 2 * np.pi, _DIRECTIONS // 3),
+            indexing="ij",
+        )
+        circle = [np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar)]
+        n = np.stack(circle, axis=-1)
+        found = self.modulus(n)
+        least, most = float(found.min()), float(found.max())
+        shares = np.clip((found - least) / max(most - least, self.tolerance * most), 0, 1)
+        sheet = Sheet(1, 1, (5.2, 4.6))
+        axes = sheet.at(0, 0, projection="3d")
+        places = np.moveaxis(found[..., None] * n, -1, 0)
+        axes.plot_surface(*places, facecolors=colormaps["viridis"](shares), rstride=1, cstride=1)
+        for k, name in enumerate("xyz"):
+            axes.set(**{f"{name}lim": (-most, most), f"{name}label": f"axis {k + 1}"})
+        axes.set_box_aspect((1, 1, 1))
+        axes.tick_params(labelsize=7)
+        axes.set_title(f"Young's modulus from {least:.4g} to {most:.4g}", fontsize=10)
+        return sheet.drawing("young_surface", "Young's modulus by direction, as a surface.")
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {value:.6g}" for name, value in self.constants().items())

@@ -199,6 +199,40 @@ def test_a_card_holds_the_tensor_in_the_order_of_abaqus() -> None:
         e.card("A\n*INCLUDE")
 
 
+def test_cards_of_an_orthotropic_solid() -> None:
+    e = nh.engineering(tensor_of(ORTHOTROPIC))
+    lines = e.card(kind="engineering constants").splitlines()
+    assert lines[1] == "*ELASTIC, TYPE=ENGINEERING CONSTANTS"
+    assert [len(line.split(",")) for line in lines[2:]] == [8, 1]
+    young, poisson, shear = np.split(_numbers(lines[2:]), 3)
+    compliance = np.linalg.inv(ORTHOTROPIC)
+    assert young == pytest.approx(1 / np.diag(compliance)[:3])
+    assert poisson * -1 / young[[0, 0, 1]] == pytest.approx(
+        [compliance[0, 1], compliance[0, 2], compliance[1, 2]]
+    )
+    assert shear == pytest.approx(np.diag(ORTHOTROPIC)[[5, 4, 3]])
+    lines = e.card(kind="orthotropic").splitlines()
+    assert lines[1] == "*ELASTIC, TYPE=ORTHOTROPIC"
+    c = e.stiffness
+    places = "1111 1122 2222 1133 2233 3333 1212 1313 2323"
+    expected = [c[tuple(int(v) - 1 for v in place)] for place in places.split(" ")]
+    assert _numbers(lines[2:]) == pytest.approx(expected, rel=1e-8)
+
+
+def _numbers(lines: list[str]) -> np.ndarray:
+    return np.array([float(v) for line in lines for v in line.split(",")])
+
+
+def test_a_card_stands_for_the_axes_that_the_stiffness_has() -> None:
+    rotation = Rotation.from_rotvec([0.4, -0.9, 0.3]).as_matrix()
+    e = nh.engineering(turned(tensor_of(ORTHOTROPIC), rotation))
+    for kind in ("isotropic", "orthotropic", "engineering constants", "cubic"):
+        with pytest.raises(nh.ProblemError, match=r"not .*tropic|no such kind"):
+            e.card(kind=kind)
+    own = _numbers(e.turned(e.axes).card(kind="orthotropic").splitlines()[2:])
+    assert sorted(own[[0, 2, 5]]) == pytest.approx(sorted(np.diag(ORTHOTROPIC)[:3]), rel=1e-6)
+
+
 def test_constants_are_saved_with_their_conventions(tmp_path) -> None:
     e = nh.engineering(tensor_of(CUBIC))
     e.save(tmp_path / "rve.json")
@@ -209,6 +243,7 @@ def test_constants_are_saved_with_their_conventions(tmp_path) -> None:
     assert "cubic stiffness" in repr(e)
     assert "<table" in e._repr_html_()
     e.plot().save(tmp_path / "young.png")
+    e.surface().save(tmp_path / "surface.png")
 
 
 def test_layers_of_a_plane_are_orthotropic() -> None:
