@@ -317,7 +317,7 @@ def _choice(request: CellRequest) -> BackendChoice:
     if request.model.problem.holes:
         return BackendChoice(("skfem", "voxel"), "the cell has holes")
     if lowered.contacts:
-        return BackendChoice(("skfem",), "functions jump across interfaces of the cell")
+        return BackendChoice(("skfem", "pinn"), "functions jump across interfaces")
     first = "voxel" if images_of(request.model.operator) else "fourier"
     cell_functions(request.model, request.coefficients, first)
     if request.coefficients:

@@ -82,6 +82,28 @@ def test_disks_agree_with_multipoles(backend: str, centre: Any, inside: int, bet
     assert off(cells, conductivity(0.3, inside, contact=float(beta))) < 1e-7
 
 
+@pytest.mark.parametrize("beta", [sp.Rational(1, 1000), 1, 10**4])
+def test_nets_of_two_phases(beta: Any) -> None:
+    cells = solved(2, nh.Disk((HALF, HALF), SHARE), 10, beta, backend="pinn", tolerance=1e-6)
+    assert off(cells, conductivity(0.3, 10, contact=float(beta))) < 1e-8
+
+
+def test_nets_and_elements_agree_on_springs() -> None:
+    """Which vary along a curved interface."""
+    found = elastic(
+        nh.Disk((0, 0), SHARE),
+        lambda s: nh.Spring((2 + sp.cos(2 * sp.pi * s.y[0])) / s.eps, 3 / s.eps),
+    )
+    fem = nh.solve_cells(found, "skfem", tolerance=1e-4).effective["A"]
+    nets = nh.solve_cells(found, "pinn", tolerance=1e-3).effective["A"]
+    assert np.abs(fem - nets).max() < 1e-4
+
+
+def test_validation_compares_nets_with_elements() -> None:
+    report = nh.validate(model(1, nh.Layer(0, (0, SHARE)), 10, 2).problem)
+    assert "AGREEMENT" in str(report)
+
+
 def test_hexagonal_array() -> None:
     hexagonal = nh.Cell.lattice((1, 0), (HALF, sp.sqrt(3) / 2))
     cells = solved(2, nh.Disk((0, 0), sp.Rational(2, 5)), 10, 3, cell=hexagonal, h=0.12)
@@ -240,6 +262,9 @@ def test_refused_verbs() -> None:
     for backend in ("fourier", "voxel"):
         with pytest.raises(nh.UnsupportedError, match="contact"):
             nh.solve_cells(found, backend)
+    for method in ("energy", "nh-pinn"):
+        with pytest.raises(nh.UnsupportedError, match="contact"):
+            nh.solve_cells(found, "pinn", method=method)
     with pytest.raises(nh.UnsupportedError, match="contact"):
         nh.emit(found, "skfem")
     with pytest.raises(nh.UnsupportedError, match="contact"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...lower.forms import LoweredCells, LoweredEquation
-from ...problem.errors import ProblemError, shortened
+from ...problem.errors import ProblemError, UnsupportedError, shortened
 from ..external_fields import as_functions
 from ..progress import Progress, silent
 from ..solution import CellSolver as CellSolverProtocol
@@ -19,6 +19,7 @@ from ..solution import CellTask, Coefficients, Solution
 from .callables import differentiable
 from .options import SOLVERS, read_options
 
+_BY_PHASES = "cells.jumps:JumpCellSolver"
 Choose = Callable[[LoweredCells, Mapping[str, Any]], str]
 
 
@@ -41,7 +42,7 @@ def _by_data(cells: LoweredCells, options: Mapping[str, Any]) -> str:
     last layer, where there is one.
     """
     if cells.jumps:
-        return "cells.jumps:JumpCellSolver"
+        return _BY_PHASES
     several = bool(cells.slow and cells.functions) and cells.cell.dim + len(cells.slow) > 2
     if several and not read_options(options).trains:
         return "cells.separable:SeparableCellSolver"
@@ -92,6 +93,12 @@ def CellSolver(
             remedy='use method="nh-pinn" for cell problems',
         )
     place = chosen if isinstance(chosen, str) else chosen(task.cells, rest)
+    if task.cells.contacts and place != _BY_PHASES:
+        raise UnsupportedError(
+            f"imperfect contact by {METHODS[name].what}",
+            term=task.cells.title,
+            remedy="leave method= out: one net for each phase has rows for it",
+        )
     solver: CellSolverProtocol = _load(place)(task, **rest)
     return solver
 

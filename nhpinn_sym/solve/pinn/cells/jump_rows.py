@@ -2,7 +2,7 @@
 
 - in every phase the equation of that phase, operator(net) + multipliers = right-hand side;
 - at every interface the continuity of the functions, and of their conormal fluxes, those of the
-  right-hand sides included;
+  right-hand sides included; at one of imperfect contact n . flux = K [N] in the place of the first;
 - the value of one net at one point, as constants are free.
 Blocks are brought to one size and weighed; the sum of squares is a mean over the phases plus means
 over the interfaces.
@@ -26,6 +26,7 @@ from ...level_set_quadrature import Interface, Partition
 from ..collocation import Rows, balance_factors, matrix, operator_weights, row_strengths
 from ..network import Jet, Layers, Network
 from .averages import CellFunctions
+from .contacts import ContactLaw
 from .subdomains import Subdomain
 
 CONTINUITY = 10.0
@@ -85,6 +86,7 @@ class JumpRows:
     partition: Partition
     pieces: tuple[Subdomain, ...]
     slow: Tensor
+    contacts: ContactLaw
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -167,6 +169,25 @@ class JumpRows:
                 jump[here] += sign * jet[piece.trial.indices[0]]
                 flux[here] += (self._fluxes(piece, points, jet) * normals[:, None]).sum(-1) / 2
         return flux, jump
+
+    def springs(self, found: Interface) -> tuple[Tensor, Tensor]:
+        """K (n, m, m) at interface points, 0 where the contact is perfect, and where it is not."""
+        device = self.slow.device
+        count = len(found.points)
+        springs = torch.zeros(
+            count, self.components, self.components, dtype=torch.float64, device=device
+        )
+        broken = torch.zeros(count, dtype=torch.bool, device=device)
+        for a, b in sorted(set(zip(found.minus.tolist(), found.plus.tolist(), strict=True))):
+            here = np.flatnonzero((found.minus == a) & (found.plus == b))
+            points, normals = (
+                torch.as_tensor(v[here], device=device) for v in (found.points, found.normals)
+            )
+            stiffness = self.contacts.between(a, b, points, normals)
+            if stiffness is not None:
+                springs[here] = stiffness
+                broken[here] = True
+        return springs, broken
 
     def _fluxes(self, piece: Subdomain, points: Tensor, jet: Jet) -> Tensor:
         """The fluxes of all functions, (n, functions * components, axes)."""
@@ -267,7 +288,14 @@ class _StageRows:
             )
             sides = [(self.rows.pieces[a], before, 1.0), (self.rows.pieces[b], points, -1.0)]
             share = (weights / area).sqrt()
-            blocks += [self._continuity(sides, share), self._flux(sides, normals, share)]
+            stiffness = self.rows.contacts.between(a, b, points, normals)
+            if stiffness is None:
+                blocks += [self._continuity(sides, share), self._flux(sides, normals, share)]
+            else:
+                blocks += [
+                    self._contact(sides, normals, share, stiffness),
+                    self._flux(sides, normals, share),
+                ]
         return blocks
 
     def gauge(self) -> Block:
@@ -295,16 +323,48 @@ class _StageRows:
     def _flux(
         self, sides: Sequence[tuple[Subdomain, Tensor, float]], normals: Tensor, share: Tensor
     ) -> Block:
-        (equations, components) = self.rows.balance
-        m = self.rows.components
-        scale = (
-            FLUX
-            * share
-            / math.sqrt(math.prod(self.rows.strength[piece.number][1] for piece, _, _ in sides))
-        )
+        scale = FLUX * share / self._strength(sides)
+        return self._block(*self._conormal(sides, normals, [scale, -scale]))
+
+    def _strength(self, sides: Sequence[tuple[Subdomain, Tensor, float]]) -> float:
+        """Of the scaled fluxes of both sides."""
+        return math.sqrt(math.prod(self.rows.strength[piece.number][1] for piece, _, _ in sides))
+
+    def _contact(
+        self,
+        sides: Sequence[tuple[Subdomain, Tensor, float]],
+        normals: Tensor,
+        share: Tensor,
+        stiffness: Tensor,
+    ) -> Block:
+        """The mean of n . flux of both sides less K (N behind - N before): that of the continuity
+        where K is large, that of a free surface where it is small."""
+        equations, components = self.rows.balance
+        scaled = equations[:, None] * stiffness * components
+        size = scaled.abs().amax((1, 2)) / CONTINUITY + self._strength(sides) / FLUX
+        scale = share / size
         parts = []
-        for piece, points, sign in sides:
-            factor = sign * scale[:, None] * equations
+        fluxes = self._conormal(sides, normals, [scale / 2, scale / 2])
+        for (_, _, sign), (piece, points, weights, extra, target) in zip(
+            sides, fluxes, strict=True
+        ):
+            weights = weights.clone()
+            weights[..., 0] += sign * scale[:, None, None] * scaled
+            parts.append((piece, points, weights, extra, target))
+        return self._block(*parts)
+
+    def _conormal(
+        self,
+        sides: Sequence[tuple[Subdomain, Tensor, float]],
+        normals: Tensor,
+        scales: Sequence[Tensor],
+    ) -> list[tuple[Subdomain, Tensor, Tensor, Tensor | None, Tensor | None]]:
+        """The scaled fluxes along the normals, and minus those of the right-hand side."""
+        equations, components = self.rows.balance
+        m = self.rows.components
+        parts: list[tuple[Subdomain, Tensor, Tensor, Tensor | None, Tensor | None]] = []
+        for (piece, points, _), scale in zip(sides, scales, strict=True):
+            factor = scale[:, None] * equations
             weights = (
                 factor[:, :, None, None]
                 * self.rows.conormal(piece, points, normals)
@@ -319,7 +379,7 @@ class _StageRows:
                 .transpose(1, 2)
             )
             parts.append((piece, points, weights, None, factor[:, :, None] * along))
-        return self._block(*parts)
+        return parts
 
     def _values(self, piece: Subdomain, factors: Tensor) -> Tensor:
         """The factors of the values of a net, (n, components, components, derivatives)."""

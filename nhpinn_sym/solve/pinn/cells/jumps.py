@@ -29,6 +29,7 @@ from ..fields import PhaseField
 from ..network import Axes, Jet, Layers, Network, stack_outputs, with_last_layer
 from ..options import RANDOM_FEATURES, Options, collocation_options, require_unused
 from .averages import CellAverages, CellFunctions
+from .contacts import ContactLaw
 from .jump_rows import Block, JumpRows, held_out
 from .subdomains import Subdomain, make_subdomains
 
@@ -70,6 +71,7 @@ class JumpCellSolver:
         self.partition = make_partition(cells, numbers)
         given = given_values(cells, parameters)
         self.pieces = make_subdomains(self.partition, given, self.options.device)
+        self.contacts = ContactLaw(self.partition.cells, numbers)
         self.means = JumpAveraging.of(self.partition.dim)
         self._choice: Choice | None = None
 
@@ -77,7 +79,9 @@ class JumpCellSolver:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
         slow = np.asarray(slow_points, dtype=float).reshape(len(slow_points), -1)
         places = torch.as_tensor(slow, device=self.options.device)
-        rows = tuple(JumpRows(self.partition, self.pieces, place) for place in places)
+        rows = tuple(
+            JumpRows(self.partition, self.pieces, place, self.contacts) for place in places
+        )
         found = adaptive.solve(_SlowPoints(self, rows), self.progress, self._choice)
         scale = found.info["scale"]
         self._choice = Choice(found.info["features"], (scale, scale))
@@ -329,7 +333,8 @@ class JumpAveraging:
         flux(N_j) . n [z], z being the dual solution.
 
         From l(v) = B(v, z) - int flux(z) . n [v], v discontinuous, and the like for N_j: the
-        consistency terms of discontinuous Galerkin methods.
+        consistency terms of discontinuous Galerkin methods. At imperfect contact functions may
+        jump, and the energy lacks -int K [N_j] [z].
         """
         found = rows.partition.interfaces(self.order)
         m = rows.components
@@ -338,9 +343,11 @@ class JumpAveraging:
             torch.as_tensor(found.weights, device=rows.slow.device)
             / self._quadrature(rows).weights.sum()
         )
-        work = torch.einsum(
-            "n,nfe,nge->fg", area, flux.unflatten(1, (-1, m)), jump.unflatten(1, (-1, m))
-        )
+        springs, broken = rows.springs(found)
+        flux, jump = flux.unflatten(1, (-1, m)), jump.unflatten(1, (-1, m))
+        work = torch.einsum("n,nfe,nge->fg", area * ~broken, flux, jump)
+        # Half of it, as both orders are added below.
+        work = work - torch.einsum("n,nfe,nek,ngk->fg", area, jump, springs, jump) / 2
         pairs = {
             (f.name, f.index): (f.dual, f.terms[0].factors[0].function)
             for f in rows.partition.cells[0].effective
