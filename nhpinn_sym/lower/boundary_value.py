@@ -293,5 +293,8 @@ def _initial(problem: MultiscaleProblem) -> tuple[sp.Expr, ...]:
             "the problem has no final time", term=problem, remedy="give final_time=..."
         )
     return tuple(
-        problem.data(problem.starts[0, j], "value", j) for j in range(len(problem.unknowns))
+        problem.data(problem.starts[0, j], "value", j)
+        if (0, j) in problem.starts
+        else sp.Integer(0)
+        for j in range(len(problem.unknowns))
     )

@@ -101,8 +101,8 @@ def _check_means(state: StateProblem) -> None:
 
 
 def _reference(state: StateProblem) -> Operator:
-    """The operator with the tangent of the flux at the reference state, the sources, and u_t where
-    there is storage.
+    """The operator with the tangent of the flux at the reference state, the sources, and u_t in
+    every equation where there is storage in one.
     """
     d = state.dim
     size = d + 1
@@ -115,15 +115,33 @@ def _reference(state: StateProblem) -> Operator:
         if (flux or source) and c != 0:
             table[term] = c
     if state.timely:
-        for i, storage in enumerate(state.storage):
-            if storage == 0:
-                raise UnsupportedError(
-                    "a system of which some equations have no time derivative",
-                    term=state.operator.problem.unknown,
-                    remedy="either every equation has a storage, or none has",
-                )
+        _check_still(state)
+        for i in range(state.components):
             table[Term(i, zero, i, unit(d, size), 0)] = sp.Integer(1)
     return replace(state.operator, table=table, fluxes={}, jets={})
+
+
+def _check_still(state: StateProblem) -> None:
+    """Equations without a time derivative, beside others with one, hold at all times.
+    UnsupportedError where their unknowns have one elsewhere, or they have a Robin condition.
+    """
+    still = [i for i, own in enumerate(state.stored) if not own]
+    moving = tuple(any(b.has(v) for b in state.storage) for v in state.values)
+    problem = state.operator.problem
+    if moving != state.stored:
+        raise UnsupportedError(
+            "a system whose time derivatives are not those of the unknown of each equation",
+            term=problem.unknown,
+            remedy="write the equation with s.dt(u) at the place of u in the list of unknowns",
+        )
+    for (_, field), condition in problem.conditions.items():
+        if field in still and isinstance(condition, Robin):
+            raise UnsupportedError(
+                "a Robin condition for an equation without a time derivative, beside others with"
+                " one",
+                term=condition,
+                remedy="Dirichlet, Neumann and Periodic conditions are covered there",
+            )
 
 
 def _at_reference(state: StateProblem, table: dict[Term, sp.Expr]) -> dict[Term, sp.Expr]:

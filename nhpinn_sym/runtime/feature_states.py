@@ -16,7 +16,7 @@ import numpy as np
 
 from .fourier.grid import Grid
 from .fourier.states import LawValues, MacroState, States, StateSolver
-from .reduced_law import ReducedBasis, ReducedLaw
+from .reduced_law import ReducedLaw, for_unknowns, orthonormal
 
 SCALES = (0.3, 0.6, 1.2, 2.4)
 """Of the weights of hidden layers that are tried: how much a feature varies within a period."""
@@ -34,7 +34,9 @@ class FeatureSolver(StateSolver):
         self.count = count
         self.scale = scale
         values, slopes = hidden_layer(grid, count, scale, seed)
-        self.law_in_span = ReducedLaw(forms, _for_systems(values, slopes, self.m, grid))
+        points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+        span = for_unknowns(*orthonormal(values, slopes, _INDEPENDENT), self.m, points)
+        self.law_in_span = ReducedLaw(forms, span)
 
     def solve_states(
         self, macro: MacroState, guess: np.ndarray | None = None
@@ -118,25 +120,3 @@ def hidden_layer(grid: Grid, count: int, scale: float, seed: int) -> tuple[np.nd
         inner -= np.outer(weights[:, axis], np.sin(angles[axis]))
         slopes[:, axis] = waves[axis] * outer * inner
     return values - values.mean(axis=1, keepdims=True), slopes
-
-
-def _for_systems(values: np.ndarray, slopes: np.ndarray, m: int, grid: Grid) -> ReducedBasis:
-    """The features, orthonormal in their slopes, for each of m unknowns."""
-    count = len(values)
-    flat = slopes.reshape(count, -1)
-    q = values.shape[1]
-    left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
-    kept = sizes > _INDEPENDENT * sizes[0]
-    mix = left[:, kept].T * (np.sqrt(q) / sizes[kept])[:, None]
-    own = mix @ values
-    own_slopes = (mix @ flat).reshape(-1, grid.dim, q)
-    k = len(own)
-    all_values = np.zeros((m, k, m, q))
-    all_slopes = np.zeros((m, k, m, grid.dim, q))
-    for j in range(m):
-        all_values[j, :, j] = own
-        all_slopes[j, :, j] = own_slopes
-    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
-    return ReducedBasis(
-        all_values.reshape(m * k, m, q), all_slopes.reshape(m * k, m, grid.dim, q), points
-    )

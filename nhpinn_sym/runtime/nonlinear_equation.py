@@ -9,7 +9,7 @@ points, with their derivatives.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,14 +82,17 @@ def solve_nonlinear_problem(
     times: Array | None,
     keep: bool,
     report: Callable[[float], None],
+    stored: Sequence[bool] = (),
 ) -> NonlinearResult:
     """The solution; NewtonError where Newton's method does not converge.
 
     symmetric : whether the derivative of the stationary problem is
     start : all unknowns of a guess, in the place of the linear problem's solution
     times, keep, report : as for `solve_equation`
+    stored : which of the equations have a time derivative (default: all); the others hold at all
+             times
     """
-    system = _System(problem, law, symmetric)
+    system = _System(problem, law, symmetric, stored)
     if times is None:
         values = system.stationary(start)
         return NonlinearResult(problem.grid(values), None, system.method, None, system.rest)
@@ -102,8 +105,11 @@ def solve_nonlinear_problem(
 class _System:
     """Residual and derivative of the discrete problem."""
 
-    def __init__(self, problem: BoundaryProblem, law: Law, symmetric: bool) -> None:
+    def __init__(
+        self, problem: BoundaryProblem, law: Law, symmetric: bool, stored: Sequence[bool]
+    ) -> None:
         self.problem = problem
+        self.stored_rows = np.array(stored or [True] * problem.assembly.m)
         self.assembly = problem.assembly
         self.law = law
         self.symmetric = symmetric
@@ -114,16 +120,29 @@ class _System:
         """The law at the quadrature points."""
         return self.law(self.assembly.points, t, *self.assembly.fields(u))
 
-    def residual(self, u: Array, t: float, arrays: Mapping[str, Array]) -> tuple[Array, float]:
-        """int flux . grad v + reaction v, with the natural conditions; and its size."""
-        vector, size = self.assembly.load(arrays["flux"], arrays["reaction"])
-        vector = vector - self.problem.natural_load(t)
-        return self.assembly.restricted(vector + self.problem.robin_times(u)), size
+    def residual(
+        self, u: Array, t: float, arrays: Mapping[str, Array], weight: float = 1.0
+    ) -> tuple[Array, float]:
+        """int flux . grad v + reaction v, with the natural conditions, times the weight of each
+        equation, and its size.
+        """
+        weights = self._weights(weight)
+        flux, reaction = (_weighted(arrays[name], weights) for name in ("flux", "reaction"))
+        vector, size = self.assembly.load(flux, reaction)
+        walls = self.problem.robin_times(u) - self.problem.natural_load(t)
+        vector = vector + walls * np.tile(weights, len(walls) // len(weights))
+        return self.assembly.restricted(vector), size
 
-    def jacobian(self, arrays: Mapping[str, Array]) -> Any:
+    def _weights(self, weight: float) -> Array:
+        """Equations that hold at all times keep the weight 1."""
+        return np.where(self.stored_rows, weight, 1.0)
+
+    def jacobian(self, arrays: Mapping[str, Array], weight: float = 1.0) -> Any:
         """The derivative of the residual."""
-        total = self.assembly.matrix(arrays, "flux", "reaction")
-        return total if self.problem.robin is None else total + self.problem.robin
+        weights = self._weights(weight)
+        own = {name: _weighted(a, weights) for name, a in arrays.items() if "_" in name}
+        total = self.assembly.matrix(own, "flux", "reaction")
+        return total if self.problem.robin is None else total + weight * self.problem.robin
 
     def stored(self, arrays: Mapping[str, Array]) -> Array:
         """int storage v."""
@@ -159,15 +178,15 @@ class _System:
         def stage(t: float, known: Array, weight: float) -> Array:
             def linearized(u: Array) -> Linearized:
                 arrays = self.arrays(u, t)
-                residual, size = self.residual(u, t, arrays)
+                residual, size = self.residual(u, t, arrays, weight)
                 stored = self.stored(arrays)
-                whole = weight * size + assembly.total(np.abs(stored))
+                whole = size + assembly.total(np.abs(stored))
 
                 def derivative() -> Any:
                     mass = assembly.matrix(arrays, None, "storage")
-                    return mass + weight * self.jacobian(arrays)
+                    return mass + self.jacobian(arrays, weight)
 
-                return Linearized(stored + weight * residual - known, whole, derivative)
+                return Linearized(stored + residual - known, whole, derivative)
 
             guess = self.problem.with_essential(current[0], t)
             current[0] = self._newton(guess, linearized)
@@ -182,7 +201,14 @@ class _System:
                 largest[j] = max(largest[j], assembly.largest(float(size)))
             report(step / (len(times) - 1))
 
-        on_step(0, 0.0)
         first = self.stored(self.arrays(u, 0.0))
+        if not self.stored_rows.all():  # what the others determine goes with the initial values
+            stage(0.0, first, 0.0)
+        on_step(0, 0.0)
         sdirk4_of_storage(stage, first, times, on_step)
         return np.array(levels), largest
+
+
+def _weighted(array: Array, weights: Array) -> Array:
+    """An array (equations, ...) times a number for each equation."""
+    return array * weights.reshape(-1, *[1] * (array.ndim - 1))

@@ -72,6 +72,8 @@ def basis_of(solver: StateSolver, states: States, spread: np.ndarray) -> Reduced
     weights = spread.reshape(-1, *[1] * (states.columns.ndim - 1))
     snapshots = [states.modes, *(states.columns * weights)]
     modes = np.concatenate(snapshots)
+    if solver.mixed:
+        return _for_every_unknown(solver, modes)
     slopes = np.stack([grid.derivative(modes, unit) for unit in solver.units], axis=2)
     values = grid.backward(modes)
     count = len(modes)
@@ -90,6 +92,46 @@ def basis_of(solver: StateSolver, states: States, spread: np.ndarray) -> Reduced
         (mix @ flat).reshape(-1, solver.m, solver.d, q),
         points,
     )
+
+
+def _for_every_unknown(solver: StateSolver, modes: np.ndarray) -> ReducedBasis:
+    """The principal modes of all components, each for every unknown: an equation whose flux is that
+    of another unknown is tested by the modes of this one then.
+    """
+    grid = solver.grid
+    scalar = modes.reshape(-1, *modes.shape[2:])
+    slopes = np.stack([grid.derivative(scalar, unit) for unit in solver.units], axis=1)
+    whole = orthonormal(grid.backward(scalar).reshape(len(scalar), -1), slopes)
+    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+    return for_unknowns(*whole, solver.m, points)
+
+
+def orthonormal(
+    values: np.ndarray, slopes: np.ndarray, least: float = _INDEPENDENT
+) -> tuple[np.ndarray, np.ndarray]:
+    """Functions (count, q) with slopes (count, d, ...) as principal ones, orthonormal in their
+    slopes: (k, q) and (k, d, q); what is smaller than `least` of the first is left out.
+    """
+    count, q = values.shape
+    flat = slopes.reshape(count, -1)
+    left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
+    kept = (sizes > least * sizes[0]) & (sizes > 0)
+    mix = left[:, kept].T * (np.sqrt(q) / sizes[kept])[:, None]
+    return mix @ values, (mix @ flat).reshape(-1, slopes.shape[1], q)
+
+
+def for_unknowns(
+    values: np.ndarray, slopes: np.ndarray, m: int, points: np.ndarray
+) -> ReducedBasis:
+    """Functions (k, q) with slopes (k, d, q), for each of m unknowns."""
+    k, q = values.shape
+    d = slopes.shape[1]
+    all_values = np.zeros((k, m, m, q))
+    all_slopes = np.zeros((k, m, m, d, q))
+    for j in range(m):
+        all_values[:, j, j] = values
+        all_slopes[:, j, j] = slopes
+    return ReducedBasis(all_values.reshape(k * m, m, q), all_slopes.reshape(k * m, m, d, q), points)
 
 
 class ReducedLaw:

@@ -108,9 +108,14 @@ class StateProblem:
         return tuple(v for v in self.operator.coordinates if any(e.has(v) for e in parts))
 
     @property
+    def stored(self) -> tuple[bool, ...]:
+        """Which of the equations have a time derivative."""
+        return tuple(b != 0 for b in self.storage)
+
+    @property
     def timely(self) -> bool:
         """Whether there is a time derivative."""
-        return any(b != 0 for b in self.storage)
+        return any(self.stored)
 
 
 def state_problem(op: Operator) -> StateProblem:

@@ -143,7 +143,7 @@ class StateSolver:
         for step in range(MOST_STEPS):  # noqa: B007
             residual, multiplier = self.residual(macro, modes)
             operator = self.operator(macro, modes)
-            size = self._size(operator, residual) / self._scale(macro, modes)
+            size = self._size(operator, residual) / self._scale(macro, modes, operator)
             active = (size > _SETTLED) & ~stalled & np.isfinite(size)
             if not active.any():
                 break
@@ -254,14 +254,38 @@ class StateSolver:
         return BlockOperator(self.grid, self.m, terms, bool(self.forms.SYMMETRIC))
 
     def _size(self, operator: BlockOperator, residual: np.ndarray) -> np.ndarray:
-        """The norm of residuals that the preconditioner gives: (n,)."""
+        """The norm of residuals (n,) that the preconditioner gives; for systems, of which it may be
+        no inner product, that of the slopes of the preconditioned ones.
+        """
         with np.errstate(all="ignore"):
-            inner = _inner(residual, operator.precondition(residual[None])[0])
-        return np.sqrt(np.abs(inner))
+            found = operator.precondition(residual[None])[0]
+        if self.mixed:
+            return self._slope_norm(found)
+        return np.sqrt(np.abs(_inner(residual, found)))
 
-    def _scale(self, macro: MacroState, modes: np.ndarray) -> np.ndarray:
-        """What residuals are relative to: the flux, in units of the energy."""
+    @property
+    def mixed(self) -> bool:
+        """Whether the mean problem may be indefinite, as for systems that are not symmetric."""
+        return self.m > 1 and not self.forms.SYMMETRIC
+
+    def _slope_norm(self, modes: np.ndarray) -> np.ndarray:
+        slopes = [self.grid.symbol(unit) * modes for unit in self.units]
+        return np.sqrt(sum(_inner(s, s) for s in slopes))
+
+    def _scale(self, macro: MacroState, modes: np.ndarray, operator: BlockOperator) -> np.ndarray:
+        """What residuals are relative to: the flux, in units of the energy; the slopes of u0 and of
+        the corrector, and those that the source drives, where there is none.
+        """
         data = self.data(macro, modes)
+        if self.mixed:
+            source = self.array(self.forms.values(data), "source", "m", macro.count)
+            driven = np.moveaxis(self.grid.forward(source), 0, 1).copy()
+            driven[self.grid.zero] = 0
+            with np.errstate(all="ignore"):
+                driven = operator.precondition(driven[None])[0]
+            whole = np.sum(macro.slopes**2, axis=(0, 1)) + self._slope_norm(modes) ** 2
+            scale = np.sqrt(whole) + self._slope_norm(driven)
+            return np.where(scale > _NOTHING, scale, 1.0)
         points = (macro.count, *self.grid.shape)
         values = self.forms.values(data)
         flux = self.array(values, "flux", "md", macro.count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -136,6 +136,7 @@ def solve_nonlinear(
     symmetric: bool,
     elements: Elements,
     *,
+    stored: Sequence[bool],
     grown: Callable[[], bool] = lambda: False,
     rounds: int = 1,
     mesh: int | tuple[int, ...] | None = None,
@@ -149,6 +150,7 @@ def solve_nonlinear(
     linear equations.
 
     reference : the linear problem that carries domain and data, see `lower.nonlinear_reference`
+    stored    : which of the equations have a time derivative
     grown     : says after a solve whether the law has become another one; then it is solved again,
                 `rounds` times at most. SolveError where Newton's method does not converge.
     """
@@ -167,7 +169,7 @@ def solve_nonlinear(
             first = problem.sampled(start) if known and known[-1].times is None else None
             with newton_errors(label), elements.errors():
                 result = solve_nonlinear_problem(
-                    problem, law, symmetric, first, times, keep, report
+                    problem, law, symmetric, first, times, keep, report, stored
                 )
             method = f"{name}, {result.method}"
             info = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}

@@ -12,6 +12,7 @@ import sympy as sp
 
 from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.model import NonlinearModel
+from ...derive.nonlinear.state import StateProblem
 from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.forms import LoweredEquation
@@ -69,7 +70,7 @@ def solve_with_law(
     if model.hamiltonian:
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
     reference = reference_homogenized(model.state)
-    solver = _solver(backend, reference, numbers, shown(progress), options)
+    solver = _solver(backend, reference, model.state, numbers, shown(progress), options)
     macro = MacroLaw(law, solver.gathered)
     solution = solver.solve(macro, _symmetric(model), grown=macro.grown, rounds=ROUNDS)
     info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
@@ -97,7 +98,7 @@ def solve_nonlinear_fine(
     state = read_state(operator)
     reference = reference_fine(state)
     numbers = {**parameters, "epsilon": eps}
-    solver = _solver(backend, reference, numbers, shown(progress), options)
+    solver = _solver(backend, reference, state, numbers, shown(progress), options)
     title = "Multiscale equation"
     forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")
 
@@ -125,6 +126,7 @@ class _Solver:
 def _solver(
     backend: str,
     reference: LoweredEquation,
+    state: StateProblem,
     numbers: Mapping[str, float],
     progress: Progress,
     options: Mapping[str, Any],
@@ -138,7 +140,8 @@ def _solver(
     elements = elements_of(backend, reference, numbers, progress, **own)
 
     def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
-        return solve_nonlinear(reference, numbers, law, symmetric, elements, **more, **given)
+        fixed = (reference, numbers, law, symmetric, elements)
+        return solve_nonlinear(*fixed, stored=state.stored, **more, **given)
 
     return _Solver(solve, elements.gathered)
 
