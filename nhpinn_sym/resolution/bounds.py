@@ -71,6 +71,18 @@ class Enclosure:
             found["trace"] = self._trace_excess(matrix, *self.phases)
         return found
 
+    @property
+    def isotropic_range(self) -> list[float]:
+        """Between which values an isotropic A* of two phases lies (Hashin, Shtrikman 1962): where
+        the trace bounds are met with equal eigenvalues."""
+        assert self.phases is not None
+        harmonic, mean = float(self.lower[0, 0]), float(self.upper[0, 0])
+        size = len(self.lower)
+        alpha, beta = self.phases
+        least = alpha + size / (1 / (harmonic - alpha) + (size - 1) / (mean - alpha))
+        most = beta - size / (1 / (beta - harmonic) + (size - 1) / (beta - mean))
+        return [least, most]
+
     def reduced(self, tensor: Array) -> Array:
         """The symmetric matrix of a tensor in the basis."""
         size = len(self.basis)

@@ -174,6 +174,14 @@ class CellFunction:
         return bool(self.shape.slow)
 
 
+_EIGENVALUES = {
+    "A": "eigenvalues of A",
+    "Reuss": "  not below those of Reuss",
+    "Voigt": "  not above those of Voigt",
+    "Hashin-Shtrikman": "  if A is isotropic, in Hashin's and Shtrikman's",
+}
+
+
 @dataclass(frozen=True)
 class FormInfo:
     """What is kept of a `CellForm`: its name, role, level and macroscopic sources."""
@@ -297,6 +305,9 @@ class CellSolution:
             for name, value in self.effective.items()
             if name != "h"
         ]
+        for name, values in self.info.get("eigenvalues", {}).items():
+            shown = ", ".join(f"{v:.6g}" for v in values)
+            lines.append(f"  {_EIGENVALUES[name]} [{shown}]")
         return "\n".join(lines)
 
     __repr__ = __str__

@@ -40,6 +40,9 @@ def judge(
                          (`resolution.bounds`); relative to its largest, 0 inside, where they apply.
                          SolveError where that is more than the estimate, the data error and
                          rounding together.
+    info["eigenvalues"] : those of A as a quadratic form (on strains in elasticity), where it is one
+                         tensor, of Reuss's and Voigt's means, which enclose them one by one, and
+                         Hashin's and Shtrikman's for an isotropic A, by name.
     """
     error = batch.info.get("data_error")
     chosen = _some(slow_points)
@@ -58,6 +61,8 @@ def judge(
     info = {**batch.info, "data_error": float(error), "estimate": estimate}
     if known:
         info["bounds"] = max(known)
+    if known and len(slow_points) == 1:
+        info["eigenvalues"] = _ranges(model, cells, parameters, slow_points[0].tolist(), batch)
     return replace(batch, info=info)
 
 
@@ -119,6 +124,24 @@ def _outside(
             ),
         )
     return distance / size
+
+
+def _ranges(
+    model: HomogenizedModel,
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    point: Sequence[float],
+    batch: CellBatch,
+) -> dict[str, list[float]]:
+    bounds = voigt_reuss(cells, parameters, list(point))
+    tensor = _tensor(model, cells, parameters, point, batch, 0)
+    assert bounds is not None  # as the distance from them is known
+    assert tensor is not None
+    forms = {"A": bounds.reduced(tensor), "Reuss": bounds.lower, "Voigt": bounds.upper}
+    found = {name: np.linalg.eigvalsh(form).tolist() for name, form in forms.items()}
+    if bounds.phases is not None:
+        found["Hashin-Shtrikman"] = bounds.isotropic_range
+    return found
 
 
 def _eigenvalues(matrix: Array) -> str:

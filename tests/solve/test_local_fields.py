@@ -121,3 +121,18 @@ def test_what_is_refused() -> None:
         nh.local_fields(copy, grad=[1, 0])
     again = nh.local_fields(copy, grad=[1, 0], model=model)
     assert again.flux == pytest.approx(nh.local_fields(cells, grad=[1, 0]).flux)
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_the_bounds_stand_beside_the_tensor() -> None:
+    """Of a disk of contrast 10; Hashin and Shtrikman (1962) in the plane."""
+    cells = nh.solve_cells(scalar(disk()), "skfem", n=6, tolerance=1)
+    share = np.pi * 0.09
+    found = cells.info["eigenvalues"]
+    assert found["Voigt"] == pytest.approx([1 + 9 * share] * 2)
+    assert found["Reuss"] == pytest.approx([1 / (1 - 0.9 * share)] * 2)
+    least = 1 + share / (1 / 9 + (1 - share) / 2)
+    most = 10 + (1 - share) / (-1 / 9 + share / 20)
+    assert found["Hashin-Shtrikman"] == pytest.approx([least, most])
+    assert least < found["A"][0] < most
+    assert f"[{least:.6g}, {most:.6g}]" in str(cells)
