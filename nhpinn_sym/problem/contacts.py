@@ -15,8 +15,9 @@ import sympy as sp
 
 from .domain import Cell
 from .errors import ProblemError, UnsupportedError, shortened
+from .joined_shapes import Shape
 from .scales import Scales
-from .shapes import Shape, phases
+from .shapes import phases
 from .user_input import scalar
 
 _REMEDY = "write contacts={nh.Disk((0.5, 0.5), 0.3): beta/s.eps}, or nh.Spring(...)"

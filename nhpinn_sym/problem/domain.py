@@ -284,7 +284,7 @@ class Cell(Box):
         return ()
 
     @classmethod
-    def plate(cls, *intervals: object, thickness: object = 1) -> Cell:
+    def plate(cls, *intervals: tuple[object, object], thickness: object = 1) -> Cell:
         """The cell of a plate, or of a strip: periodic along the intervals, and free of traction
         at y = -thickness/2 and thickness/2 along one axis more, the last one.
 

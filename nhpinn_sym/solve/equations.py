@@ -106,16 +106,7 @@ def solve_homogenized(
     0.072169
     """
     if isinstance(model, DoublePorosityModel):
-        known = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
-        if not BACKENDS[backend].elements:
-            raise UnsupportedError(
-                f"double porosity on the {backend} backend",
-                term=model.title,
-                remedy='use backend="skfem"',
-            )
-        system = macroscopic_problem(model, known)
-        whole = solve_fine(system, 1, backend, progress=progress, **options)
-        return displacement(whole, 1)
+        return _solve_with_memory(model, cells, backend, progress, options)
     if isinstance(model, NonlinearModel):
         own = check_options(equation_solver(backend), options, backend)
         found = solve_with_law(model, cells, backend, parameters, progress, own)
@@ -151,6 +142,25 @@ def solve_homogenized(
     if system is None:
         return solution
     return displacement(solution, model.components)
+
+
+def _solve_with_memory(
+    model: DoublePorosityModel,
+    cells: object,
+    backend: str,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> Solution:
+    """The field of the fractures, by elements: the modes of the blocks are fields beside it."""
+    known = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+    if backend in BACKENDS and not BACKENDS[backend].elements:
+        raise UnsupportedError(
+            f"double porosity on the {backend} backend",
+            term=model.title,
+            remedy='use backend="skfem"',
+        )
+    system = macroscopic_problem(model, known)
+    return displacement(solve_fine(system, 1, backend, progress=progress, **options), 1)
 
 
 def solve_fine(

@@ -15,11 +15,12 @@ from ..lower.plates import lower_plate
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..problem.user_input import parameter_numbers, positive_number
 from ..resolution import resolve_cells
-from ..runtime.hermite_grid import LagrangeGrid
+from ..runtime.lagrange_grid import LagrangeGrid
 from .backends import BACKENDS, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
 from .fem.grid_functions import LagrangeField
+from .fields import CellField
 from .interpolation import Nodes
 from .progress import Progress, shown
 from .solution import Array, CellBatch, CellTask
@@ -115,7 +116,7 @@ def solve_plate(
         axes=model.dim,
         order=2,
         forms=tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
-        fields=tuple(tuple(PlateField(f.grid) for f in row) for row in batch.fields),
+        fields=tuple(tuple(map(_field, row)) for row in batch.fields),
         nodes=Nodes((), 0),
         slow=(),
         entries=_entries(model, batch.effective),
@@ -124,6 +125,11 @@ def solve_plate(
         parameters={v.name: values[v.name] for v in cells.parameters},
         cell=dict(zip(map(str, cells.coordinates), cells.cell.bounds, strict=True)),
     )
+
+
+def _field(found: CellField) -> PlateField:
+    assert isinstance(found, LagrangeField)  # the meshes are lattices
+    return PlateField(found.grid)
 
 
 def _entries(model: PlateModel, found: Mapping[Any, Array]) -> dict[Any, Entry]:

@@ -105,6 +105,10 @@ round_one = nh.phases(plane, {nh.Disk((0, 0), 0.3): 10}, default=1)
 problem = nh.MultiscaleProblem((-plane.div(round_one * plane.grad(spread)), 1), scales=plane, unknown=spread)
 fitted = nh.solve_cells(nh.homogenize(problem), "dolfinx", n=8, tolerance=1)
 results["fitted cells"] = [fitted.effective["A"][0, 0], *fitted.functions[0]([[0.1, 0.2], [0.9, 0.4]])]
+for name, phase in (("disk", nh.Disk((0, 0), 0.3)), ("layer", nh.Layer(0, (0, 0.3)))):
+    touching = nh.MultiscaleProblem((-plane.laplacian(spread), 1), scales=plane, unknown=spread, contacts={phase: 2 / plane.eps})
+    broken = nh.solve_cells(nh.homogenize(touching), "dolfinx", n=8, tolerance=1)
+    results[f"contact of a {name}"] = [broken.effective["A"][0, 0], *broken.functions[0]([[0.1, 0.2], [0.9, 0.4]])]
 shape = nh.Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)]) - nh.Disk((0.5, 0.5), 0.2, name="bolt")
 displacement = plane.unknown("w", components=2)
 strain = plane.sym_grad(displacement)
