@@ -17,6 +17,7 @@ from ..emit.source import write_atomic
 from ..problem.errors import ProblemError
 from ..problem.html_text import html_line, html_table
 from ..problem.pictures import COLOURS, Drawing, Sheet
+from ..problem.user_input import positive_number
 from .arguments import as_numbers
 from .cell_solution import CellSolution
 from .elastic_symmetry import CONSTANTS, Nearest, all_pairs, nearest_classes
@@ -59,8 +60,8 @@ def engineering(stiffness: CellSolution | ArrayLike, tolerance: float | None = N
         same = max(same, _MARGIN * float(stiffness.info.get("estimate", 0.0)))
         stiffness = _effective(stiffness)
     if tolerance is not None:
-        same = float(tolerance)
-        if not 0 < same < 1:
+        same = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+        if not same < 1:
             raise ProblemError(
                 "a tolerance of distances lies between 0 and 1",
                 term=tolerance,

@@ -83,6 +83,12 @@ def read_states(
     for name, (column, _) in columns.items():
         if name in slow:
             others[name] = np.broadcast_to(column, shape).ravel()
+    if 0 in shape:
+        raise ProblemError(
+            "a law is asked for at no state",
+            term=f"shape {shape}",
+            remedy="give one state at least",
+        )
     macro = MacroState(
         np.moveaxis(np.broadcast_to(values, (*shape, m)).reshape(-1, m), 0, -1),
         np.moveaxis(np.broadcast_to(slopes, (*shape, m, d)).reshape(-1, m, d), 0, -1),

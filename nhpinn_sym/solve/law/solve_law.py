@@ -16,13 +16,12 @@ from ...emit.source import load
 from ...lower.nonlinear import lower_state
 from ...lower.nonlinear_reference import reference_cells
 from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
-from ...problem.user_input import instance, parameter_numbers, positive_number
+from ...problem.user_input import instance, parameter_numbers, positive_integer, positive_number
 from ...resolution import Resolution, resolve
 from ...runtime.fourier.law_levels import FIRST, LawLevel
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
-from ..arguments import as_numbers
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
 from ..fem.fitted_layout import CellLayout, layout_of
@@ -35,6 +34,8 @@ from .net_levels import NetLaw, require_smooth
 
 TOLERANCE = 1e-8
 """Relative, of flux, reaction, storage and tangent."""
+_FEWEST_POINTS = 9
+"""Per axis: a grid with fewer shows next to nothing of a state."""
 LEARNED = 1e-6
 """The same for meshes and networks."""
 _SIZES = (0.3, 1.0)
@@ -148,7 +149,7 @@ def prepared_law(
     elif n is None:
         least = points_needed(found)
     if n is not None:
-        n = int(as_numbers(n, "n", "write n=31")) | 1
+        n = positive_integer(n, "n", least=_FEWEST_POINTS) | 1
     elif backend == "fourier" and len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
         raise SolveError(
             f"the state problem needs {least} points per axis, more than a Fourier grid of this"

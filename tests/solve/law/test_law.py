@@ -286,6 +286,10 @@ def test_what_is_asked_wrongly_is_refused() -> None:
         law.flux()
     with pytest.raises(nh.ProblemError, match="shape"):
         law.flux(grad=(1, 2, 3))
+    with pytest.raises(nh.ProblemError, match="at no state"):
+        law.flux(grad=np.zeros((0, 2)))
+    with pytest.raises(nh.ProblemError, match="not below 9"):
+        nh.solve_law(law.model, n=3)
     with pytest.raises(nh.ProblemError, match="one state"):
         law.bounds(grad=np.ones((2, 2)))
     with pytest.raises(nh.ProblemError, match="no effective coefficient"):
