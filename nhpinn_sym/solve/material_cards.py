@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..problem.errors import ProblemError
+from ..problem.user_input import instance
 
 if TYPE_CHECKING:
     from .engineering import Engineering
@@ -33,6 +34,7 @@ def card(e: Engineering, name: str, kind: str | None) -> str:
             term=f"{e.dim} axes",
             remedy="solve the cells in three dimensions, or write `e.save(path)` (JSON)",
         )
+    name = instance(name, str, "the name of a material", 'write .card("EFFECTIVE")')
     if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
         raise ProblemError(
             "the name of a material has letters, digits, - and _",

@@ -196,6 +196,10 @@ def test_a_card_holds_the_tensor_in_the_order_of_abaqus() -> None:
     assert numbers == pytest.approx(expected, rel=1e-8)
     assert nh.engineering(tensor_of(isotropic(1, 1))).card().count("\n") == 3
     with pytest.raises(nh.ProblemError, match="name"):
+        e.card(3)
+    with pytest.raises(nh.ProblemError, match="tolerance"):
+        nh.engineering(e.stiffness, tolerance="small")
+    with pytest.raises(nh.ProblemError, match="name"):
         e.card("A\n*INCLUDE")
 
 
