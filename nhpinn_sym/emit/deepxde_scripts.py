@@ -4,11 +4,13 @@ and numpy alone; effective.json passes between them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
+import sympy as sp
+
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import BoundaryPart, Box, Domain
+from ..problem.domain import BoundaryPart, Box, Cell, Domain
 from ..problem.errors import UnsupportedError
 from .script_forms import (
     PartResidual,
@@ -27,10 +29,12 @@ from .script_text import (
     LEARNING_RATE,
     POINTS,
     WIDTHS,
+    Means,
     cell_summary,
     condition_functions,
     display,
     effective_function,
+    effective_means,
     equation_summary,
     exact_number,
     feature_function,
@@ -46,7 +50,8 @@ from .script_text import (
 )
 from .source import Source
 
-_DEEPXDE = ScriptLibrary(
+NAME = "DeepXDE"
+LIBRARY = ScriptLibrary(
     coordinate="points[:, {i}:{j}]",
     output="outputs[:, {i}:{j}]",
     derivative="dde.grad.jacobian({of}, points, j={axis})",
@@ -69,44 +74,73 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
     require_cells(lowered)
     if not lowered.functions:
         return Source("deepxde", (("cells.py", known_script(lowered, parameters)),))
-    script = cell_script(_DEEPXDE, lowered)
-    inside = residual_function(
+    script = cell_script(LIBRARY, lowered)
+    head = [*given_lines(lowered, parameters), *parameter_lines(script, lowered.parameters)]
+    text = cell_text(
         script,
-        "residuals(points, outputs)",
-        "Zero for the cell functions.",
+        lowered.cell,
+        cell_summary(script, lowered, NAME),
+        head,
         cell_residuals(script, lowered),
+        effective_means(script, lowered),
+        write_effective(lowered, parameters),
     )
-    head = [
-        *_IMPORTS,
-        *given_lines(lowered, parameters),
-        *parameter_lines(script, lowered.parameters),
-    ]
+    return Source("deepxde", (("cells.py", text),))
+
+
+def cell_text(
+    script: Script,
+    cell: Cell,
+    summary: str,
+    head: Sequence[str],
+    inside: Sequence[sp.Expr],
+    means: Means,
+    writes: Sequence[str],
+) -> str:
+    """A script that trains a periodic net to make residuals vanish, and writes means."""
     parts = [
-        feature_function(script, lowered.cell, range(lowered.cell.dim)),
-        inside,
-        effective_function(script, lowered),
-        _cell_main(script, lowered, parameters),
+        feature_function(script, cell, range(cell.dim)),
+        residual_function(
+            script, "residuals(points, outputs)", "Zero for the cell functions.", inside
+        ),
+        effective_function(script, means),
+        _cell_main(script, cell, writes),
         list(CALL),
     ]
-    text = script_text(cell_summary(script, lowered, "DeepXDE"), head, parts)
-    return Source("deepxde", (("cells.py", text),))
+    return script_text(summary, [*_IMPORTS, *head], parts)
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
     """{name}.py: a boundary value problem, all of its conditions soft."""
     require_equation(lowered)
-    script = equation_script(_DEEPXDE, lowered)
-    found = walls(script, lowered)
-    inside = equation_residuals(script, lowered)
-    head = [*_IMPORTS, *number_lines(script, lowered)]
+    script = equation_script(LIBRARY, lowered)
+    text = equation_text(
+        script,
+        lowered,
+        name,
+        number_lines(script, lowered),
+        equation_residuals(script, lowered),
+        walls(script, lowered),
+    )
+    return Source("deepxde", ((f"{name}.py", text),))
+
+
+def equation_text(
+    script: Script,
+    lowered: LoweredEquation,
+    name: str,
+    head: Sequence[str],
+    inside: Sequence[sp.Expr],
+    found: list[PartResidual],
+) -> str:
+    """A script that trains a net to make residuals inside and on the boundary vanish."""
     parts = [
         feature_function(script, lowered.domain, lowered.periodic) if lowered.periodic else [],
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
     parts += condition_functions(script, lowered, found, "points, outputs, _")
     parts += [_equation_main(script, lowered, name, found), list(CALL)]
-    text = script_text(equation_summary(lowered, name, "DeepXDE"), head, parts)
-    return Source("deepxde", ((f"{name}.py", text),))
+    return script_text(equation_summary(lowered, name, NAME), [*_IMPORTS, *head], parts)
 
 
 @singledispatch
@@ -138,8 +172,7 @@ def _training(inputs: int, outputs: int, features: bool) -> list[str]:
     ]
 
 
-def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
-    box = lowered.cell
+def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
     lines = [
         f"cell = {geometry(box)}",
         f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
@@ -148,7 +181,7 @@ def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, f
         "points = torch.as_tensor(grid).requires_grad_()",
         "outputs = net(points)",
         "means = effective(points, outputs - outputs.mean(dim=0))",
-        *write_effective(lowered, parameters),
+        *writes,
     ]
     return function("main(steps)", "Train, and write effective.json.", lines)
 

@@ -59,8 +59,8 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
            symmetry and solvability hold, and exact plane waves tend to those of the homogenized
            equation. Of a nonlinear model: flux, source, reaction and storage of state problem, law
            and multiscale equation with their derivatives, as functions for numpy, torch or UFL, and
-           main_law.py, which solves a state by Fourier (numpy), scikit-fem or DOLFINx; other
-           targets are refused.
+           main_law.py, which solves a state by Fourier (numpy), scikit-fem or DOLFINx; deepxde and
+           pina have state.py and fine.py, their strong residuals; other targets are refused.
 
     skfem, dolfinx: with cell.npz, a mesh, where it fits the interfaces of coefficients that jump;
     main_cells.py reads it, and any other CellMesh of these shapes in its place.

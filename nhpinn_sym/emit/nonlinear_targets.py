@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 
 from ..derive.nonlinear.checks import UNDECLARED
@@ -9,7 +10,7 @@ from ..derive.nonlinear.model import NonlinearModel
 from ..lower.nonlinear import MACRO, VALUE, LoweredState, lower_nonlinear_fine, lower_state
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
-from . import nonlinear_text
+from . import nonlinear_scripts, nonlinear_text
 from .layout import prose, statement
 from .mains import declared_ranges, default_parameters
 from .source import Source
@@ -21,6 +22,8 @@ _LANGUAGES = {
     "dolfinx": ("ufl", "numpy"),
     "torch": ("torch",),
 }
+# Modules of the targets that are scripts of another library.
+_SCRIPTS = {"deepxde": "deepxde_scripts", "pina": "pina_scripts"}
 # Points, or cells, along each axis, by the dimension.
 _POINTS = {1: 63, 2: 31, 3: 15}
 _CELLS = {1: 64, 2: 16, 3: 6}
@@ -49,15 +52,18 @@ def solve(macro, n):
 def emit_nonlinear(model: NonlinearModel, target: str) -> Source:
     """The files of a nonlinear model: state_{language}.py, with the integrands of state problem and
     law and all their derivatives; fine_{language}.py, those of the multiscale equation; main_law.py
-    (but for torch), which solves one state. UnsupportedError for targets that have no such text.
+    (but for torch), which solves one state. deepxde, pina: state.py and, on a domain, fine.py,
+    scripts of that library. UnsupportedError for targets that have no such text.
     """
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
+    if target in _SCRIPTS:
+        return Source(target, tuple(_scripts(model, target).items()))
     if target not in _LANGUAGES:
         raise UnsupportedError(
             f"the target {target} for a nonlinear model",
             term=target,
-            remedy=f"use one of {', '.join((*_LANGUAGES, 'latex'))}",
+            remedy=f"use one of {', '.join((*_LANGUAGES, *_SCRIPTS, 'latex'))}",
         )
     if model.hamiltonian and target in ("skfem", "dolfinx"):
         raise UnsupportedError(
@@ -74,6 +80,13 @@ def emit_nonlinear(model: NonlinearModel, target: str) -> Source:
     if target != "torch":
         files["main_law.py"] = _main(model, lowered, target)
     return Source(target, tuple(files.items()))
+
+
+def _scripts(model: NonlinearModel, target: str) -> dict[str, str]:
+    emitter = importlib.import_module(f"nhpinn_sym.emit.{_SCRIPTS[target]}")
+    lowered = lower_state(model.state, model.title)
+    given = {**default_parameters(model), **_defaults(model, lowered)}
+    return nonlinear_scripts.scripts(model, emitter, given)
 
 
 def _main(model: NonlinearModel, lowered: LoweredState, target: str) -> str:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import sympy as sp
+
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box, Domain, require_box
+from ..problem.domain import Box, Cell, Domain, require_box
 from ..problem.escaping import literal
 from .layout import block, statement
 from .script_forms import (
@@ -27,10 +29,12 @@ from .script_text import (
     LEARNING_RATE,
     POINTS,
     WIDTHS,
+    Means,
     cell_summary,
     condition_functions,
     display,
     effective_function,
+    effective_means,
     equation_summary,
     exact_number,
     feature_lines,
@@ -46,7 +50,8 @@ from .script_text import (
 )
 from .source import Source
 
-_PINA = ScriptLibrary(
+NAME = "PINA"
+LIBRARY = ScriptLibrary(
     coordinate='points.extract(["{name}"]).tensor',
     output='outputs.extract(["{name}"])',
     derivative="grad({of}, points, d={axis})",
@@ -72,35 +77,68 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
     require_cells(lowered)
     if not lowered.functions:
         return Source("pina", (("cells.py", known_script(lowered, parameters)),))
-    script = cell_script(_PINA, lowered)
-    inside = cell_residuals(script, lowered)
-    head = [
-        *_imports("SpatialProblem"),
-        *given_lines(lowered, parameters),
-        *parameter_lines(script, lowered.parameters),
-    ]
+    script = cell_script(LIBRARY, lowered)
+    head = [*given_lines(lowered, parameters), *parameter_lines(script, lowered.parameters)]
+    text = cell_text(
+        script,
+        lowered.cell,
+        cell_summary(script, lowered, NAME),
+        head,
+        cell_residuals(script, lowered),
+        effective_means(script, lowered),
+        write_effective(lowered, parameters),
+    )
+    return Source("pina", (("cells.py", text),))
+
+
+def cell_text(
+    script: Script,
+    cell: Cell,
+    summary: str,
+    head: Sequence[str],
+    inside: Sequence[sp.Expr],
+    means: Means,
+    writes: Sequence[str],
+) -> str:
+    """A script that trains a periodic net to make residuals vanish, and writes means."""
     parts = [
         residual_function(
             script, "residuals(points, outputs)", "Zero for the cell functions.", inside
         ),
-        _cell_problem(script, lowered.cell),
-        _net(script, lowered.cell, range(lowered.cell.dim)),
-        effective_function(script, lowered),
-        _cell_main(script, lowered, parameters),
+        _cell_problem(script, cell),
+        _net(script, cell, range(cell.dim)),
+        effective_function(script, means),
+        _cell_main(script, cell, writes),
         list(CALL),
     ]
-    text = script_text(cell_summary(script, lowered, "PINA"), head, parts)
-    return Source("pina", (("cells.py", text),))
+    return script_text(summary, [*_imports("SpatialProblem"), *head], parts)
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
     """{name}.py: a boundary value problem, all of its conditions soft."""
     require_equation(lowered)
-    script = equation_script(_PINA, lowered)
-    found = walls(script, lowered)
-    inside = equation_residuals(script, lowered)
+    script = equation_script(LIBRARY, lowered)
+    text = equation_text(
+        script,
+        lowered,
+        name,
+        number_lines(script, lowered),
+        equation_residuals(script, lowered),
+        walls(script, lowered),
+    )
+    return Source("pina", ((f"{name}.py", text),))
+
+
+def equation_text(
+    script: Script,
+    lowered: LoweredEquation,
+    name: str,
+    head: Sequence[str],
+    inside: Sequence[sp.Expr],
+    found: list[PartResidual],
+) -> str:
+    """A script that trains a net to make residuals inside and on the boundary vanish."""
     kinds = "SpatialProblem" if lowered.time is None else "SpatialProblem, TimeDependentProblem"
-    head = [*_imports(kinds), *number_lines(script, lowered)]
     parts = [
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
@@ -109,8 +147,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     if lowered.periodic:
         parts.append(_net(script, lowered.domain, lowered.periodic))
     parts += [_equation_main(script, lowered, name), list(CALL)]
-    text = script_text(equation_summary(lowered, name, "PINA"), head, parts)
-    return Source("pina", ((f"{name}.py", text),))
+    return script_text(equation_summary(lowered, name, NAME), [*_imports(kinds), *head], parts)
 
 
 def _imports(kinds: str) -> list[str]:
@@ -224,8 +261,7 @@ def _grid(script: Script) -> list[str]:
     return [f"points = LabelTensor(torch.as_tensor(grid), [{order}])"]
 
 
-def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
-    box = lowered.cell
+def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
     lines = [
         "problem = CellProblem()",
         f"problem.discretise_domain({POINTS})",
@@ -236,7 +272,7 @@ def _cell_main(script: Script, lowered: LoweredCells, parameters: Mapping[str, f
         "outputs = solver(points)",
         "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
         "means = effective(points, centred)",
-        *write_effective(lowered, parameters),
+        *writes,
     ]
     return function("main(steps)", "Train, and write effective.json.", lines)
 

@@ -274,22 +274,33 @@ class PartResidual:
 
 def walls(script: Script, lowered: LoweredEquation) -> list[PartResidual]:
     """The conditions on every part that is not periodic; parts with the same ones together."""
-    found: dict[tuple[sp.Expr, ...], list[BoundaryPart]] = {}
-    for name, conditions in _conditions(lowered).items():
+    rows = {}
+    for name, conditions in conditions_by_part(lowered).items():
         tables = boundary_tables(lowered, name, conditions)
-        residuals = tuple(
+        rows[name] = tuple(
             _applied(script, tables, i, 0) - boundary_value(lowered, name, condition)
             for i, condition in sorted(conditions.items())
         )
+    return part_residuals(lowered, rows)
+
+
+def part_residuals(
+    lowered: LoweredEquation, rows: Mapping[str, tuple[sp.Expr, ...]]
+) -> list[PartResidual]:
+    """Residuals by part of the boundary; parts with the same ones together."""
+    found: dict[tuple[sp.Expr, ...], list[BoundaryPart]] = {}
+    for name, residuals in rows.items():
         found.setdefault(residuals, []).append(lowered.domain.part(name))
     walls = []
-    for k, (rows, parts) in enumerate(found.items()):
+    for k, (residuals, parts) in enumerate(found.items()):
         place = " or ".join(part.describe(lowered.coordinates) for part in parts)
-        walls.append(PartResidual(f"wall_{k}", tuple(parts), place, rows))
+        walls.append(PartResidual(f"wall_{k}", tuple(parts), place, residuals))
     return walls
 
 
-def _conditions(lowered: LoweredEquation) -> dict[str, dict[int, Natural | Essential]]:
+def conditions_by_part(
+    lowered: LoweredEquation,
+) -> dict[str, dict[int, Natural | Essential]]:
     """The condition of every component, by part of the boundary."""
     found: dict[str, dict[int, Natural | Essential]] = {}
     for essential in lowered.essential:

@@ -25,6 +25,8 @@ POINTS = 1600
 GRID = {1: 400, 2: 64, 3: 20, 4: 10}
 """Points along each axis at which means and solutions are taken, by the number of axes."""
 _EPSILON = "1/4"
+Means = Mapping[tuple[str, tuple[int, ...]], sp.Expr]
+"""What effective coefficients, by name and index, are the means of."""
 
 
 def function(head: str, summary: str, lines: Iterable[str]) -> list[str]:
@@ -60,9 +62,13 @@ def condition_functions(
     return parts
 
 
-def effective_function(script: Script, lowered: LoweredCells) -> list[str]:
+def effective_means(script: Script, lowered: LoweredCells) -> Means:
+    """What the effective coefficients are the means of."""
+    return {(f.name, f.index): integrand(script, lowered, f) for f in lowered.effective}
+
+
+def effective_function(script: Script, means: Means) -> list[str]:
     """The function that returns the effective coefficients."""
-    means = {(f.name, f.index): integrand(script, lowered, f) for f in lowered.effective}
     lines, texts = script.body(list(means.values()))
     rows = [
         f"    {literal(key)}: torch.as_tensor({text}).mean().item(),"
@@ -184,8 +190,13 @@ def given_lines(lowered: LoweredCells, parameters: Mapping[str, float]) -> list[
 
 def write_effective(lowered: LoweredCells, parameters: Mapping[str, float]) -> list[str]:
     """The statements that write what homogenized.py reads, and mains of emitted folders."""
-    values = "PARAMETERS" if parameters else "{}"
-    known = "KNOWN" if known_entries(lowered) else "[]"
+    return write_means(
+        "PARAMETERS" if parameters else "{}", "KNOWN" if known_entries(lowered) else "[]"
+    )
+
+
+def write_means(values: str, known: str = "[]") -> list[str]:
+    """The statements that write effective.json, from the names of what stands beside the means."""
     held = f'{{"slow": {{}}, "parameters": {values}, "effective": entries, "known": {known}}}'
     return [
         'entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]',

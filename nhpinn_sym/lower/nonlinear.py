@@ -91,10 +91,10 @@ class _Names:
     def __init__(self, state: StateProblem) -> None:
         m = state.components
         d = state.dim
-        self.values = [_symbol(VALUE, j) for j in range(m)]
-        self.slopes = [[_symbol(SLOPE, j, k) for k in range(d)] for j in range(m)]
-        self.correctors = [_symbol(CORRECTOR, j) for j in range(m)]
-        self.macro = [[_symbol(MACRO, j, k) for k in range(d)] for j in range(m)]
+        self.values = [symbol(VALUE, j) for j in range(m)]
+        self.slopes = [[symbol(SLOPE, j, k) for k in range(d)] for j in range(m)]
+        self.correctors = [symbol(CORRECTOR, j) for j in range(m)]
+        self.macro = [[symbol(MACRO, j, k) for k in range(d)] for j in range(m)]
         self.swap: dict[sp.Expr, sp.Expr] = dict(zip(state.values, self.values))
         for own, row in zip(self.slopes, state.slopes):
             self.swap |= dict(zip(row, own))
@@ -226,5 +226,6 @@ def _held(integrands: Integrands) -> set[sp.Symbol]:
     return {v for table in tables for e in table.values() for v in e.free_symbols}
 
 
-def _symbol(name: str, *index: int) -> sp.Symbol:
+def symbol(name: str, *index: int) -> sp.Symbol:
+    """One of the symbols above."""
     return sp.Symbol("_".join([name, *map(str, index)]), real=True)

@@ -118,6 +118,137 @@ def exact(target: str, folder: Path) -> Iterator[tuple[str, float]]:
     yield "exact: residual", float(residual.abs().max())
 
 
+def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
+    """Strong residuals against divergences, by autograd, of the integrands for torch."""
+    for name, problem in {"monotone": monotone(), "stored": stored()}.items():
+        model = nh.homogenize(problem)
+        ours = nh.emit(model, "torch")
+        nh.emit(model, target).save(folder / name)
+        os.chdir(folder / name)
+        d = model.state.dim
+        for part in ("fine", "state"):
+            module = emitted(ours, f"{part}_torch")
+            script = runpy.run_path(f"{part}.py")
+            names = [*module.COORDINATES]
+            if part == "fine" and model.state.timely:
+                names.append(module.TIME)
+            unit = _places([("", 0.2, 0.9)] * len(names))
+            found = _of_script(script, script["residuals"], unit, names, model.components)
+            expected = _by_autograd(module, script["PARAMETERS"], unit, names, model.components, d)
+            yield f"{name}: {part}", _difference(expected, found)
+    script = runpy.run_path(str(folder / "monotone" / "fine.py"))
+    at = _places([("", 0.2, 0.9)] * 2)
+    at[:, 0] = 1.0
+    module = emitted(nh.emit(nh.homogenize(monotone()), "torch"), "fine_torch")
+    data, values = _data(module, script["PARAMETERS"], at, ["x1", "x2"], 1, 2)
+    across = module.values(data)["flux"][0, 0] + 2 * values[0] - data["x1"]
+    walls = [f for key, f in script.items() if key.startswith("wall_")]
+    found = [_of_script(script, f, at, ["x1", "x2"], 1) for f in walls]
+    yield "monotone: wall", min(_difference(across[:, None], f) for f in found)
+
+
+def monotone() -> nh.MultiscaleProblem:
+    """A flux, a drift and a reaction of order 1/eps, a parameter, natural conditions."""
+    s = nh.Scales(2)
+    u, q, y = s.unknown("u"), sp.Symbol("points"), s.y
+    g = s.grad(u)
+    a = q + sp.sin(PI2 * y[0]) * sp.cos(PI2 * y[1])
+    drift = sp.Matrix([sp.cos(PI2 * y[1]), 0]).dot(s.grad(u**2)) / s.eps
+    rest = drift + sp.cos(PI2 * y[0]) * u**2 / s.eps + sp.exp(u)
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * (1 + g.dot(g) + s.x[1] * u**2) * g) + rest, s.x[0]),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        parameters={q: (2, 4)},
+        ranges={u: (0, 1)},
+        boundary=[
+            nh.Dirichlet(0, on=["left", "top", "bottom"]),
+            nh.Robin(2, s.x[0], on="right"),
+        ],
+    )
+
+
+def stored() -> nh.MultiscaleProblem:
+    """A system in time, with a storage that is not linear."""
+    s = nh.Scales(1, time=True)
+    v, w = s.unknown("v"), s.unknown("w")
+    a = 2 + sp.sin(PI2 * s.y[0])
+    return nh.MultiscaleProblem(
+        [
+            (s.dt(a * (v + v**3)) - s.div(a * (1 + w**2) * s.grad(v)), s.x[0]),
+            (s.dt(w) - s.div(a * (1 + s.grad(w)[0] ** 2) * s.grad(w)) + v * w, s.t),
+        ],
+        scales=s,
+        unknown=[v, w],
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(sp.Matrix([0, sp.cos(PI2 * s.x[0])]))],
+        final_time=1,
+    )
+
+
+def _functions(points: torch.Tensor, components: int) -> list[torch.Tensor]:
+    """(n,) of each component."""
+    total = sum((k + 1) * points[:, k] for k in range(points.shape[1]))
+    return [torch.sin(total + j) + points[:, 0] ** 2 for j in range(components)]
+
+
+def _of_script(
+    script: dict[str, Any], function: Any, unit: torch.Tensor, names: list[str], components: int
+) -> torch.Tensor:
+    """What a script makes of them."""
+    problem = script.get("CellProblem") or script.get("BoundaryValueProblem")
+    points = unit.clone()
+    if problem is not None:
+        points = script["LabelTensor"](points, names)
+    points.requires_grad_()
+    outputs = torch.stack(_functions(points.as_subclass(torch.Tensor), components), -1)
+    if problem is not None:
+        outputs = script["LabelTensor"](outputs, problem.output_variables)
+    more = (None,) if problem is None and function is not script["residuals"] else ()
+    found: torch.Tensor = function(points, outputs, *more)
+    return found
+
+
+def _slope(values: torch.Tensor, points: torch.Tensor, axis: int) -> torch.Tensor:
+    return torch.autograd.grad(values.sum(), points, create_graph=True)[0][:, axis]
+
+
+def _data(
+    module: Any, given: dict[str, float], unit: torch.Tensor, names: list[str], m: int, d: int
+) -> tuple[dict[str, Any], list[torch.Tensor]]:
+    points = unit.clone().requires_grad_()
+    values = _functions(points, m)
+    numbers = {key: torch.full_like(values[0], value) for key, value in given.items()}
+    data: dict[str, Any] = {**numbers, **dict(zip(names, points.T))}
+    cell = hasattr(module, "CELL")
+    for j, value in enumerate(values):
+        data["N_N_" * cell + "N_u_" * (not cell) + str(j)] = value
+        for k in range(d):
+            slope = _slope(value, points, k)
+            data[f"N_p_{j}_{k}"] = slope + given.get(f"N_xi_{j}_{k}", 0.0)
+    data["at"] = points
+    return data, values
+
+
+def _by_autograd(
+    module: Any, given: dict[str, float], unit: torch.Tensor, names: list[str], m: int, d: int
+) -> torch.Tensor:
+    data, _ = _data(module, given, unit, names, m, d)
+    tables = module.values(data)
+    points = data["at"]
+    rows = []
+    for i in range(m):
+        rest = tables["source" if hasattr(module, "CELL") else "reaction"].get((i,), 0.0)
+        for k in range(d):
+            rest = rest - _slope(tables["flux"][i, k], points, k)
+        if len(names) > d:
+            rest = rest + _slope(tables["storage"][i,], points, d)
+        rows.append(rest)
+    return torch.stack(torch.broadcast_tensors(*rows), -1)
+
+
 def _law(model: nh.HomogenizedModel) -> list[tuple[str, tuple[int, ...]]]:
     from nhpinn_sym.lower.equation import lower_homogenized
 
@@ -213,6 +344,7 @@ def main(target: str, folder: Path) -> None:
     for name in PROBLEMS:
         found |= dict(differences(target, folder / name, name))
     found |= dict(exact(target, folder / "exact"))
+    found |= dict(nonlinear(target, folder / "nonlinear"))
     print(json.dumps(found))
     for name in ("cells", "homogenized", "fine"):
         os.chdir(folder / "reacting")

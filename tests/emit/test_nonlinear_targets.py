@@ -122,5 +122,5 @@ def test_a_folder_alone_solves_a_state(tmp_path: Path, target: str) -> None:
 
 def test_other_targets_are_refused() -> None:
     assert nh.emit(model(), "latex")["derivation.tex"].startswith("\\documentclass")
-    with pytest.raises(nh.UnsupportedError, match="deepxde"):
-        nh.emit(model(), "deepxde")
+    with pytest.raises(nh.UnsupportedError, match="tests"):
+        nh.emit(model(), "tests")
