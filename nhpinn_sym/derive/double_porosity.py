@@ -21,7 +21,7 @@ import sympy as sp
 
 from ..operator.table import Operator, Term, unit
 from ..problem.contacts import refuse_contacts
-from ..problem.errors import UnsupportedError
+from ..problem.errors import EpsilonError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
@@ -155,12 +155,13 @@ def mixes_powers(problem: MultiscaleProblem) -> bool:
 def homogenize_blocks(
     op: Operator, homogenize: Callable[[Operator, int], HomogenizedModel]
 ) -> DoublePorosityModel:
-    """The model of phases of the powers 0 and 2 of eps; UnsupportedError for others."""
+    """The model of phases of the powers 0 and 2 of eps; EpsilonError or UnsupportedError for
+    others."""
     problem = op.problem
     dim = problem.scales.dim
     refuse_contacts(problem.contacts, "double porosity")
     if not op.linear or op.components != 1 or dim == 1 or problem.holes or problem.parameters:
-        raise UnsupportedError(
+        raise EpsilonError(
             "phases with different powers of eps, beside several unknowns, nonlinear terms, holes,"
             " parameters, or in one dimension, where fractures are not connected",
             term=problem.equations[0],
