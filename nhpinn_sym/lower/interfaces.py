@@ -6,7 +6,7 @@ lie beyond it: conditions are asked in the middle of the element, values at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -103,12 +103,25 @@ def _conditions(cells: LoweredCells) -> list[sp.Basic]:
     return list(found)
 
 
-def _nodes(cells: LoweredCells) -> list[sp.Basic]:
-    """Every Piecewise and step of the coefficients."""
+def _outer(c: sp.Basic) -> Iterator[sp.Basic]:
+    """The Piecewise and steps that stand in no condition: those select nothing by themselves, and
+    steps in them need not have the period of the cell."""
+    if isinstance(c, (sp.Piecewise, *_STEPS)):
+        yield c
+    if isinstance(c, _STEPS):
+        return
+    parts = [value for value, _ in c.args] if isinstance(c, sp.Piecewise) else c.args
+    for part in parts:
+        yield from _outer(part)
+
+
+def _nodes(cells: LoweredCells, inner: bool = True) -> list[sp.Basic]:
+    """Every Piecewise and step of the coefficients; without the `inner` ones those that are
+    `_outer`."""
     found: set[sp.Basic] = set()
 
     def note(c: sp.Expr) -> sp.Expr:
-        found.update(c.atoms(sp.Piecewise, *_STEPS))
+        found.update(c.atoms(sp.Piecewise, *_STEPS) if inner else _outer(c))
         return c
 
     map_coefficients(cells, note)
@@ -119,7 +132,7 @@ def _nodes(cells: LoweredCells) -> list[sp.Basic]:
 class CellInterfaces:
     """The interfaces of cell problems for some values of the parameters.
 
-    jumps  : every Piecewise, and every step, of the coefficients
+    jumps  : every Piecewise, and every step, of the coefficients, but for those in conditions
     levels : smooth functions whose zeros hold all interfaces
     """
 
@@ -140,7 +153,7 @@ class CellInterfaces:
             for v in cells.parameters
             if isinstance(parameters.get(v.name), (int, float))
         }
-        jumps = [node.xreplace(numbers) for node in _nodes(cells)]
+        jumps = [node.xreplace(numbers) for node in _nodes(cells, inner=False)]
         levels: dict[sp.Expr, None] = {}
         for condition in _conditions(cells):
             put = condition.xreplace(numbers)

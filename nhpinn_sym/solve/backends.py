@@ -70,6 +70,7 @@ BACKENDS: Mapping[str, Backend] = {
         1e-6,
         elements=True,
         images=True,
+        voids=True,
         contacts=True,
     ),
     "skfem": Backend(

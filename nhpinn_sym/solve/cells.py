@@ -40,6 +40,7 @@ from .flow import flow_options, solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField
+from .perforations import require_one_solid
 from .plates import solve_plate
 from .progress import Progress
 from .resources import memory_errors
@@ -133,6 +134,7 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
         )
     if request.model.problem.holes:
         _require_holes(request, backend, resolve_cells(data.cells, data.values, box))
+        require_one_solid(request.model.problem)
     try:
         with memory_errors(f"{data.cells.title} ({backend})"):
             solver = make_solver(solver_class, request, backend, data, box)

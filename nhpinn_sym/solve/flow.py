@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,12 +21,15 @@ from ..problem.errors import (
 )
 from ..problem.user_input import positive_integer, positive_number
 from ..runtime.fitted.functions import FittedMesh
+from ..runtime.fitted.parts import UnconnectedParts
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from .backend_choice import AUTO
+from .backends import BACKENDS
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
-from .fem.fitted_layout import FittedLayout, layout_around
 from .fem.grid_functions import TriangleField
 from .interpolation import Nodes
+from .perforations import inside, meshes_around
 from .progress import Progress, shown
 from .solution import Array
 
@@ -47,14 +52,15 @@ def solve_flow(
     estimate is below the tolerance.
 
     degree : of the velocities, 2 or 3; pressures have one less
-    UnsupportedError in three dimensions, and for other backends than skfem; ProblemError where
-    walls touch, or the fluid is not connected.
+    UnsupportedError in three dimensions, and for other backends than skfem and dolfinx;
+    ProblemError where walls touch, or the fluid is not connected.
     """
-    if backend not in ("auto", "skfem"):
+    library = "skfem" if backend == AUTO else backend
+    if library not in ("skfem", "dolfinx"):
         raise UnsupportedError(
             f"Stokes' equations on the {backend} backend",
             term=shortened(backend),
-            remedy='use backend="skfem"',
+            remedy='use backend="skfem" or "dolfinx"',
         )
     if model.dim != 2:
         raise UnsupportedError(
@@ -69,16 +75,16 @@ def solve_flow(
     wanted = TOLERANCE
     if tolerance is not None:
         wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
-    layout = _layout(model)
+    layout = meshes_around(model.problem, model.fluid)
     levels = layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3)
-    runtime = _runtime()
+    runtime = _runtime(library)
     start = time.perf_counter()
     history: list[dict[Any, Array]] = []
     keys = [("K", (i, j)) for i in range(2) for j in range(2)]
-    with shown(progress)(f"flow ({backend})") as task:
+    with shown(progress)(f"flow ({library})") as task:
         for k in range(len(levels)):
             mesh = levels[k]
-            found = _solved(runtime, mesh, _fluid(layout, mesh), degree)
+            found = _solved(runtime, mesh, inside(layout, mesh), degree)
             history.append({key: np.array([found.tensor[key[1]]]) for key in keys})
             errors = estimate_entries(history, _RATE)
             estimate = relative_estimate(errors, history[-1], by_name(keys))
@@ -87,7 +93,7 @@ def solve_flow(
                 break
     if not estimate <= wanted:
         warn_tolerance(
-            f"skfem: the permeability has an estimated error of {estimate:.1e} of the largest"
+            f"{library}: the permeability has an estimated error of {estimate:.1e} of the largest"
             f" entry, asked for was {wanted:.1e}: raise max_dofs="
         )
     info = {
@@ -101,7 +107,7 @@ def solve_flow(
         "fredholm": 0.0,
         "multipliers": {},
     }
-    return _solution(model, found, history[-1], info)
+    return _solution(model, library, found, history[-1], info)
 
 
 def flow_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,20 +122,20 @@ def flow_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return dict(options)
 
 
-def _runtime() -> Any:
+def _runtime(backend: str) -> ModuleType:
+    """What solves the equations; BackendMissingError where a library is not there."""
     try:
-        from ..runtime.fem_skfem import stokes
-    except ModuleNotFoundError as cause:
+        return importlib.import_module(f"nhpinn_sym.runtime.fem_{backend}.stokes")
+    except ImportError as cause:
         raise BackendMissingError(
-            f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"
+            f"the {backend} backend needs {cause.name}", remedy=BACKENDS[backend].how_to_get
         ) from cause
-    return stokes
 
 
 def _solved(runtime: Any, mesh: FittedMesh, fluid: Array, degree: int) -> Any:
     try:
         return runtime.permeability(mesh, fluid, degree)
-    except runtime.UnconnectedFluid as cause:
+    except UnconnectedParts as cause:
         raise ProblemError(
             "pockets of fluid, in which nothing moves",
             term=cause,
@@ -141,21 +147,8 @@ def _solved(runtime: Any, mesh: FittedMesh, fluid: Array, degree: int) -> Any:
         ) from cause
 
 
-def _layout(model: FlowModel) -> FittedLayout:
-    """The meshes that fit the walls."""
-    y = tuple(v.symbol for v in model.problem.scales.y)
-    return layout_around([model.fluid], y, model.problem.cell.bounds)
-
-
-def _fluid(layout: FittedLayout, mesh: FittedMesh) -> Array:
-    """Which triangles are in the fluid: the last branch of the Piecewise."""
-    labels = layout.meshes.interfaces.label(mesh.middles)
-    (node,) = layout.meshes.interfaces.jumps
-    return np.asarray(labels == len(node.args) - 1)
-
-
 def _solution(
-    model: FlowModel, found: Any, table: dict[Any, Array], info: dict[str, Any]
+    model: FlowModel, backend: str, found: Any, table: dict[Any, Array], info: dict[str, Any]
 ) -> CellSolution:
     nodes = Nodes((), 0)
     dim = model.dim
@@ -169,7 +162,7 @@ def _solution(
     )
     names = [f"y{k + 1}" for k in range(dim)]
     return CellSolution(
-        backend="skfem",
+        backend=backend,
         dim=dim,
         axes=dim,
         order=2,

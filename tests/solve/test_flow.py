@@ -37,12 +37,26 @@ def disk(share: float, centre: tuple[float, float] = (0.5, 0.5)) -> nh.Disk:
     return nh.Disk(centre, float(np.sqrt(share / np.pi)))
 
 
-@pytest.mark.parametrize(("share", "drag"), [(0.1, 24.83), (0.5, 532.55)])
-def test_a_square_array_of_disks(share: float, drag: float) -> None:
+@pytest.mark.parametrize(
+    ("share", "drag", "backend"), [(0.1, 24.83, "skfem"), (0.5, 532.55, "dolfinx")]
+)
+def test_a_square_array_of_disks(share: float, drag: float, backend: str) -> None:
     """Sangani, Acrivos 1982, Int. J. Multiphase Flow 8:193; 1/K is the drag."""
-    cells = nh.solve_cells(model(disk(share)), tolerance=1e-4)
+    cells = nh.solve_cells(model(disk(share)), backend, tolerance=1e-4)
     assert cells.effective["K"] == pytest.approx(np.eye(2) / drag, rel=2e-4, abs=1e-7)
     assert cells.info["estimate"] < 1e-4
+
+
+def test_both_libraries_on_the_same_meshes() -> None:
+    pair = [
+        nh.solve_cells(model(disk(0.2, (0.1, 0.95))), backend, degree=2, tolerance=1e-2)
+        for backend in ("skfem", "dolfinx")
+    ]
+    one, other = (cells.effective["K"] for cells in pair)
+    assert other == pytest.approx(one, abs=1e-12 * one.max())
+    points = np.random.default_rng(1).random((20, 2))
+    w, v = (cells.functions[0].derivative(points, (0, 1)) for cells in pair)
+    assert v == pytest.approx(w, abs=1e-10)
 
 
 def test_what_is_the_same_flow() -> None:

@@ -36,7 +36,7 @@ from .compat import (
     release,
 )
 from .equation import method
-from .linear_solvers import bordered, component, rounding
+from .linear_solvers import alive, bordered, component, flags, rounding
 from .space import BoxSpace, QuadratureField, space_on
 
 # Forms that are compiled as one: that saves compilations, and costs the time to assemble the others
@@ -78,6 +78,8 @@ class CompiledCells:
         self.volume = self.box.volume
         self.weights = self._weights(ufl.TestFunction(self.box.space))
         self._noise = 0.0
+        # Nodes outside of voids, whose unknowns stand in no equation: they are held at 0.
+        self._living: Any = 1.0
         self.iterations = 0
         self._alternating = []
         if isinstance(mesh, Lattice):
@@ -162,6 +164,12 @@ class CompiledCells:
         if isinstance(self.box, BrokenSpace):
             matrix.axpy(1.0, self.box.contact(self.parameters))
         self._noise = rounding(matrix)
+        living = alive(matrix)
+        if any(self.box.comm.allgather(not living.all())):
+            matrix.setDiagonal(matrix.getDiagonal() + flags(matrix, ~living))
+            self._living = living.reshape(-1, self.components).all(axis=1)
+            self.method = "direct"
+            self.pin()
         return matrix
 
     def mass(self) -> PETSc.Mat:
@@ -201,7 +209,7 @@ class CompiledCells:
     def pin(self, *kernels: Sequence[PETSc.Vec]) -> None:
         c = self.components
         like = self.weights[0]
-        size = np.ones(like.getLocalSize() // c)
+        size = np.ones(like.getLocalSize() // c) * self._living
         for kernel in kernels:
             size = size * volumes_at_nodes([w.array for w in kernel], c)
         choices = [size]

@@ -52,14 +52,23 @@ class FittedSpace(BoxSpace):
     places modulo the periods."""
 
     def __init__(
-        self, comm: MPI.Comm, triangles: FittedMesh, degree: int, components: int = 1
+        self,
+        comm: MPI.Comm,
+        triangles: FittedMesh,
+        degree: int,
+        components: int = 1,
+        like: FittedSpace | None = None,
     ) -> None:
+        """like: other functions on the same triangles, with which forms hold these."""
         self.comm = comm
         self.triangles = triangles
         self.degree = degree
         self.components = components
         own = triangles.mesh
-        self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
+        if like is None:
+            self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
+        else:
+            self.mesh, self.cell_numbers = like.mesh, like.cell_numbers
         self.space = function_space(self.mesh, degree, components)
         self.x = self._inside(ufl.SpatialCoordinate(self.mesh))
         self.quadrature_degree = 2 * degree + 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..arrays import Flags
 from ..cell_solve import Bordered
 from .compat import PETSc
 
@@ -182,6 +183,20 @@ def component(like: PETSc.Vec, number: int, components: int) -> PETSc.Vec:
     result = like.duplicate()
     result.set(0.0)
     result.array[number::components] = 1.0
+    return result
+
+
+def alive(matrix: PETSc.Mat) -> Flags:
+    """The owned unknowns that stand in an equation: those of a void do not."""
+    starts, _, values = matrix.getValuesCSR()
+    sums = np.concatenate([[0.0], np.cumsum(np.abs(values))])
+    return np.asarray(np.diff(sums[starts]) > 0)
+
+
+def flags(matrix: PETSc.Mat, chosen: Flags) -> PETSc.Vec:
+    """1 at the chosen of the owned unknowns, 0 at the others."""
+    result = matrix.createVecLeft()
+    result.array[:] = chosen
     return result
 
 

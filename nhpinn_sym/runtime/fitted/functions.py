@@ -335,7 +335,7 @@ def function_of(mesh: PlaneMesh, degree: int, places: Array, local: Array) -> Tr
     own = places_of(mesh.corners_and_middles, nodes(degree))
     apart = np.linalg.norm(own[:, :, None] - places[:, None], axis=3)
     order = np.argmin(apart, axis=2)
-    scale = np.sqrt(np.abs(mesh.mesh.areas))
+    scale = np.linalg.norm(np.ptp(own, axis=1), axis=1)
     if (
         np.take_along_axis(apart, order[..., None], 2)[..., 0] > _SAME_PLACE * scale[:, None]
     ).any():

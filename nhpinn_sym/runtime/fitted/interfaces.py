@@ -18,11 +18,17 @@ Label = Callable[[Array], Integers]
 _SNAP = 0.3
 # Halvings that find a place on an interface to rounding.
 _BISECTIONS = 52
+# Points of an edge at which regions are asked for.
+_SAMPLES = 12
+# Places on an edge that ends on an interface at which others are looked for.
+_ON_THE_WAY = (0.5, 0.75, 0.875)
 # Radius, as a share of the local mesh, of the circle on which a node looks for regions.
 _AROUND = 1e-6
 _DIRECTIONS = 8
 # Height of the arc of a curved edge as a share of its length, above which the mesh is too coarse.
 _BENT = 0.06
+# Shares of it within which the interface is looked for: less where there are others beside it.
+_REACHES = (1.0, 0.2, 0.04)
 # Places on an edge, and weights, by which the area under an arc is integrated.
 _GAUSS = tuple(
     (part + shift) / 2
@@ -54,17 +60,47 @@ def touched(mesh: Triangulation, label: Label) -> Flags:
     return flags
 
 
-def crossing(mesh: Triangulation, regions: Flags) -> Flags:
-    """Edges without images (t,) whose ends have no region in common."""
+def crossing(mesh: Triangulation, regions: Flags, label: Label) -> Flags:
+    """Edges without images (t,) whose ends have no region in common, or that leave that of the end
+    which has one alone, on their way to one on an interface."""
     p, q = mesh.edges.nodes[mesh.edges.first].T
-    return np.asarray(~(regions[p] & regions[q]).any(axis=1))
+    across = ~(regions[p] & regions[q]).any(axis=1)
+    alone = regions.sum(axis=1) == 1
+    one = np.flatnonzero(~across & (alone[p] != alone[q]))
+    start = mesh.points[np.where(alone[p], p, q)[one]]
+    end = mesh.points[np.where(alone[p], q, p)[one]]
+    own = label(start)
+    for share in _ON_THE_WAY:
+        across[one] |= label(start + share * (end - start)) != own
+    return np.asarray(across)
 
 
-def snapped(mesh: Triangulation, label: Label) -> Triangulation:
-    """Nodes near an interface moved onto it, along the edge that it crosses nearest to them."""
+def with_thin_parts(mesh: Triangulation, label: Label) -> Triangulation:
+    """A node in the middle of what lies between two interfaces on an edge: thin layers, tips. Each
+    part of the edge crosses one of them. TooCoarse where all edges of a triangle do so."""
+    p, q = mesh.edges.nodes[mesh.edges.first].T
+    shares = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+    points = mesh.points[p, None] + shares[:, None] * (mesh.points[q] - mesh.points[p])[:, None]
+    found = label(points.reshape(-1, 2)).reshape(len(p), _SAMPLES)
+    changes = found[:, 1:] != found[:, :-1]
+    thin = np.flatnonzero(changes.sum(axis=1) > 1)
+    places = np.zeros((len(p), 2))
+    across = np.zeros(len(p), dtype=bool)
+    for k in thin:
+        first, second = np.flatnonzero(changes[k])[:2]
+        across[k] = True
+        places[k] = (first + second + 2) / (2 * _SAMPLES) * (mesh.points[q[k]] - mesh.points[p[k]])
+    if not len(thin):
+        return mesh
+    return cut_at(mesh, across, places)
+
+
+def snapped(mesh: Triangulation, label: Label, movable: int) -> Triangulation:
+    """Those of the first `movable` nodes that are near an interface moved onto it, along the edge
+    that it crosses nearest to them."""
     regions = touched(mesh, label)
-    inside = regions.sum(axis=1) == 1
-    ends = mesh.edges.nodes[mesh.edges.first[crossing(mesh, regions)]]
+    inside = (regions.sum(axis=1) == 1) & (mesh.originals < movable)
+    ends = mesh.edges.nodes[mesh.edges.first[crossing(mesh, regions, label)]]
     found = []
     for p, q in (ends.T, ends[:, ::-1].T):
         free = inside[p]
@@ -94,7 +130,7 @@ def _first_change(label: Label, start: Array, end: Array) -> Array:
 def cut_triangles(mesh: Triangulation, label: Label) -> tuple[Triangulation, Integers]:
     """Triangles that lie in one region each, and these regions. TooCoarse where there are none."""
     regions = touched(mesh, label)
-    across = crossing(mesh, regions)
+    across = crossing(mesh, regions, label)
     edges = mesh.edges
     p, q = edges.nodes[edges.first].T
     backwards = regions[p].sum(axis=1) > 1
@@ -182,12 +218,14 @@ def _height(a: Array, b: Array, normal: Array, own: Integers, label: Label) -> A
     """
     area = np.zeros(len(a))
     for place, weight in zip(*_GAUSS, strict=True):
-        reach = 4 * place * (1 - place) * _BENT
         point = a + place * (b - a)
-        inner = point + reach * normal
-        wrong = (label(inner) != own) | (label(point - reach * normal) == own)
+        reach, wrong = np.zeros(len(a)), np.ones(len(a), dtype=bool)
+        for thinner in _REACHES:
+            reach = np.where(wrong, thinner * 4 * place * (1 - place) * _BENT, reach)
+            across = reach[:, None] * normal
+            wrong = (label(point + across) != own) | (label(point - across) == own)
         if wrong.any():
             raise TooCoarse(point[wrong])
-        share = _first_change(label, inner, point - reach * normal)
+        share = _first_change(label, point + across, point - across)
         area += weight * (1 - 2 * share) * reach
     return 1.5 * area

@@ -11,7 +11,8 @@ from ..arrays import Array
 from ..lattice import Lattice
 from .cell_mesh import CellMesh
 from .corners import LevelValues, corners_of, graded, with_corners
-from .interfaces import Label, TooCoarse, cut_triangles, snapped, with_arcs
+from .interfaces import Label, TooCoarse, cut_triangles, snapped, with_arcs, with_thin_parts
+from .small_parts import curve_points
 from .triangulation import Triangulation, regular
 
 # So that two nodes share one edge at most, and nodes that are images of each other none.
@@ -19,7 +20,9 @@ _FEWEST = 4
 # Size of the triangles, as a share of the longer period, in which corners are looked for.
 _SEEN = 0.1
 # Rounds in which triangles are halved where interfaces are not resolved.
-_ROUNDS = 12
+_ROUNDS = 24
+# Length of triangles at a curve as a share of its radius.
+_WIDEST = 1.5
 # Nodes beyond which that ends.
 _MOST = 200_000
 
@@ -70,6 +73,7 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
     while fine.longest.max() > _SEEN * np.linalg.norm(interfaces.vectors, axis=1).max():
         fine = fine.quartered()
     corners = corners_of(fine, interfaces.levels, interfaces.label)
+    base = _seeing(base, *curve_points(fine, interfaces.levels, interfaces.label))
     while True:
         base, found = resolved(graded(base, corners), corners, interfaces.label)
         yield found
@@ -79,6 +83,19 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
 def first_mesh(interfaces: Interfaces, n: int) -> CellMesh:
     """The first of them."""
     return next(meshes(interfaces, n))
+
+
+def _seeing(base: Triangulation, points: Array, radii: Array) -> Triangulation:
+    """The base, made finer where curves through points are smaller than its triangles: their nodes
+    would not meet them."""
+    for _ in range(_ROUNDS):
+        if not len(points):
+            break
+        large = base.longest[_nearest(base, points)] > _WIDEST * radii
+        points, radii = points[large], radii[large]
+        if len(points):
+            base = _finer(base, points)
+    return base
 
 
 def resolved(base: Triangulation, corners: Array, label: Label) -> tuple[Triangulation, CellMesh]:
@@ -99,7 +116,8 @@ def resolved(base: Triangulation, corners: Array, label: Label) -> tuple[Triangu
 
 def _along(mesh: Triangulation, label: Label) -> CellMesh:
     """The mesh fitted to the interfaces; TooCoarse where it is."""
-    straight, regions = cut_triangles(snapped(mesh, label), label)
+    thin = with_thin_parts(mesh, label)
+    straight, regions = cut_triangles(snapped(thin, label, len(mesh.points)), label)
     curved, middles = with_arcs(straight, regions, label)
     cells = np.concatenate([straight.triangles, middles], axis=1)
     images = np.flatnonzero(curved.originals != np.arange(len(curved.points)))

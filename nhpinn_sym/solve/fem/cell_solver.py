@@ -72,7 +72,8 @@ class ElementCellSolver(ABC):
                     remedy='use backend="skfem"',
                 )
             mesh = "lattice"
-        self.layout: CellLayout = layout_of(cells, parameters, found, mesh)
+        most = max_dofs // cells.components if n is None and h is None else None
+        self.layout: CellLayout = layout_of(cells, parameters, found, mesh, most)
         triangles = not isinstance(self.layout, Layout)
         if degree == 3 and not triangles:
             raise ProblemError(

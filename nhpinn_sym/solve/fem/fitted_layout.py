@@ -26,8 +26,8 @@ from ...runtime.fitted.functions import FittedMesh
 from ...runtime.levels import FEWEST
 from .layout import Layout
 
-# Triangles for each square of that length: some are cut along interfaces.
-_TRIANGLES = 2.4
+# Degree of elements that are still better than those of a lattice.
+_LEAST = 2
 _REMEDY = 'mesh="own", "lattice", a CellMesh, or the name of a file that CellMesh.save wrote'
 
 
@@ -72,24 +72,32 @@ class FittedLayout:
     def lengths(self) -> Array:
         return self.meshes.lengths
 
-    def count(self, n: int, degree: int) -> float:
-        """Nodes of elements of that degree on the mesh of that n, about."""
-        share = float(self.lengths.min() / self.lengths.max())
-        return _TRIANGLES * max(n * n * share, n * FIRST) * degree**2 / 2
-
     def levels(self, degree: int, limit: int) -> Sequence[FittedMesh]:
         """The meshes to try, each with triangles half as long as those before, up to about `limit`
         nodes, three at least. SolveError where these are more."""
-        count = 0
-        while self.count(FIRST * 2**count, degree) <= limit:
-            count += 1
+        count = self._possible(degree, limit)
         if count < FEWEST:
-            raise SolveError(
-                f"three meshes that fit the interfaces have more than {limit} nodes",
-                term=f"max_dofs allows {limit}",
-                remedy="raise max_dofs=",
-            )
+            raise too_few(limit)
         return LazyMeshes(self.meshes, FIRST, count)
+
+    def levels_or_degrees(self, degree: int, limit: int) -> Sequence[FittedMesh]:
+        """The same; where these are fewer than three, the finest one with elements of all degrees.
+        SolveError where that has more nodes."""
+        count = self._possible(degree, limit)
+        if count >= FEWEST:
+            return LazyMeshes(self.meshes, FIRST, count)
+        mesh = self.meshes.mesh(FIRST, max(count - 1, 0))
+        possible = [k for k in range(1, degree + 1) if mesh.count(k) <= limit]
+        if len(possible) < 2:
+            raise too_few(limit)
+        return by_degree(mesh, possible[-1])
+
+    def _possible(self, degree: int, limit: int) -> int:
+        """How many meshes have no more nodes."""
+        count = 0
+        while self.meshes.mesh(FIRST, 0).count(degree) * 4**count <= limit:
+            count += 1
+        return count
 
     def divided(self, n: int) -> tuple[int, ...]:
         """n along the longer period."""
@@ -120,7 +128,7 @@ class GivenLayout:
     erratic = False
 
     def levels(self, degree: int, limit: int) -> Sequence[FittedMesh]:
-        return [replace(self.mesh, degree=k) for k in range(1, degree + 1)]
+        return by_degree(self.mesh, degree)
 
     def divided(self, n: int) -> tuple[int, ...]:
         return self.mesh.cells
@@ -148,13 +156,32 @@ def layout_around(
     return FittedLayout(meshes, found.unresolved)
 
 
+def too_few(limit: int) -> SolveError:
+    """The error where meshes that fit the interfaces do not show how far they are right."""
+    return SolveError(
+        f"meshes that fit the interfaces and show an error have more than {limit} nodes",
+        term=f"max_dofs allows {limit}",
+        remedy="raise max_dofs=",
+    )
+
+
+def by_degree(mesh: FittedMesh, degree: int) -> list[FittedMesh]:
+    """The mesh for elements of the degrees up to that."""
+    return [replace(mesh, degree=k) for k in range(1, degree + 1)]
+
+
 CellLayout = Layout | FittedLayout | GivenLayout
 
 
 def layout_of(
-    cells: LoweredCells, parameters: Mapping[str, Any], found: Resolution, mesh: Any
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    found: Resolution,
+    mesh: Any,
+    limit: int | None = None,
 ) -> CellLayout:
-    """The meshes of a cell, as its data or the option `mesh` ask for."""
+    """The meshes of a cell, as its data or the option `mesh` ask for; where they ask for nothing
+    else, lattices where all meshes that fit the interfaces have more than `limit` nodes."""
     kind = mesh_kind(mesh)
     if isinstance(kind, CellMesh):
         given = given_mesh(kind, cells, parameters)
@@ -170,6 +197,8 @@ def layout_of(
             remedy='leave mesh="own" out',
         )
     if fitting is None:
+        return Layout.of(found)
+    if kind is None and limit is not None and fitting.mesh(FIRST, 0).count(_LEAST) > limit:
         return Layout.of(found)
     return FittedLayout(fitting, found.unresolved)
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...problem.errors import SolvabilityError
+from ...runtime.fitted.functions import FittedMesh
 from ...runtime.levels import (
     FEWEST,
     SAFETY,
@@ -24,7 +25,7 @@ from ...runtime.levels import (
 from ...runtime.mesh import Mesh
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
-from .fitted_layout import CellLayout, FittedLayout, GivenLayout
+from .fitted_layout import CellLayout, FittedLayout
 
 EffectiveNumbers = Mapping[EffectiveKey, Array]
 
@@ -76,7 +77,7 @@ def refine_cells(
             data_error = 0.0
             if k + 1 == len(levels) or len(history) > 2:
                 data_error = missed(mesh)
-            if isinstance(layout, GivenLayout):
+            if isinstance(mesh, FittedMesh) and mesh.degree is not None:
                 errors = degree_errors(history, data_error)
             else:
                 # An operator of order 2m costs the functions m orders, and the entries twice as
@@ -148,9 +149,11 @@ def entry_errors(
 
 def _cell_meshes(layout: CellLayout, degree: int, limit: int, n: int | None) -> Sequence[Mesh]:
     """Those of the layout, or of `n` cells along the longest axis."""
-    if n is None:
-        return layout.levels(degree, limit)
-    return layout.given(layout.divided(n))
+    if n is not None:
+        return layout.given(layout.divided(n))
+    if isinstance(layout, FittedLayout):
+        return layout.levels_or_degrees(degree, limit)
+    return layout.levels(degree, limit)
 
 
 def _resolved(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,8 +68,34 @@ def test_corners_are_nodes() -> None:
     assert mesh.areas[mesh.phases == 1].sum() == pytest.approx(0.14, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("levels", "area"),
+    [
+        (lambda x, y: np.stack([0.01 - np.hypot(x - 0.44, y - 0.69)], 1), np.pi * 1e-4),
+        (
+            lambda x, y: np.stack([(r := np.hypot(x - 0.5, y - 0.5)) - 0.29, 0.3 - r], 1),
+            np.pi * 0.0059,
+        ),
+        (
+            lambda x, y: np.stack([1 - np.hypot((x - 0.5) / 0.4, (y - 0.5) / 0.02)], 1),
+            0.008 * np.pi,
+        ),
+    ],
+    ids=["small", "thin ring", "thin ellipse"],
+)
+def test_small_and_thin_parts_are_found(levels: Any, area: float) -> None:
+    """By four triangles a period, which their nodes do not meet."""
+    both = lambda points: levels(*points.T)  # noqa: E731
+    label = lambda points: (both(points % 1.0) > 0).all(axis=1).astype(int)  # noqa: E731
+    mesh = first_mesh(Interfaces(label, both, ((), ()), np.zeros(2), np.eye(2)), 4)
+    mesh.check()
+    assert mesh.areas[mesh.phases == 1].sum() == pytest.approx(area, rel=1e-6)
+
+
 def test_disks_that_touch_are_refused() -> None:
-    with pytest.raises(UnresolvedInterfaces, match=r"touch, or come closer than .* near \(0\.5"):
+    with pytest.raises(
+        UnresolvedInterfaces, match=r"touch, or come closer than .* near \((0\.5|1|0)"
+    ):
         first_mesh(disks([((0.25, 0.5), 0.25), ((0.75, 0.5), 0.25)]), 8)
 
 

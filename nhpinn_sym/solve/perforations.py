@@ -1,0 +1,44 @@
+"""The part of a cell outside of its holes: meshes that fit it, and whether it is one."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+
+from ..problem.errors import UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from ..resolution.interface_meshes import FIRST
+from ..runtime.arrays import Flags
+from ..runtime.fitted.functions import FittedMesh
+from ..runtime.fitted.parts import UnconnectedParts, require_connected
+from .fem.fitted_layout import FittedLayout, layout_around
+
+
+def meshes_around(problem: MultiscaleProblem, part: sp.Expr) -> FittedLayout:
+    """The meshes that fit a part of a plane cell: a Piecewise, 1 there and 0 elsewhere."""
+    y = tuple(v.symbol for v in problem.scales.y)
+    return layout_around([part], y, problem.cell.bounds)
+
+
+def inside(layout: FittedLayout, mesh: FittedMesh) -> Flags:
+    """Which triangles are in the part: the last branch of the Piecewise."""
+    labels = layout.meshes.interfaces.label(mesh.middles)
+    (node,) = layout.meshes.interfaces.jumps
+    return np.asarray(labels == len(node.args) - 1)
+
+
+def require_one_solid(problem: MultiscaleProblem) -> None:
+    """UnsupportedError where a part of the solid floats in a hole of a plane cell: nothing holds
+    it, and what it does is not seen from outside."""
+    if problem.solid is None or problem.scales.dim != 2:
+        return
+    layout = meshes_around(problem, problem.solid)
+    mesh = layout.meshes.mesh(FIRST, 0)
+    try:
+        require_connected(mesh.mesh, inside(layout, mesh))
+    except UnconnectedParts as cause:
+        raise UnsupportedError(
+            "a part of the solid that floats in a hole",
+            term=cause,
+            remedy="leave it out: let the shapes of the holes cover it",
+        ) from cause
