@@ -15,6 +15,7 @@ from .assembly import Assembly
 from .fourier.states import LawValues, MacroState
 from .newton import Linearized, NewtonError, newton
 from .nonlinear_arrays import (
+    CONTINUATION,
     CORRECTOR,
     LAW_AXES,
     MACRO,
@@ -26,9 +27,6 @@ from .nonlinear_arrays import (
     named,
     off_zero,
 )
-
-# Of the slopes, by which a state that is not found at once is approached.
-_SHARES = (0.02, 0.1, 0.3, 0.6, 1.0)
 
 
 class ElementStates:
@@ -69,7 +67,7 @@ class ElementStates:
         except NewtonError:
             u = start
         try:
-            for share in _SHARES:
+            for share in CONTINUATION:
                 u, rest, steps = self._solve(macro.with_slopes(share * macro.slopes), u)
         except NewtonError:
             return start, np.inf, 0

@@ -34,7 +34,7 @@ class FeatureSolver(StateSolver):
         self.count = count
         self.scale = scale
         values, slopes = hidden_layer(grid, count, scale, seed)
-        points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+        points = grid.columns
         span = for_unknowns(*orthonormal(values, slopes, _INDEPENDENT), self.m, points)
         self.law_in_span = ReducedLaw(forms, span)
 
@@ -108,7 +108,7 @@ def hidden_layer(grid: Grid, count: int, scale: float, seed: int) -> tuple[np.nd
     rng = np.random.default_rng(seed)
     weights = scale * rng.normal(size=(count, 2 * d))
     shifts = rng.uniform(-1, 1, size=(count, 1))
-    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+    points = grid.columns
     starts = np.array([[a] for a, _ in grid.bounds])
     waves = np.array([[2 * np.pi / (b - a)] for a, b in grid.bounds])
     angles = waves * (points - starts)

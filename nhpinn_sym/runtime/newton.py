@@ -10,6 +10,7 @@ import numpy as np
 
 from .arrays import Array
 from .assembly import Assembly
+from .nonlinear_arrays import CURVATURE, NOTHING
 
 MOST_STEPS = 50
 # Newton step, relative to the solution, after which the next would be rounding.
@@ -18,13 +19,9 @@ _SETTLED = 1e-10
 _ROUNDED = 1e-13
 # One with which the iteration ends where no step helps any more.
 STALLED = 1e-7
-# Size of a residual's parts that stands for none.
-_NOTHING = 1e-40
 # A step that has to be shorter is rounding; a decrease that is smaller is none (Armijo).
 _SMALLEST = 2.0**-30
 _DECREASE = 1e-4
-# Share of the slope of the energy that may be left at the end of a step.
-_CURVATURE = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
 
 def _relative(assembly: Assembly, here: Linearized) -> float:
     whole = assembly.total(np.abs(here.residual))
-    return whole / max(here.size, _NOTHING)
+    return whole / max(here.size, NOTHING)
 
 
 def _damped(
@@ -111,7 +108,7 @@ def _damped(
             left = abs(assembly.total(found.residual * change))
         if np.isfinite(size):
             lower = size <= (1 - _DECREASE * length) ** 2 * before
-            if lower or (symmetric and left <= _CURVATURE * slope):
+            if lower or (symmetric and left <= CURVATURE * slope):
                 return length, found
         length /= 2
     return 0.0, None

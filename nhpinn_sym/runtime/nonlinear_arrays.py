@@ -17,6 +17,14 @@ MACRO = "N_xi"
 # Slope that stands for one that is exactly 0, at which power laws have no derivative.
 _STILL = 1e-60
 
+# What the iterations for states have in common, whatever functions a state is sought in.
+CONTINUATION = (0.02, 0.1, 0.3, 0.6, 1.0)
+"""Shares of the slopes, by which a state that is not found at once is approached."""
+CURVATURE = 0.5
+"""Share of the slope of the energy that may be left at the end of a step."""
+NOTHING = 1e-40
+"""Size of a flux, or of the parts of a residual, that stands for none."""
+
 NamedTables = Mapping[str, Mapping[tuple[int, ...], Any]]
 
 

@@ -16,8 +16,10 @@ import numpy as np
 from .fourier.states import LawValues, MacroState, States, StateSolver
 from .nonlinear_arrays import (
     CORRECTOR,
+    CURVATURE,
     LAW_AXES,
     MACRO,
+    NOTHING,
     SLOPE,
     VALUE,
     by_values_and_slopes,
@@ -31,14 +33,10 @@ from .nonlinear_arrays import (
 _NUMBERS = 2**20
 # Numbers of products of modes that are kept.
 _KEPT = 2**24
-# As for states on a grid: steps, the relative residual at which they end, the share of the slope of
-# the energy that may be left, the shortest step.
+# As for states on a grid: steps, the relative residual at which they end, the shortest step.
 _STEPS = 60
 _SETTLED = 1e-12
-_CURVATURE = 0.5
 _SMALLEST = 2.0**-24
-# Size of a flux that stands for none.
-_NOTHING = 1e-40
 # Residuals are relative to the flux, or to that share of the largest one of all states: where the
 # gradient vanishes by symmetry, it is rounding.
 _BESIDE = 1e-3
@@ -80,7 +78,7 @@ def basis_of(solver: StateSolver, states: States, spread: np.ndarray) -> Reduced
     flat = slopes.reshape(count, -1)
     left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
     kept = [k for k, size in enumerate(sizes) if size > _INDEPENDENT * sizes[0]]
-    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+    points = grid.columns
     q = points.shape[1]
     if not kept:
         return ReducedBasis(
@@ -102,7 +100,7 @@ def _for_every_unknown(solver: StateSolver, modes: np.ndarray) -> ReducedBasis:
     scalar = modes.reshape(-1, *modes.shape[2:])
     slopes = np.stack([grid.derivative(scalar, unit) for unit in solver.units], axis=1)
     whole = orthonormal(grid.backward(scalar).reshape(len(scalar), -1), slopes)
-    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+    points = grid.columns
     return for_unknowns(*whole, solver.m, points)
 
 
@@ -210,7 +208,7 @@ class ReducedLaw:
             flux @ self.basis.slopes.reshape(k, -1).T + source @ self.basis.values.reshape(k, -1).T
         )
         size = np.sqrt(np.sum(flux**2, axis=1) / self.q)
-        return found / self.q, np.maximum(size, _BESIDE * size.max(initial=_NOTHING))
+        return found / self.q, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
 
     def _matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
         """(n, k, k): the derivative of the residual."""
@@ -323,7 +321,7 @@ class ReducedLaw:
                 after = np.linalg.norm(found, axis=1)
                 good = after <= (1 - 1e-4 * length) * before
                 if self.forms.SYMMETRIC:
-                    good |= np.abs(np.sum(found * step, axis=1)) <= _CURVATURE * slope
+                    good |= np.abs(np.sum(found * step, axis=1)) <= CURVATURE * slope
                 good &= np.isfinite(after)
             if good.all() or length[~good].max() < _SMALLEST:
                 break

@@ -21,7 +21,8 @@ from ..problem.errors import ProblemError
 from ..problem.numeric import lambdified
 from ..problem.user_input import instance
 from ..runtime.effective import Effective
-from .exports import COUNTS, arrays, equally_spaced, grid_of_lines, xarray_module
+from ..runtime.tensor_grids import tensor_points
+from .exports import COUNTS, arrays, equally_spaced, xarray_module
 from .solution import Array, EffectiveKey
 from .vtk_files import write_image
 
@@ -59,7 +60,7 @@ def to_xarray(cells: CellSolution, n: int | None) -> Any:
     slow = {name: cells.nodes.axis_nodes(k) for k, name in enumerate(cells.slow)}
     coordinates = {**slow, **lines}
     shape = tuple(len(line) for line in lines.values())
-    points = grid_of_lines(tuple(lines.values()))
+    points = tensor_points(list(lines.values()))
     variables: dict[str, Any] = {}
     for function in _functions(cells):
         parts = [
@@ -88,7 +89,7 @@ def to_vti(
     if cells.axes > 3:
         raise ProblemError("a cell of more than three axes is no image", term=tuple(cells.cell))
     lines = _cell_lines(cells, n)
-    points = grid_of_lines(tuple(lines.values()))
+    points = tensor_points(list(lines.values()))
     values: dict[str, Array] = {}
     for function in _functions(cells):
         values |= arrays(function.name, function(points, x))
@@ -184,7 +185,7 @@ def _coefficients(cells: CellSolution, slow: Mapping[str, Array]) -> dict[str, A
             found[name] = (_dimensions(cells, name, np.ndim(value)), value)
         elif all(key.startswith("x") for key in slow):
             columns = [slow.get(f"x{k + 1}", np.zeros(1)) for k in range(cells.dim)]
-            values = np.asarray(value(grid_of_lines(tuple(columns))))
+            values = np.asarray(value(tensor_points(tuple(columns))))
             dims = [*slow, *_dimensions(cells, name, values.ndim - 1)]
             found[name] = (dims, values.reshape(*map(len, slow.values()), *values.shape[1:]))
     return found

@@ -17,6 +17,7 @@ from ..emit.source import output_path
 from ..problem.errors import BackendMissingError, ProblemError, shortened
 from ..problem.user_input import positive_integer
 from ..runtime.arrays import Flags, Integers
+from ..runtime.tensor_grids import tensor_points
 from .arguments import as_time
 from .interpolation import Array
 from .vtk_files import write_elements, write_grid, write_image, write_series
@@ -120,7 +121,7 @@ class Exported(ABC):
 
     def _sampled(self, lines: tuple[Array, ...], t: float | None) -> Array:
         """Values at all points, the last axis fastest."""
-        return self._in_blocks(grid_of_lines(lines), t)
+        return self._in_blocks(tensor_points(lines), t)
 
     def _in_blocks(self, points: Array, t: float | None) -> Array:
         blocks = range(0, len(points), _BLOCK)
@@ -135,11 +136,6 @@ def xarray_module() -> Any:
         raise BackendMissingError(
             "xarray is not installed", remedy="pip install 'nhpinn_sym[io]', or pip install xarray"
         ) from cause
-
-
-def grid_of_lines(lines: tuple[Array, ...]) -> Array:
-    """(n, d): the points of a tensor grid, the last axis fastest."""
-    return np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, len(lines))
 
 
 def arrays(name: str, values: Array) -> dict[str, Array]:

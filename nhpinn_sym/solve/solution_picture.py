@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts
-from .exports import equally_spaced, grid_of_lines
+from ..runtime.tensor_grids import tensor_points
+from .exports import equally_spaced
 
 if TYPE_CHECKING:
     from .solution import Solution
@@ -21,7 +22,7 @@ def draw_solution(solution: Solution, t: float | None = None) -> Drawing:
     three dimensions in the middle plane."""
     ends = [(float(line[0]), float(line[-1])) for line in solution.extent.lines]
     lines = equally_spaced(ends[:2], _POINTS[min(len(ends), 2)])
-    points = grid_of_lines((*lines, *(np.array([(a + b) / 2]) for a, b in ends[2:])))
+    points = tensor_points((*lines, *(np.array([(a + b) / 2]) for a, b in ends[2:])))
     values = solution.sampled(points, t).reshape(len(points), -1)
     backend = BACKENDS.get(solution.backend, solution.backend)
     shown: dict[str, np.ndarray] = {}

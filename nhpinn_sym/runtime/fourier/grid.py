@@ -51,6 +51,11 @@ class Grid:
         self.zero: Any = (..., *[0] * self.dim)
         """Where mode 0 stands."""
 
+    @property
+    def columns(self) -> np.ndarray:
+        """The points as columns (dim, n^dim), the last axis fastest."""
+        return np.stack([np.broadcast_to(p, self.shape).ravel() for p in self.points])
+
     def symbol(self, index: MultiIndex) -> Any:
         """The multiplier of the modes that is D^index; it broadcasts to them."""
         symbol: Any = 1.0

@@ -17,7 +17,7 @@ from ..levels import (
     error_of_fast_levels,
     relative_change,
 )
-from ..nonlinear_arrays import MEASURED
+from ..nonlinear_arrays import CONTINUATION, MEASURED
 from .grid import Grid, evaluate_modes
 from .refinement import grid_sizes
 from .states import LawValues, MacroState, States, StateSolver
@@ -26,8 +26,6 @@ FIRST = {1: 27, 2: 15, 3: 9}
 """Points per axis of the first grid: states are solved again and again."""
 NUMBERS = 2**21
 """Numbers of one array over the grid and all states that are solved at once."""
-# Of the slopes, by which a state that is not found at once is approached.
-_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,7 @@ def _found(solver: StateSolver, macro: MacroState, guess: np.ndarray | None) -> 
     lost = np.flatnonzero(~states.solved)
     own = macro.part(lost)
     start = None
-    for share in _SHARES:
+    for share in (0.0, *CONTINUATION):
         nearer = solver.solve(own.with_slopes(share * own.slopes), start)
         start = np.where(np.isfinite(nearer.modes), nearer.modes, 0)
     modes = states.modes.copy()

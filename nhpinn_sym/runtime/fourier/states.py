@@ -15,8 +15,10 @@ import numpy as np
 
 from ..nonlinear_arrays import (
     CORRECTOR,
+    CURVATURE,
     LAW_AXES,
     MACRO,
+    NOTHING,
     SLOPE,
     VALUE,
     by_values_and_slopes,
@@ -38,12 +40,8 @@ _STALLED = 1e-8
 # Relative residuals of the linear systems, at most and at least.
 _FORCING = 1e-2
 _LEAST_FORCING = 1e-11
-# Share of the slope of the energy that may be left at the end of a step.
-_CURVATURE = 0.5
 # Derivatives of the law are linear in their systems: nothing corrects a coarse solve.
 _TANGENT = 1e-12
-# Size of a flux that stands for none.
-_NOTHING = 1e-40
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class StateSolver:
             # symmetric problems half the slope of the energy along the step is enough.
             good = after <= (1 - 1e-4 * length) * before
             if self.forms.SYMMETRIC:
-                good |= left <= _CURVATURE * slope
+                good |= left <= CURVATURE * slope
             good &= np.isfinite(after)
             waiting &= ~good
             length = np.where(waiting, length / 2, length)
@@ -285,7 +283,7 @@ class StateSolver:
                 driven = operator.precondition(driven[None])[0]
             whole = np.sum(macro.slopes**2, axis=(0, 1)) + self._slope_norm(modes) ** 2
             scale = np.sqrt(whole) + self._slope_norm(driven)
-            return np.where(scale > _NOTHING, scale, 1.0)
+            return np.where(scale > NOTHING, scale, 1.0)
         points = (macro.count, *self.grid.shape)
         values = self.forms.values(data)
         flux = self.array(values, "flux", "md", macro.count)
@@ -301,7 +299,7 @@ class StateSolver:
         per_entry = mean(stiffness) / (self.m * self.d)
         with np.errstate(all="ignore"):
             scale = np.sqrt(size / per_entry)
-        return np.where(scale > _NOTHING, scale, 1.0)
+        return np.where(scale > NOTHING, scale, 1.0)
 
     def law(self, macro: MacroState, states: States) -> tuple[LawValues, States]:
         """The law at solved states with its derivatives, and the states with their columns."""
