@@ -118,7 +118,8 @@ class RegionMeshes:
         return [self.mesh(first, k) for k in range(halvings + 1)]
 
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
-        return self.given(cells)
+        """As many nodes along the longer side as elements of degree 2 in that many cells have."""
+        return self.given([math.ceil(2 * max(cells) / _DEGREE)])
 
     def resolves(self, mesh: RegionMesh) -> bool:
         """Whether no triangle is longer than the panels of the data."""
