@@ -44,6 +44,7 @@ from .problem.errors import ToleranceWarning as ToleranceWarning
 from .problem.errors import UnsupportedError as UnsupportedError
 from .problem.images import checkerboard as checkerboard
 from .problem.images import image as image
+from .problem.mesh_domain import Mesh as Mesh
 from .problem.problem import MultiscaleProblem as MultiscaleProblem
 from .problem.random_media import RandomMedium as RandomMedium
 from .problem.random_media import rve as rve

@@ -229,13 +229,13 @@ def boundary_tables(
     lowered: LoweredEquation, name: str, conditions: Mapping[int, Natural | Essential]
 ) -> CoefficientTables:
     """The factor of each derivative in the conditions on a part; 0 for components without one."""
-    normal = lowered.domain.part(name).normal_at(lowered.coordinates)
     zero = extended(lowered, (0,) * len(lowered.coordinates))
     terms = []
     for i, condition in conditions.items():
         if isinstance(condition, Essential):
             terms.append(StrongTerm(sp.Integer(1), zero, i, i))
             continue
+        normal = lowered.domain.part(name).normal_at(lowered.coordinates)
         terms += [
             StrongTerm(n * t.coefficient, extended(lowered, t.right), i, t.field)
             for n, component in zip(normal, lowered.flux[i], strict=True)

@@ -327,7 +327,7 @@ class PlateCell(Cell):
 class LatticeCell(Cell):
     """The cell spanned by vectors; `intervals` are those of the box around it."""
 
-    vectors: tuple[tuple[sp.Expr, ...], ...]
+    vectors: tuple[tuple[sp.Expr, ...], ...] = ()
 
     def __init__(self, vectors: Sequence[Sequence[sp.Expr]]) -> None:
         rows = tuple(map(tuple, vectors))

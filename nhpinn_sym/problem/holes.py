@@ -10,8 +10,9 @@ import sympy as sp
 from .conditions import Condition, Dirichlet, Neumann
 from .domain import Cell
 from .errors import ProblemError, UnsupportedError, shortened
+from .joined_shapes import Shape
 from .scales import Scales
-from .shapes import Shape, phases
+from .shapes import phases
 
 Holes = dict[Shape, Condition]
 

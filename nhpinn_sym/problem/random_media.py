@@ -11,8 +11,9 @@ import sympy as sp
 from ..runtime.arrays import AnyArray, Array
 from .domain import Cell, refuse_lattice
 from .errors import ProblemError, shortened
+from .joined_shapes import Shape
 from .scales import Scales
-from .shapes import Ball, Cylinder, Disk, Shape
+from .shapes import Ball, Cylinder, Disk
 from .user_input import instance, positive_integer, positive_number
 
 # Places that are tried for one inclusion: random places are found up to shares of about 0.5 in the

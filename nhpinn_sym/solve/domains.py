@@ -12,9 +12,10 @@ import numpy as np
 
 from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
+from ..problem.mesh_domain import Mesh
 from ..problem.regions import Region
 from ..runtime.arrays import Array
-from ..runtime.fitted.domain_mesh import RegionMesh
+from ..runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
 from ..runtime.quadrature import GaussRule, QuadratureRule, rule_on
@@ -124,14 +125,37 @@ def _(domain: Region, name: str, points: Array) -> Array:
     return found
 
 
-@grid_points.register
-def _(domain: Region, counts: Sequence[int]) -> Array:
+@quadrature_rule.register
+def _(domain: Mesh, cells: Sequence[int], count: int) -> QuadratureRule:
+    """On its triangles, cut in four until they are as short."""
+    mesh = domain.region
+    wanted = max(b - a for a, b in domain.bounds) / max(_FEWEST_TRIANGLES, *cells)
+    while mesh.mesh.size > 2 * wanted:
+        mesh = RegionMesh(halved(mesh.mesh))
+    return rule_on(mesh, _FEWEST_POINTS)
+
+
+@points_on.register
+def _(domain: Mesh, name: str, points: Array) -> Array:
+    """By the share of the first coordinate, along the edges of the part."""
+    low, high = domain.bounds[0]
+    edges = domain.part(name).edges
+    share = np.clip((points[:, 0] - low) / (high - low), 0.0, 1.0) * len(edges)
+    number = np.minimum(share.astype(int), len(edges) - 1)
+    own = share - number
+    return np.stack([along_edges(edges[k : k + 1], s)[0, 0] for k, s in zip(number, own[:, None])])
+
+
+@grid_points.register(Region)
+@grid_points.register(Mesh)
+def _(domain: Region | Mesh, counts: Sequence[int]) -> Array:
     """Of the box around it: some lie outside."""
     return grid_points(Box(*domain.intervals), counts)
 
 
-@line_points.register
-def _(domain: Region, count: int) -> Array:
+@line_points.register(Region)
+@line_points.register(Mesh)
+def _(domain: Region | Mesh, count: int) -> Array:
     """The longest piece inside of a few lines along the first axis."""
     (a, b), (c, d) = domain.bounds
     x = np.linspace(a, b, _ALONG)

@@ -11,6 +11,7 @@ from ..arrays import Array, Flags, Integers
 from ..quadrature import BoundaryQuadrature, rule_on
 from .cell_mesh import InvalidMesh
 from .curved_triangles import CurvedTriangles
+from .elements import places_of
 from .functions import PlaneMesh, TriangleRule
 
 # Share of its lengths by which the box around a mesh is larger.
@@ -66,6 +67,50 @@ def edges_of(cells: Integers) -> Integers:
     """(3 m, 3): both ends of the edges of each triangle, and the middle."""
     turned = np.roll(cells[:, :3], -1, axis=1)
     return np.stack([cells[:, :3], turned, cells[:, 3:]], axis=-1).reshape(-1, 3)
+
+
+def boundary_of(cells: Integers) -> Integers:
+    """(k, 3): the edges of one triangle alone."""
+    edges = edges_of(cells)
+    _, first, counts = np.unique(edges[:, 2], return_index=True, return_counts=True)
+    return edges[first[counts == 1]]
+
+
+def halved(mesh: DomainMesh) -> DomainMesh:
+    """Every triangle cut into four, along the curves of its own coordinates: the same domain."""
+    count, cells = len(mesh.points), mesh.cells
+    corners, middles = cells[:, :3], cells[:, 3:]
+    inner = np.roll(middles, -1, axis=1)
+    # Edges of the children: both halves of each edge, then those between its middles.
+    ends = np.stack([corners, middles, np.roll(corners, -1, axis=1), middles], axis=-1)
+    pairs = np.concatenate([ends.reshape(-1, 2), np.stack([middles, inner], -1).reshape(-1, 2)])
+    s = np.array([0.25, 0.75])
+    x = mesh.points[cells]
+    along = np.stack([corners, np.roll(corners, -1, axis=1), middles], axis=-1)
+    halves = along_edges(mesh.points[along].reshape(-1, 3, 2), s).reshape(-1, 2)
+    between = places_of(x, np.array([[0.5, 0.25], [0.25, 0.5], [0.25, 0.25]])).reshape(-1, 2)
+    places = np.concatenate([halves, between])
+    _, first, number = np.unique(
+        np.sort(pairs, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    number = number.ravel() + count
+    near, far = np.moveaxis(number[: 6 * len(cells)].reshape(-1, 3, 2), 2, 0)
+    across = number[6 * len(cells) :].reshape(-1, 3)
+    children = []
+    for k in range(3):
+        before = (k + 2) % 3
+        # Corner k, the middles of the edges ahead and behind, and the nodes between these.
+        nodes = [corners[:, k], middles[:, k], middles[:, before]]
+        children.append(np.stack([*nodes, near[:, k], across[:, before], far[:, before]], axis=1))
+    children.append(np.concatenate([middles, across], axis=1))
+    halves_of = {}
+    points = np.concatenate([mesh.points, places[first]])
+    new = np.concatenate(children)
+    facets = boundary_of(new)
+    for (a, b, middle), part in zip(mesh.facets.tolist(), mesh.parts.tolist(), strict=True):
+        halves_of[a, middle] = halves_of[middle, b] = part
+    parts = np.array([halves_of[a, b] for a, b, _ in facets.tolist()])
+    return DomainMesh(points, new, np.tile(mesh.phases, 4), facets, parts, mesh.names)
 
 
 def quadrature_degree(degree: int) -> int:

@@ -11,7 +11,7 @@ from ..arrays import Array, Integers
 from ..lattice import Lattice
 from .corners import graded
 from .curved_triangles import CurvedTriangles
-from .domain_mesh import DomainMesh, edges_of
+from .domain_mesh import DomainMesh, boundary_of
 from .interfaces import Label
 from .mesher import resolved
 from .triangulation import Triangulation, regular
@@ -83,10 +83,3 @@ def _inside(mesh: CurvedTriangles, outline: RegionOutline) -> DomainMesh:
     parts = outline.part(points[facets[:, 2]])
     phases = mesh.phases[mesh.phases > 0]
     return DomainMesh(points, cells, phases, facets, parts, outline.names)
-
-
-def boundary_of(cells: Integers) -> Integers:
-    """(k, 3): the edges of one triangle alone."""
-    edges = edges_of(cells)
-    _, first, counts = np.unique(edges[:, 2], return_index=True, return_counts=True)
-    return edges[first[counts == 1]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...lower.forms import LoweredEquation
 from ...problem.errors import ProblemError
+from ...problem.mesh_domain import Mesh as MeshDomain
 from ...problem.regions import Region
 from ...problem.user_input import positive_integer
 
@@ -84,7 +85,7 @@ def degree_for(order: int, degree: int) -> int:
 def equation_degree(equation: LoweredEquation, degree: Any, **options: Any) -> int:
     """The same for an equation, by default 3 on triangles and 2 elsewhere. ProblemError as of
     `check_element_options`."""
-    highest = 3 if isinstance(equation.domain, Region) else 2
+    highest = 3 if isinstance(equation.domain, (Region, MeshDomain)) else 2
     chosen: int = highest if degree is None else degree
     check_element_options(chosen, **options, highest=highest)
     return degree_for(equation.order, chosen)

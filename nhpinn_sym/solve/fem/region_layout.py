@@ -13,10 +13,11 @@ import numpy as np
 
 from ...lower.forms import LoweredEquation
 from ...problem.errors import SolveError
+from ...problem.mesh_domain import Mesh
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
 from ...runtime.arrays import Bounds
-from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
+from ...runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import RegionOutline, region_meshes
 from ...runtime.levels import FEWEST
@@ -153,3 +154,51 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
     outline = outline_of(domain, corners, panels)
     erratic = found.jumps or bool(found.curved)
     return RegionMeshes(domain, outline, erratic, found.unresolved, narrow)
+
+
+@dataclass(frozen=True)
+class HalvedMeshes:
+    """A mesh that is given, and those with its triangles cut in four, see `layout.Meshes`."""
+
+    first: RegionMesh
+    unresolved: str | None
+    made: list[RegionMesh] = field(default_factory=list)
+
+    erratic = False
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.first.bounds
+
+    def mesh(self, level: int) -> RegionMesh:
+        known = self.made or [self.first]
+        while len(known) <= level:
+            known.append(RegionMesh(halved(known[-1].mesh)))
+        self.made[:] = known
+        return known[level]
+
+    def levels(self, degree: int, limit: int) -> Sequence[RegionMesh]:
+        """Three at least, though they have more nodes than `limit`."""
+        count = 1
+        while self.first.count(degree) * 4**count <= limit:
+            count += 1
+        return [self.mesh(k) for k in range(max(FEWEST, count))]
+
+    def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:
+        """Triangles no longer than the longer side by that number, and the meshes before."""
+        size = max(b - a for a, b in self.bounds) / max(cells)
+        level = FEWEST - 1
+        while self.mesh(level).mesh.size > size:
+            level += 1
+        return [self.mesh(k) for k in range(level - FEWEST + 1, level + 1)]
+
+    def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
+        return self.given([math.ceil(2 * max(cells) / _DEGREE)])
+
+    def resolves(self, mesh: RegionMesh) -> bool:
+        return False
+
+
+@meshes_of.register
+def _(domain: Mesh, equation: LoweredEquation, found: Resolution) -> HalvedMeshes:
+    return HalvedMeshes(domain.region, found.unresolved)

@@ -1,0 +1,148 @@
+"""Domains that are given as a mesh: files of gmsh."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..runtime.arrays import Array, Flags
+from ..runtime.fitted.cell_mesh import InvalidMesh
+from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
+from ..runtime.fitted.msh_file import read_msh
+from .domain import BoundaryPart, names_of
+from .errors import BoundaryConditionError, FileError, ProblemError, UnsupportedError, shortened
+from .user_input import positive_number
+
+_REMEDY = (
+    "save plane triangles as MSH 4.1 or 2.2, with a physical group that has a name for each part"
+    " of the boundary, and one for the surface"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class MeshPart(BoundaryPart):
+    """The edges of a physical group."""
+
+    name: str
+    edges: Array
+
+    @property
+    def axial(self) -> bool:
+        return False
+
+    @property
+    def normal(self) -> tuple[sp.Expr, ...]:  # type: ignore[override]
+        return ()
+
+    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
+        raise UnsupportedError(
+            "a condition for a flux on a part of a mesh, by nets",
+            term=self.name,
+            remedy='"skfem" and "dolfinx" take it; or give the domain by shapes',
+        )
+
+    @property
+    def place(self) -> sp.Expr:
+        raise UnsupportedError(f'"{self.name}", which lies across no axis', term=self.name)
+
+    def describe(self, x: Sequence[sp.Symbol]) -> str:
+        length = np.linalg.norm(self.edges[:, 1] - self.edges[:, 0], axis=1).sum()
+        near = ", ".join(f"{v:.4g}" for v in self.edges[0, 2])
+        return f"of length {length:.4g}, through ({near})"
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Mesh:
+    """The plane domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary:
+    triangles of order 1 or 2, with a physical group for each part of the boundary. Conditions go by
+    the names of these groups; coordinates are multiplied by `scale`.
+
+    Finite elements are solved on this mesh and on its triangles cut in four, again and again.
+    Errors: FileError for what is no such file; ProblemError for edges without a name.
+
+    >>> nh.Mesh("bracket.msh")  # doctest: +SKIP
+    """
+
+    name: str
+    mesh: DomainMesh
+
+    dim = 2
+
+    def __init__(self, path: str | os.PathLike[str], scale: Any = 1) -> None:
+        factor = positive_number(scale, ProblemError, "scale", "write scale=1e-3")
+        try:
+            data = Path(path).read_bytes()
+        except (OSError, TypeError, ValueError) as cause:
+            raise FileError(
+                "this file cannot be read", term=shortened(path), remedy=_REMEDY
+            ) from cause
+        try:
+            found = read_msh(data, float(factor))
+            found.check()
+        except InvalidMesh as cause:
+            raise ProblemError(
+                f"{Path(path).name} holds no mesh of a domain", term=cause, remedy=_REMEDY
+            ) from cause
+        object.__setattr__(self, "name", Path(path).name)
+        object.__setattr__(self, "mesh", found)
+
+    @cached_property
+    def region(self) -> RegionMesh:
+        return RegionMesh(self.mesh)
+
+    @cached_property
+    def parts(self) -> tuple[MeshPart, ...]:
+        own = self.mesh
+        return tuple(MeshPart(name, own.points[own.facets_on(name)]) for name in own.names)
+
+    def part(self, name: str) -> MeshPart:
+        """BoundaryConditionError, which lists the names, where there is none of this name."""
+        for part in self.parts:
+            if part.name == name:
+                return part
+        raise BoundaryConditionError(
+            "the boundary of the mesh has no part of this name",
+            term=f'"{name}"',
+            remedy=f"its parts are {names_of(self.parts)}",
+        )
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.region.bounds
+
+    @property
+    def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        return tuple((sp.Float(a, 17), sp.Float(b, 17)) for a, b in self.bounds)
+
+    @property
+    def lengths(self) -> tuple[sp.Expr, ...]:
+        return tuple(b - a for a, b in self.intervals)
+
+    @property
+    def volume(self) -> sp.Expr:
+        return sp.Float(self.mesh.areas.sum(), 17)
+
+    def holds(self, points: Array) -> Flags:
+        """Whether points (n, 2) lie in a triangle."""
+        return self.region.holds(points)
+
+    def contains(
+        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+    ) -> Any:
+        """As of `Domain`; the edges of the mesh are known to rounding."""
+        points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
+        known = np.isfinite(points).all(axis=-1)
+        found = self.holds(np.where(known[..., None], points, 0.0).reshape(-1, 2))
+        return (found.reshape(points.shape[:-1]) & known)[()]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({len(self.mesh.cells)} triangles, {self.mesh.digest[:12]})"
+
+    __repr__ = __str__
