@@ -35,7 +35,7 @@ _SIZES = {
 # Unknowns up to which the system is solved by LU.
 _DENSE = 500
 # Relative change from grid to grid: errors of the next finer one are well below, for smooth data.
-_CONVERGED = 1e-9
+CONVERGED = 1e-9
 # Relative residual at which rounding begins.
 _ENOUGH = 1e-14
 # Relative residual without which the oracle says nothing.
@@ -61,9 +61,9 @@ class PlaneWave:
     rows: Array
     columns: Array
 
-    def solve(self, eps: Sequence[float]) -> tuple[CellGrid, list[ComplexArray]]:
-        """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine
-        enough for the first eps.
+    def solve(self, eps: Sequence[float]) -> tuple[CellGrid, list[ComplexArray], float]:
+        """(grid, w (components, points) at each eps, in units of 1/columns, relative change from
+        the grid before); the grid is fine enough for the first eps.
         """
         coarse = None
         change = np.inf
@@ -71,7 +71,7 @@ class PlaneWave:
             cell = CellGrid(self.operator, self.parameters, size)
             fine = _Wave(self, cell, eps[0]).solve()
             change = np.inf if coarse is None else _change(coarse, fine)
-            if change <= _CONVERGED:
+            if change <= CONVERGED:
                 break
             coarse = fine
         else:
@@ -82,9 +82,8 @@ class PlaneWave:
                 ),
                 stacklevel=3,
             )
-        return cell, [
-            cell.values(w) for w in (fine, *(_Wave(self, cell, e).solve() for e in eps[1:]))
-        ]
+        waves = (fine, *(_Wave(self, cell, e).solve() for e in eps[1:]))
+        return cell, [cell.values(w) for w in waves], change
 
 
 class CellGrid:

@@ -20,8 +20,9 @@ from nhpinn_sym.resolution import voigt_reuss
 from nhpinn_sym.resolution.isotropy import hashin_shtrikman, is_isotropic
 from nhpinn_sym.validate import settings
 from nhpinn_sym.validate.cell_checks import Judges
+from nhpinn_sym.validate.expansion import check_expansion
 from nhpinn_sym.validate.report_verdicts import judge_cells, suspects, verdict_of
-from nhpinn_sym.validate.verdict import Verdict
+from nhpinn_sym.validate.verdict import Verdict, converges
 from tests.symbolic import C, S
 
 WRONG = 1.01
@@ -137,6 +138,17 @@ def test_the_transposed_operator_judges_what_is_not_symmetric() -> None:
     assert all(checks[name]["transposed operator"] < 1e-5 for name in checks)
     assert not np.allclose(report.cells["A"]["pinn"], report.cells["A"]["pinn"].T, rtol=1e-3)
     assert report.verdict is Verdict.AGREEMENT
+
+
+def test_the_oracle_says_nothing_below_its_own_error() -> None:
+    """A coefficient with kinks: no grid is fine enough, and errors stand still at 1e-5."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = 2 + sp.Abs(S(s.y[0]))
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 0), scales=s, unknown=u)
+    with pytest.warns(nh.ToleranceWarning, match="the exact solution still changes"):
+        found = check_expansion(nh.homogenize(problem), None)
+    assert converges(found) is None and found["floor"][0] > 1e-6
 
 
 def test_jumps_are_judged_by_the_closed_form_of_layers_and_not_by_a_grid() -> None:
