@@ -31,6 +31,8 @@ from .nonlinear_arrays import (
 
 # Numbers of one array over modes, points and states that are solved at once.
 _NUMBERS = 2**20
+# Modes whose arrays over points and states count as one where their products are kept.
+_KEPT_MODES = 8
 # Numbers of products of modes that are kept.
 _KEPT = 2**24
 # As for states on a grid: steps, the relative residual at which they end, the shortest step.
@@ -149,8 +151,7 @@ class ReducedLaw:
         """The law at n states with its derivatives, and the coefficients (n, k) of the states;
         those that are not found are nan.
         """
-        size = self.q * max(self.basis.count, (self.m * self.d) ** 2)
-        count = max(1, _NUMBERS // size)
+        count = self._at_once
         parts = []
         for start in range(0, max(1, macro.count), count):
             chosen = slice(start, start + count)
@@ -161,9 +162,15 @@ class ReducedLaw:
         values = {name: np.concatenate([p[0][name] for p in parts], -1) for name in names}
         return LawValues(values), np.concatenate([c for _, c in parts])
 
+    @property
+    def _at_once(self) -> int:
+        """States of one batch: a product with what is kept pays from many rows on."""
+        modes = self.basis.count // _KEPT_MODES if self._keeps else self.basis.count
+        return max(1, _NUMBERS // (self.q * max(modes, self._pairs)))
+
     def columns(self, macro: MacroState, c: np.ndarray) -> np.ndarray:
         """The derivatives (n, k, m + m d) of coefficients (n, k) by values and slopes of u0."""
-        count = max(1, _NUMBERS // (self.q * max(self.basis.count, 1)))
+        count = self._at_once
         parts = []
         for start in range(0, macro.count, count):
             chosen = slice(start, start + count)
@@ -233,7 +240,7 @@ class ReducedLaw:
         weight = np.broadcast_to(c, (n, self.q))
         if n > 1 and np.ptp(weight, axis=0).max() == 0:
             weight = weight[:1]
-        if len(weight) > 1 and self.q * count**2 * self._pairs <= _KEPT:
+        if len(weight) > 1 and self._keeps:
             if index not in self._products:
                 self._products[index] = self._product(index)
             found = weight @ self._products[index]
@@ -250,6 +257,11 @@ class ReducedLaw:
         if self.forms.SYMMETRIC and (i, a) != (j, b):
             found = found + np.swapaxes(found, 1, 2)
         return np.broadcast_to(found, (n, count, count))
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether products of modes fit into memory."""
+        return self.q * self.basis.count**2 * self._pairs <= _KEPT
 
     @property
     def _pairs(self) -> int:
@@ -345,22 +357,35 @@ class ReducedLaw:
             return np.zeros((n, 0, count))
         flux = self._explicit(slopes, "flux", n)
         source = self._explicit(slopes, "source", n)
-        right = np.einsum("iacnq,kiaq->nkc", flux, basis.slopes, optimize=True)
-        right = right + np.einsum("icnq,kiq->nkc", source, basis.values, optimize=True)
+        right = _paired(np.moveaxis(flux, 2, 0), basis.slopes)
+        right = right + _paired(np.moveaxis(source, 1, 0), basis.values)
+        right = np.moveaxis(right, 0, 2)
         return -_solve(self._matrix(slopes, n), right / self.q)
 
     def _derivatives(self, slopes: Any, name: str, n: int, columns: np.ndarray) -> np.ndarray:
         """(*axes, m + m d, n)."""
         basis = self.basis
         axes = LAW_AXES[name]
+        if not any(key.rpartition("_")[0] == name for key in slopes):
+            head = [self.m if axis == "m" else self.d for axis in axes]
+            return np.zeros((*head, self.m + self.m * self.d, n))
         total = self._explicit(slopes, name, n).mean(axis=-1)
         if not basis.count:
             return total
         by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)
         by_values = self._array(slopes, f"{name}_N", f"{axes}m", n)
-        inner = np.einsum("...janq,kjaq->...nk", by_slopes, basis.slopes, optimize=True)
-        inner = inner + np.einsum("...jnq,kjq->...nk", by_values, basis.values, optimize=True)
+        inner = _paired(by_slopes, basis.slopes) + _paired(by_values, basis.values)
         return total + np.einsum("...nk,nkc->...cn", inner / self.q, columns, optimize=True)
+
+
+def _paired(array: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """The sums (..., n, k) over axes and points of arrays (..., *axes, n, q) with functions
+    (k, *axes, q).
+    """
+    axes = basis.ndim - 2
+    inner = np.moveaxis(array, -2, -2 - axes)
+    head = inner.shape[: -1 - axes]
+    return np.asarray(inner.reshape(*head, -1) @ basis.reshape(len(basis), -1).T)
 
 
 def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

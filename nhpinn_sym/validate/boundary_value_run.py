@@ -283,13 +283,7 @@ class BoundaryValueRun:
         if third is None:
             return findings
         other = self.parts.get("w_third", lambda: self._macro(cells, third))
-        three = replace(compared, parts={**compared.parts, "third": other})
-        return replace(
-            findings,
-            third=third,
-            pinn_third=three.distance("p", "third"),
-            fem_third=three.distance("w", "third"),
-        )
+        return replace(findings, third=third, **compared.from_third(other))
 
     def _effective(self, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
         """The effective coefficients of the two that are judged, and of what judges them."""

@@ -5,7 +5,7 @@ errors of the expansion of first order, and the effective coefficients beside ea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..problem.problem import MultiscaleProblem
@@ -34,6 +34,14 @@ class Comparison:
         """Those of one part at the points of the quadrature."""
         found: Array = self.parts[name]["values"]
         return found
+
+    def from_third(self, other: StoredArrays) -> dict[str, float]:
+        """How far the homogenized solutions by PINN and FEM are from that of a third backend."""
+        three = replace(self, parts={**self.parts, "third": other})
+        return {
+            "pinn_third": three.distance("p", "third"),
+            "fem_third": three.distance("w", "third"),
+        }
 
     def distance(self, one: str, other: str) -> float:
         """Of two parts, relative to the reference u_eps."""

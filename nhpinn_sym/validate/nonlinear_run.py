@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,7 @@ from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import required_domain
 from .validate_cells import report_of_cells
-from .verdict import Findings, evidence, falls
+from .verdict import Findings, evidence, falls, needs_third
 from .versions import versions
 
 # Relative accuracy of laws, and of FEM solutions of homogenized equations, by the dimension: far
@@ -291,6 +291,11 @@ class _NonlinearRun:
             errors["e1"],
             errors["e2"],
         )
+        third = other_elements(self.fem)
+        if third is not None and needs_third(budget, findings):
+            law = "pinn" if "pinn" in laws.known else "fourier"
+            other = self.parts.get("w_third", partial(self._macro, law, third))
+            findings = replace(findings, third=third, **compared.from_third(other))
         expansion = _expansion()
         return Report(
             self.problem.name or "problem",

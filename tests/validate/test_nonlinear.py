@@ -6,23 +6,27 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 
 import nhpinn_sym as nh
 from nhpinn_sym.emit import nonlinear_text
 from nhpinn_sym.emit.source import load
 from nhpinn_sym.lower.nonlinear import lower_state
+from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
 from nhpinn_sym.solve.law.solve_law import law_resolution, solve_law, tried_states
 from nhpinn_sym.validate.law_judges import LawJudges
 from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.report_verdicts import verdict_of
 from nhpinn_sym.validate.verdict import verdict_of_budget
 
+PLAIN = importlib.import_module("nhpinn_sym.validate.plain")
 RUN = importlib.import_module("nhpinn_sym.validate.nonlinear_run")
 S = nh.Scales(1)
 WAVE = sp.exp(sp.sin(2 * sp.pi * S.y[0]))
@@ -135,23 +139,65 @@ def test_the_share_of_the_law_is_judged() -> None:
     assert verdict_of_budget({**budget, "law": 1e-5}) is not Verdict.LAW_TOO_COARSE
 
 
-def test_a_plain_nonlinear_problem_meets_its_exact_solution() -> None:
+EXACT = sp.sin(2 * S.x[0]) + S.x[0]
+
+
+def plain(factor: Any = 1) -> nh.MultiscaleProblem:
+    """No fast variable; EXACT solves it where the factor is 1."""
     x = S.x[0]
     u = S.unknown("u")
-    exact = sp.sin(2 * x) + x
-    slope = sp.diff(exact, x)
-    load_of = -sp.diff((1 + exact**2 + slope**2) * slope, x)
-    flux = (1 + u**2 + u.diff(x) ** 2) * u.diff(x)
-    plain = nh.MultiscaleProblem(
-        sp.Eq(-S.div(sp.Matrix([flux])), load_of),
+    slope = sp.diff(EXACT, x)
+    flux = factor * (1 + u**2 + u.diff(x) ** 2) * u.diff(x)
+    return nh.MultiscaleProblem(
+        sp.Eq(-S.div(sp.Matrix([flux])), -sp.diff((1 + EXACT**2 + slope**2) * slope, x)),
         scales=S,
         unknown=u,
         domain=nh.Box((0, 1)),
-        boundary=[nh.Dirichlet(exact)],
+        boundary=[nh.Dirichlet(EXACT)],
     )
-    report = nh.validate(plain, exact=exact, fem="skfem")
+
+
+def test_a_plain_nonlinear_problem_meets_its_exact_solution() -> None:
+    report = nh.validate(plain(), exact=EXACT, fem="skfem")
+    assert report.verdict is Verdict.AGREEMENT
     assert report.errors["fem"] < 1e-6
+    assert report.errors["pinn"] < 1e-7
     assert report.info["convergence"]["rate"] > 2.8
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [("pinn", Verdict.PINN_DISAGREES), ("skfem", Verdict.FEM_DISAGREES)],
+)
+def test_a_plain_solver_that_is_one_percent_off_is_named(
+    monkeypatch: pytest.MonkeyPatch, wrong: str, verdict: Verdict
+) -> None:
+    """Without an exact solution: a third backend decides."""
+
+    def solve(given: nh.MultiscaleProblem, eps: object, backend: str, **options: Any) -> Any:
+        chosen = plain(WRONG) if backend == wrong else given
+        return solve_fine(chosen, eps, backend, **options)
+
+    monkeypatch.setattr(PLAIN, "solve_fine", solve)
+    report = nh.validate(plain(), fem="skfem")
+    assert report.verdict is verdict
+
+
+def test_a_homogenized_solution_that_is_one_percent_off_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def solve(model: Any, law: Any, backend: str, **options: Any) -> Any:
+        found = solve_homogenized(model, law, backend, **options)
+        if backend != "pinn":
+            return found
+        network, beside = found.network, found.coefficients
+        factors = torch.full((1,), 1.01, dtype=torch.float64)
+        return replace(found, network=network.scale_outputs(factors), coefficients=beside)
+
+    monkeypatch.setattr(RUN, "solve_homogenized", solve)
+    report = nh.validate(problem(), eps=sp.Rational(1, 8), fem="skfem")
+    assert report.verdict is Verdict.MACRO_DISAGREES
+    assert 9e-3 < report.errors["e3"] < 1.1e-2
 
 
 def test_hamilton_jacobi_equations_have_their_laws_compared() -> None:

@@ -140,8 +140,10 @@ def _solver(
     elements = elements_of(backend, reference, numbers, progress, **own)
 
     def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
-        fixed = (reference, numbers, law, symmetric, elements)
-        return solve_nonlinear(*fixed, stored=state.stored, **more, **given)
+        more = {**more, **given}
+        return solve_nonlinear(
+            reference, numbers, law, symmetric, elements, stored=state.stored, **more
+        )
 
     return _Solver(solve, elements.gathered)
 
