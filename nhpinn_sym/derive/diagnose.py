@@ -20,7 +20,8 @@ from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
 from ..problem.errors import CoefficientError, SolvabilityError, UnsupportedError
-from .recursion import Recursion, derivative
+from .coefficients import derivative
+from .recursion import Recursion
 
 
 @dataclass(frozen=True)

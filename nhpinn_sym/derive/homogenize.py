@@ -36,7 +36,8 @@ from .nonlinear.homogenize import homogenize_nonlinear
 from .nonlinear.model import NonlinearModel
 from .plates import PlateModel, homogenize_plate
 from .porous import FlowModel, homogenize_flow, is_flow
-from .recursion import Corrector, Recursion
+from .products import Corrector
+from .recursion import Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, sum_of_expansions, unit_mass
 from .time_averages import Powers

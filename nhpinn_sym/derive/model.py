@@ -19,8 +19,8 @@ from .derivation import Derivation
 from .effective_terms import EffectiveEntry, Frame, Transformation
 from .hierarchy import hierarchy
 from .notation import text
-from .products import MacroscopicSource
-from .recursion import Corrector, Recursion
+from .products import Corrector, MacroscopicSource
+from .recursion import Recursion
 from .steps import write_steps
 from .to_sympy import Framing, Writer
 

@@ -10,8 +10,8 @@ from fractions import Fraction
 import sympy as sp
 
 from ..operator.twoscale import fast_part
-from .products import Flux, Function, Pairing, Product, empty_flux, without_zeros
-from .recursion import Corrector, Recursion
+from .products import Corrector, Flux, Function, Pairing, Product, empty_flux, without_zeros
+from .recursion import Recursion
 
 
 def add_slope(recursion: Recursion, f: Corrector, parameter: sp.Symbol) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from math import comb
@@ -135,3 +136,20 @@ def _printed(item: tuple[Product, Fraction]) -> tuple[int, MultiIndex, Function,
         product.function or Function(-1, -1),
         product.derivative,
     )
+
+
+@dataclass(frozen=True)
+class Corrector:
+    """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less
+    its mean, for the macroscopic sources (key, sign).
+
+    `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow
+    variables.
+    """
+
+    number: int
+    level: int
+    sources: tuple[tuple[MacroscopicSource, int], ...]
+    flux: Flux
+    solvable: bool
+    varies: bool

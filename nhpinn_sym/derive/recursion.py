@@ -13,7 +13,6 @@ import copy
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy as sp
@@ -21,10 +20,10 @@ import sympy as sp
 from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
-from .coefficients import InternedCoefficients
-from .coefficients import derivative as derivative
+from .coefficients import InternedCoefficients, derivative
 from .products import (
     Averages,
+    Corrector,
     Flux,
     Function,
     MacroscopicSource,
@@ -40,23 +39,6 @@ from .products import (
 
 Pairings = dict[MacroscopicTerm, dict[Pairing, Fraction]]
 """What is averaged, by macroscopic term."""
-
-
-@dataclass(frozen=True)
-class Corrector:
-    """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less
-    its mean, for the macroscopic sources (key, sign).
-
-    `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow
-    variables.
-    """
-
-    number: int
-    level: int
-    sources: tuple[tuple[MacroscopicSource, int], ...]
-    flux: Flux
-    solvable: bool
-    varies: bool
 
 
 class Recursion:

@@ -34,12 +34,12 @@ from ..operator.twoscale import expand, fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
 from ..problem.errors import UnsupportedError
 from .capacity import masses, without_tau_in_mass
+from .coefficients import derivative
 from .effective_law import closed_mean
 from .effective_terms import Transformation
 from .notation import equation
 from .notation import term as written
 from .prose import Formula, Prose, eps_power, joined
-from .recursion import derivative
 from .time_algebra import OscillatingTerm, TimeAlgebra, ordered_averages, wave_averages
 from .trigonometric import Trigonometry
 

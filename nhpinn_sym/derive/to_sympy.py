@@ -15,8 +15,8 @@ from ..operator.twoscale import fast_part
 from .effective_terms import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
 from .parameter_slopes import slopes_by_number
-from .products import Combination, Flux, Function, MacroscopicSource
-from .recursion import Corrector, Recursion
+from .products import Combination, Corrector, Flux, Function, MacroscopicSource
+from .recursion import Recursion
 
 
 class Writer:

@@ -16,7 +16,7 @@ import sympy as sp
 from ..lower.energy import CellEnergy, Map, cell_energy
 from ..lower.forms import LoweredCells, MultiIndex
 from ..lower.level_functions import kinks
-from ..lower.phases import phases_of
+from ..lower.phases import cut_into_phases
 from .fem_scope import known_entries
 from .integrands import expression, mean
 from .source import Source
@@ -83,7 +83,7 @@ def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, KinkIn
 
 def _levels(lowered: LoweredCells, values: Mapping[str, Any]) -> tuple[sp.Expr, ...]:
     if lowered.jumps:
-        return kinks(phases_of(lowered, values), lowered.cell)
+        return kinks(cut_into_phases(lowered, values), lowered.cell)
     return ()
 
 

@@ -10,7 +10,7 @@ from itertools import product
 import sympy as sp
 
 from ..lower.forms import LoweredCells, SourceTerm, StrongTerm
-from ..lower.phases import phases_of
+from ..lower.phases import cut_into_phases
 from ..problem.errors import UnsupportedError
 from .integrands import expression, source
 from .source import Source
@@ -24,7 +24,7 @@ def cells(lowered: LoweredCells) -> Source:
     the order is above two.
     """
     require_fluxes(lowered)
-    phases = phases_of(lowered, {}).cells
+    phases = cut_into_phases(lowered, {}).cells
     made = [phase(cell, k, len(phases)) for k, cell in enumerate(phases)]
     return Source("torch", tuple(file for source in made for file in source.files))
 

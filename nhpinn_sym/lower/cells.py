@@ -19,8 +19,7 @@ from ..derive.effective_law import index_of, weighted_averages
 from ..derive.effective_terms import Averaged, EffectiveEntry, Frame
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
-from ..derive.products import Flux, Function, Product, leibniz
-from ..derive.recursion import Corrector
+from ..derive.products import Corrector, Flux, Function, Product, leibniz
 from ..derive.reiterated import LEVEL
 from ..operator.table import add, base_and_index
 from ..operator.twoscale import fast_part

@@ -103,7 +103,7 @@ class Phases:
     regions: tuple[tuple[Boolean, ...], ...]
 
 
-def phases_of(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
+def cut_into_phases(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     """The phases of cell problems, for these values of the parameters.
 
     UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a

@@ -88,9 +88,9 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
     loads: list[WeakTerm] = []
     for w in _swapped(equation.linear, swap):
         loads += _load(w, m)
-    sources = [real_and_imaginary(v.xreplace(swap)) for v in equation.sources]
+    sources = [real_and_imaginary_parts(v.xreplace(swap)) for v in equation.sources]
     bilinear = doubled(equation.bilinear)
-    values = [real_and_imaginary(e.value.xreplace(swap)) for e in equation.essential]
+    values = [real_and_imaginary_parts(e.value.xreplace(swap)) for e in equation.essential]
     return replace(
         equation,
         components=2 * m,
@@ -149,7 +149,7 @@ def _condition(
                 alpha.append(part.coefficient)
             else:
                 others.append(part)
-    value = real_and_imaginary(n.value.xreplace(swap))[k]
+    value = real_and_imaginary_parts(n.value.xreplace(swap))[k]
     return Natural(n.parts, sp.Add(*alpha), value, row, tuple(others))
 
 
@@ -176,7 +176,7 @@ def _external(e: External, part: int) -> External:
 
 def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
     """int c v in both parts of its equation."""
-    for row, c in zip((0, m), real_and_imaginary(w.coefficient)):
+    for row, c in zip((0, m), real_and_imaginary_parts(w.coefficient)):
         if c != 0:
             yield replace(w, coefficient=c, equation=w.equation + row)
 
@@ -196,7 +196,7 @@ def _split_pieces(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     return sp.Piecewise(*real_pieces), sp.Piecewise(*imaginary_pieces)
 
 
-def real_and_imaginary(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+def real_and_imaginary_parts(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(real part, imaginary part), all symbols being real."""
     plain = {v: sp.Dummy(real=True) for v in c.free_symbols}
     real, imaginary = _split_pieces(c.xreplace(plain))
@@ -209,7 +209,7 @@ T = TypeVar("T", WeakTerm, StrongTerm)
 
 def _doubled(term: T, m: int) -> Iterator[T]:
     """c D u in both parts of its equation: (c' + i c'')(u' + i u'')."""
-    real, imaginary = real_and_imaginary(term.coefficient)
+    real, imaginary = real_and_imaginary_parts(term.coefficient)
     for row, column, c in ((0, 0, real), (0, m, -imaginary), (m, 0, imaginary), (m, m, real)):
         if c != 0:
             equation = term.equation + row
@@ -220,7 +220,7 @@ def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> ComplexParts:
     """c times factors, multiplied out: (p + i q)(N' + i N'') = (p N' - q N'') + i (p N'' + q
     N').
     """
-    p, q = real_and_imaginary(c)
+    p, q = real_and_imaginary_parts(c)
     real: Products = [] if p == 0 else [(p, ())]
     imaginary: Products = [] if q == 0 else [(q, ())]
     for factor in factors:
@@ -259,7 +259,7 @@ def _rows(
 
 
 def _functionals(functional: Functional, m: int) -> Iterator[Functional]:
-    constant = real_and_imaginary(functional.constant)
+    constant = real_and_imaginary_parts(functional.constant)
     products = [_parts(t.coefficient, t.factors, m) for t in functional.terms]
     for part in (0, 1):
         terms: Iterable[FunctionalTerm] = (

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from ..derive.coefficients import derivative as derivative
 from ..derive.products import leibniz
-from ..derive.recursion import derivative as derivative
 from ..operator.table import add
 from .forms import MultiIndex, StrongTerm, WeakTerm
 

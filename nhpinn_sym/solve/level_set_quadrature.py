@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells
-from ..lower.phases import Labels, phases_of
+from ..lower.phases import Labels, cut_into_phases
 from ..operator.numbers.level_sets import LevelSet
 from ..operator.numbers.sweep import Line, Sweep, gauss_on_lines
 from ..runtime.arrays import Integers
@@ -218,6 +218,6 @@ def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Part
     bounds = cells.cell.bounds
     if not cells.jumps:
         return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())
-    phases = phases_of(cells, parameters)
+    phases = cut_into_phases(cells, parameters)
     zeros = tuple(LevelSet(e, coordinates, bounds) for e in phases.levels)
     return Partition(phases.cells, phases.labels, zeros)

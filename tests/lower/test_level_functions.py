@@ -12,7 +12,7 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.level_functions import kinks
-from nhpinn_sym.lower.phases import phases_of
+from nhpinn_sym.lower.phases import cut_into_phases
 from nhpinn_sym.solve.level_set_quadrature import make_partition
 
 from ..symbolic import derived, diffusion
@@ -44,7 +44,7 @@ def test_kinks_are_the_bounds_of_regions(name: str) -> None:
     coordinates, cut_cell = lowered.coordinates, make_partition(lowered, {})
     calls = [
         sp.lambdify(coordinates, level, "numpy")
-        for level in kinks(phases_of(lowered, {}), lowered.cell)
+        for level in kinks(cut_into_phases(lowered, {}), lowered.cell)
     ]
     found, q, t = cut_cell.interfaces(9), cut_cell.quadrature(12), np.linspace(0, 1, 50)
 

@@ -9,7 +9,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
-from nhpinn_sym.lower.phases import Phases, phases_of
+from nhpinn_sym.lower.phases import Phases, cut_into_phases
 from nhpinn_sym.operator.zero_test import jumps
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 
@@ -20,7 +20,7 @@ y1, y2 = sp.symbols("y1 y2", real=True)
 
 
 def phases(a: Callable[[nh.Scales], Any], dim: int = 2, **options: Any) -> Phases:
-    return phases_of(lower_cells(derived(diffusion(a), dim, **options)), {})
+    return cut_into_phases(lower_cells(derived(diffusion(a), dim, **options)), {})
 
 
 def coefficients(found: Phases) -> list[sp.Expr]:
@@ -110,9 +110,9 @@ def test_parameters_get_their_values() -> None:
             parameters={q: (0.1, 0.9)},
         )
     )
-    assert list(phases_of(lowered, {"q": 0.3}).labels(np.array([[0.2], [0.4]]))) == [0, 1]
+    assert list(cut_into_phases(lowered, {"q": 0.3}).labels(np.array([[0.2], [0.4]]))) == [0, 1]
     with pytest.raises(UnsupportedError, match="moves with q"):
-        phases_of(lowered, {})
+        cut_into_phases(lowered, {})
 
 
 @pytest.mark.parametrize(("a", "words"), [

@@ -10,7 +10,7 @@ import sympy as sp
 
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.forms import Factor, LoweredCells
-from nhpinn_sym.lower.real_imaginary import real_and_imaginary, real_form
+from nhpinn_sym.lower.real_imaginary import real_and_imaginary_parts, real_form
 from nhpinn_sym.problem.errors import UnsupportedError
 from tests.symbolic import C, S, derived, diffusion
 
@@ -26,11 +26,11 @@ def complex_cells(order: int = 2) -> LoweredCells:
 
 def test_a_coefficient_with_parameters_is_split_as_if_they_were_real() -> None:
     q, y = sp.Symbol("q"), sp.Symbol("y1", real=True)
-    assert real_and_imaginary((q + sp.I) * (sp.sin(y) + 2 * sp.I)) == (
+    assert real_and_imaginary_parts((q + sp.I) * (sp.sin(y) + 2 * sp.I)) == (
         q * sp.sin(y) - 2,
         sp.sin(y) + 2 * q,
     )
-    real, imaginary = real_and_imaginary(sp.exp(sp.I * y))
+    real, imaginary = real_and_imaginary_parts(sp.exp(sp.I * y))
     assert sp.simplify(real - sp.cos(y)) == 0
     assert sp.simplify(imaginary - sp.sin(y)) == 0
 

@@ -26,7 +26,7 @@ from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
 from .law_states import LawStates
-from .linearized_cells import on_tensors, tangent_functions
+from .linearized_cells import tangent_functions, tangent_tensors
 from .macro_states import Asked
 
 
@@ -252,7 +252,7 @@ class LawSolution(LawStates):
             level = self._level(asked.macro)
             functions = tangent_functions(self.model, self.forms, asked.macro, level)
             if BACKENDS[chosen].differentiates:
-                functions = on_tensors(functions, level)
+                functions = tangent_tensors(functions, level)
         return solve_cells(
             linear,
             chosen,

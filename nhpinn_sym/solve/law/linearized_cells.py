@@ -34,7 +34,7 @@ def tangent_functions(
     return functions
 
 
-def on_tensors(functions: Mapping[str, Any], level: LawLevel) -> dict[str, Any]:
+def tangent_tensors(functions: Mapping[str, Any], level: LawLevel) -> dict[str, Any]:
     """The same as functions of tensors: trigonometric polynomials on a finer grid."""
     from ..pinn import trigonometric  # torch, which other backends do not need
 

@@ -52,29 +52,29 @@ _LITTLE = 8
 PATIENCE = 2
 """Scales that may be worse, one after another, before the search for a better one ends."""
 
-Solved = TypeVar("Solved")
+FitResult = TypeVar("FitResult")
 
 
 @dataclass(frozen=True)
-class Fit(Generic[Solved]):
+class Fit(Generic[FitResult]):
     """What came of one size and one pair of scales. held_out: by which fits of one size are
     compared, the relative residual at points that were not used (an energy in the energy form).
     """
 
-    solved: Solved
+    solved: FitResult
     held_out: float
     size: int
     scales: FeatureScales
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Solved]):
+class Outcome(Generic[FitResult]):
     """What a formulation ended with. residual: the relative one at points that were not used, None
     where there is none; size: numbers that were determined; info: what else is known, such as the
     features and their scale.
     """
 
-    solved: Solved
+    solved: FitResult
     estimate: float
     residual: float | None
     result: Result
@@ -90,7 +90,7 @@ class Choice:
     scales: FeatureScales
 
 
-class NetProblem(ABC, Generic[Solved]):
+class NetProblem(ABC, Generic[FitResult]):
     """A problem whose solution is made of nets."""
 
     title: str
@@ -113,26 +113,26 @@ class NetProblem(ABC, Generic[Solved]):
         return True
 
     @abstractmethod
-    def find(self, task: Task, before: Choice | None) -> Outcome[Solved]:
+    def find(self, task: Task, before: Choice | None) -> Outcome[FitResult]:
         """The nets, and how well they do."""
 
     @abstractmethod
     def solver_info(self, result: Result) -> dict[str, Any]:
         """What `info` says of the solver, and why it ended."""
 
-    def without_nets(self) -> Outcome[Solved] | None:
+    def without_nets(self) -> Outcome[FitResult] | None:
         """The outcome of a problem that asks for no net."""
         return None
 
-    def check(self, solved: Solved, residual: float | None) -> None:
+    def check(self, solved: FitResult, residual: float | None) -> None:
         """SolveError where what was found, with its relative residual, is no solution."""
 
-    def more_info(self, solved: Solved) -> dict[str, Any]:
+    def more_info(self, solved: FitResult) -> dict[str, Any]:
         """What else `info` holds."""
         return {}
 
 
-class Formulation(NetProblem[Solved]):
+class Formulation(NetProblem[FitResult]):
     """One way to turn a problem into fits of nets."""
 
     options: Options
@@ -149,20 +149,20 @@ class Formulation(NetProblem[Solved]):
         """The axes of the net, which its random weights are drawn for."""
 
     @abstractmethod
-    def fit(self, size: int, scales: FeatureScales) -> Fit[Solved]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[FitResult]:
         """The best last layer (of each net) with so many random features."""
 
     @abstractmethod
-    def values(self, solved: Solved) -> Array:
+    def values(self, solved: FitResult) -> Array:
         """The numbers that the tolerance is for: (numbers, groups), with a size for each group."""
 
-    def doubt(self, fit: Fit[Solved]) -> float:
+    def doubt(self, fit: Fit[FitResult]) -> float:
         """What a fit by itself says of the relative error of its `values`: the square of the
         residual, as the errors that count are of second order.
         """
         return fit.held_out**2
 
-    def estimate(self, fit: Fit[Solved], changes: Sequence[float]) -> float:
+    def estimate(self, fit: Fit[FitResult], changes: Sequence[float]) -> float:
         """The relative error of the last of some fits, from the relative changes between them.
 
         Overridden where a fit proves its own error.
@@ -176,7 +176,7 @@ class Formulation(NetProblem[Solved]):
         """The relative change from fit to fit: of each group by its largest number."""
         return largest_change(values, before)
 
-    def patience(self, fit: Fit[Solved], before: float) -> int:
+    def patience(self, fit: Fit[FitResult], before: float) -> int:
         """How many worse scales to try in a row at the size of a fit, 0 for none, where the fit of
         the size before had the residual `before`.
 
@@ -189,11 +189,11 @@ class Formulation(NetProblem[Solved]):
             return PATIENCE
         return int(fit.held_out > before / _LITTLE)
 
-    def keeps_scales(self, fit: Fit[Solved]) -> bool:
+    def keeps_scales(self, fit: Fit[FitResult]) -> bool:
         """Whether the next size begins with the scales of this fit."""
         return fit.held_out <= _POOR
 
-    def residual(self, fit: Fit[Solved]) -> float | None:
+    def residual(self, fit: Fit[FitResult]) -> float | None:
         """The relative residual of a fit."""
         return fit.held_out
 
@@ -201,7 +201,7 @@ class Formulation(NetProblem[Solved]):
         """Why the fits ended, from what was held out at each size."""
         return fit_result(reached, held_out)
 
-    def train(self, task: Task) -> Outcome[Solved]:
+    def train(self, task: Task) -> Outcome[FitResult]:
         """All weights of nets, by options.solver."""
         raise UnsupportedError(
             "this formulation makes its nets by least squares, it trains none",
@@ -220,7 +220,7 @@ class Formulation(NetProblem[Solved]):
     def solver_info(self, result: Result) -> dict[str, Any]:
         return self.options.solver_info(result)
 
-    def find(self, task: Task, before: Choice | None) -> Outcome[Solved]:
+    def find(self, task: Task, before: Choice | None) -> Outcome[FitResult]:
         """A training, where one is asked for, or fits of growing size until the estimate is below
         the tolerance.
         """
@@ -247,22 +247,22 @@ class Formulation(NetProblem[Solved]):
         return fits.outcome()
 
 
-class _Fits(Generic[Solved]):
+class _Fits(Generic[FitResult]):
     """The fits of a formulation so far, from size to size; `best` of them, with its `estimate`."""
 
-    def __init__(self, formulation: Formulation[Solved]) -> None:
+    def __init__(self, formulation: Formulation[FitResult]) -> None:
         self.formulation = formulation
         self.estimate = math.inf
-        self._best: Fit[Solved] | None = None
+        self._best: Fit[FitResult] | None = None
         self._values: Array | None = None
         self._changes: list[float] = []
         self._held_out = [math.inf]
 
-    def patience(self, fit: Fit[Solved]) -> int:
+    def patience(self, fit: Fit[FitResult]) -> int:
         """How many worse scales to try in a row at the size of a fit."""
         return self.formulation.patience(fit, self._held_out[-1])
 
-    def add(self, fit: Fit[Solved], values: Array) -> float:
+    def add(self, fit: Fit[FitResult], values: Array) -> float:
         """The estimated error of the fit of the next size, from its values."""
         if self._values is not None:
             self._changes.append(self.formulation.change(values, self._values))
@@ -274,7 +274,7 @@ class _Fits(Generic[Solved]):
             self.estimate = error
         return error
 
-    def outcome(self) -> Outcome[Solved]:
+    def outcome(self) -> Outcome[FitResult]:
         """What the best fit came to. ValueError where there is none."""
         best = self._best
         if best is None:
@@ -296,10 +296,10 @@ def _none(fit: Fit[Any]) -> int:
 
 
 def solve(
-    problem: NetProblem[Solved],
+    problem: NetProblem[FitResult],
     progress: Progress = silent,
     before: Choice | None = None,
-) -> Outcome[Solved]:
+) -> Outcome[FitResult]:
     """The nets of a problem, fitted or trained, with the complete `info`.
 
     before: the choice of an earlier solve of the same problem. SolveError where no finite solution
@@ -328,12 +328,12 @@ def solve(
 
 
 def best_scales(
-    fit: Callable[[int, FeatureScales], Fit[Solved]],
+    fit: Callable[[int, FeatureScales], Fit[FitResult]],
     axes: Axes,
     size: int,
     scales: FeatureScales,
-    patience: Callable[[Fit[Solved]], int],
-) -> Fit[Solved]:
+    patience: Callable[[Fit[FitResult]], int],
+) -> Fit[FitResult]:
     """The best fit of one size: the scales are raised, in space, then in time, until what is held
     out has become worse `patience` times in a row, as asked of the first fit; 0: nothing is sought.
     """
