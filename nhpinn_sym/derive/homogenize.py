@@ -18,7 +18,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..operator.parse import parse, parse_nonlinear
-from ..operator.perforated import solid_operator, without_holes
+from ..operator.perforated import has_surface_terms, solid_operator, without_holes
 from ..operator.table import Operator, Table
 from ..operator.twoscale import expand
 from ..problem.errors import ProblemError, UnsupportedError, shortened
@@ -113,6 +113,12 @@ def _check_order(physical: Operator, op: Operator, order: int) -> None:
     """Iterated averaging gives limits and first correctors alone: the next ones feel the derivative
     by the scale that was set apart.
     """
+    if order > 1 and has_surface_terms(physical.problem):
+        raise UnsupportedError(
+            f"correctors of order {order} with fluxes at holes, which see where these are",
+            term=f"order={order}",
+            remedy="write order=1",
+        )
     apart = [axis.symbol for axis in physical.axes if axis not in op.axes]
     if apart and order > 1:
         raise UnsupportedError(

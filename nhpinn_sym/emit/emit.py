@@ -104,7 +104,7 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     box = declared_ranges(model)
     mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
     if target not in _SCRIPTS:
-        mains["cells"] = cells_main(target, cells, parameters, box, mesh and _MESH)
+        mains["cells"] = cells_main(target, cells, parameters, box, _MESH if mesh else None)
     if target != "numpy" and model.problem.domain is not None:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)

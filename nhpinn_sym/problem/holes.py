@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from .conditions import Condition, Dirichlet, Neumann
+from .conditions import Condition, Dirichlet, Neumann, Robin
 from .domain import Cell
 from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
@@ -18,8 +18,8 @@ Holes = dict[Shape, Condition]
 
 
 def check_holes(holes: Any) -> Holes:
-    """Shapes with Neumann(0); ProblemError for what is none, UnsupportedError for other
-    conditions.
+    """Shapes with Neumann or Robin conditions, or Dirichlet(0) for velocities; ProblemError for
+    what is none, UnsupportedError for other conditions.
     """
     if holes is None:
         return {}
@@ -36,26 +36,34 @@ def check_holes(holes: Any) -> Holes:
                 term=shortened(condition),
                 remedy="write nh.Neumann(0)",
             )
-        zero = isinstance(condition, (Neumann, Dirichlet)) and condition.value == 0
-        if not zero or getattr(condition, "on", None) is not None:
+        held = isinstance(condition, Dirichlet) and condition.value == 0
+        if not (held or isinstance(condition, (Neumann, Robin))) or condition.on is not None:
             raise UnsupportedError(
-                "another condition than Neumann(0), or than Dirichlet(0) for velocities, at a hole",
+                "another condition than Neumann or Robin, or than Dirichlet(0) for velocities, at a"
+                " hole",
                 term=f"{shape}: {condition}",
-                remedy="no flux goes into a hole here; write nh.Neumann(0)",
+                remedy="write nh.Neumann(0), or nh.Robin(s.eps*beta, s.eps*g)",
             )
-        if isinstance(condition, Neumann) and condition.unknown is not None:
+        if not held and condition.unknown is not None:
             raise UnsupportedError(
-                "Neumann conditions at a hole for some of the unknowns",
+                "conditions at a hole for some of the unknowns",
                 term=f"{shape}: {condition}",
                 remedy="leave unknown= out",
             )
-    if len({type(condition) for condition in holes.values()}) > 1:
+    if len({isinstance(condition, Dirichlet) for condition in holes.values()}) > 1:
         raise UnsupportedError(
             "holes with conditions of two kinds",
             term=shortened(list(holes.values())),
             remedy="give all of them one",
         )
     return dict(holes)
+
+
+def surface_data(condition: Condition) -> tuple[sp.Expr, sp.Expr]:
+    """alpha and value of n . q + alpha u = value at a hole."""
+    alpha = condition.alpha if isinstance(condition, Robin) else 0
+    value = getattr(condition, "value", 0)
+    return sp.sympify(alpha), sp.sympify(value)
 
 
 def are_walls(holes: Holes) -> bool:

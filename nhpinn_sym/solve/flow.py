@@ -20,6 +20,7 @@ from ..problem.errors import (
     warn_tolerance,
 )
 from ..problem.user_input import positive_integer, positive_number
+from ..runtime.arrays import Flags
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.parts import UnconnectedParts
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
@@ -132,7 +133,7 @@ def _runtime(backend: str) -> ModuleType:
         ) from cause
 
 
-def _solved(runtime: Any, mesh: FittedMesh, fluid: Array, degree: int) -> Any:
+def _solved(runtime: Any, mesh: FittedMesh, fluid: Flags, degree: int) -> Any:
     try:
         return runtime.permeability(mesh, fluid, degree)
     except UnconnectedParts as cause:

@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.problem.measures import measures
 
 S = nh.Scales(2)
 U = S.unknown("u")
@@ -75,6 +76,43 @@ def test_a_square_array_of_round_holes() -> None:
     assert cells.effective["f"] == pytest.approx(2 * (1 - share), abs=1e-3)
 
 
+def test_what_goes_through_the_surfaces_of_holes() -> None:
+    """n . grad u + eps beta u = eps g: a reaction beta |Gamma|/|Y| and a source g |Gamma|/|Y|
+    beside those of the solid; fluxes of several shapes add."""
+    other, square = nh.Disk((0, 0), 0.1), nh.Polygon([(0, 0.4), (0.1, 0.4), (0.1, 0.5), (0, 0.5)])
+    holes = {
+        DISK: nh.Robin(3 * S.eps, S.eps),
+        other: nh.Neumann(2 * S.eps),
+        square: nh.Robin(5 * S.eps),
+    }
+    equation = sp.Eq(-S.div(S.grad(U)) + 7 * U, 11)
+    given = nh.MultiscaleProblem(equation, scales=S, unknown=U, holes=holes)
+    cells = nh.solve_cells(nh.homogenize(given), tolerance=1e-3)
+    solid = 1 - np.pi * 0.1 - 0.01
+    expected = {
+        "c": 7 * solid + 3 * 0.6 * np.pi + 5 * 0.4,
+        "f": 11 * solid + 0.6 * np.pi + 2 * 0.2 * np.pi,
+    }
+    for name, value in expected.items():
+        assert cells.effective[name] == pytest.approx(value, rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("shape", "surface", "volume"),
+    [
+        (nh.Ellipse((0, 0), (3, 3)), 6 * np.pi, 9 * np.pi),
+        (nh.Ellipse((0, 0), (1, 2), 0.3), 9.688448220547675, 2 * np.pi),
+        (nh.Ball((0, 0, 0), 0.5), np.pi, np.pi / 6),
+        (nh.Cylinder((0, 0), 0.2, axis=1), 0.8 * np.pi, 0.08 * np.pi),
+        (nh.Polygon([(0, 0), (0, 4), (3, 0)]), 12, 6),
+    ],
+)
+def test_measures_of_shapes(shape: Any, surface: float, volume: float) -> None:
+    cell = nh.Cell((0, 1), (0, 2), (0, 3)) if shape.fits(3) else nh.Cell((0, 1), (0, 2))
+    found = [float(value) for value in measures(shape, cell)]
+    assert found == pytest.approx([surface, volume])
+
+
 def test_both_libraries_on_the_same_meshes() -> None:
     v = S.unknown("v", components=2)
     strain = S.sym_grad(v)
@@ -136,8 +174,13 @@ def test_a_solid_that_hangs_together_at_corners_is_told() -> None:
             lambda: nh.solve_cells(model(1, DISK - nh.Disk((0.5, 0.5), 0.1)), "dolfinx"),
             "floats in a hole",
         ),
-        (lambda: problem(1, DISK, nh.Robin(1, 0)), "another condition"),
-        (lambda: problem(1, DISK, nh.Neumann(1)), "another condition"),
+        (lambda: model(1, DISK, nh.Robin(1, 0)), "not of the power 1 of eps"),
+        (lambda: model(1, DISK, nh.Neumann(1 / S.eps)), "not of the power 1 of eps"),
+        (lambda: model(1, DISK, nh.Robin(S.eps * sp.sin(S.y[0]))), "that oscillate"),
+        (lambda: model(1, nh.Disk((0.5, 0.5), 0.5), nh.Robin(S.eps)), "holes that meet"),
+        (lambda: model(1, DISK | SQUARE, nh.Robin(S.eps)), "the surface of this shape"),
+        (lambda: nh.homogenize(problem(1, DISK, nh.Robin(S.eps)), order=2), "correctors of order"),
+        (lambda: problem(1, DISK, nh.Robin(S.eps, on="left")), "another condition"),
         (lambda: problem(1, DISK, nh.Dirichlet(1)), "another condition"),
         (lambda: problem(1, DISK, 0), "a hole has a boundary condition"),
         (lambda: problem(1, holes=[DISK]), "dictionary of shapes"),
