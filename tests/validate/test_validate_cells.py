@@ -148,7 +148,7 @@ def test_the_oracle_says_nothing_below_its_own_error() -> None:
     problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 0), scales=s, unknown=u)
     with pytest.warns(nh.ToleranceWarning, match="the exact solution still changes"):
         found = check_expansion(nh.homogenize(problem), None)
-    assert converges(found) is None and found["floor"][0] > 1e-6
+    assert found["rate"] is None and converges(found) and min(found["floor"]) > 1e-5
 
 
 def test_jumps_are_judged_by_the_closed_form_of_layers_and_not_by_a_grid() -> None:
