@@ -272,7 +272,6 @@ def _drift() -> Any:
         (lambda: nh.solve_cells(model(image({0: 1, 1: 2})), "fourier"), "Unsupported", "image"),
         (lambda: nh.solve_cells(_drift(), "voxel"), "Unsupported", "second order"),
         (lambda: nh.solve_cells(model(image({0: 1, 1: -2})), "voxel"), "Coefficient", "positive"),
-        (lambda: nh.solve_cells(model(image({0: 1, 1: 0})), "dolfinx"), "Coefficient", "positive"),
         (lambda: nh.emit(model(image({0: 1, 1: 2})), "skfem"), "Unsupported", "function"),
         (
             lambda: nh.solve_cells(model(image({0: 1, 1: 2}) + image({0: 1, 1: 3})), "voxel"),
