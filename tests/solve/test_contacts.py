@@ -143,6 +143,20 @@ def test_contact_that_varies_along_the_interface() -> None:
     assert cells.effective["A"][0, 0] == pytest.approx(3.0, rel=1e-4)
 
 
+@pytest.mark.parametrize("backend", FEM)
+def test_families_over_a_contact(backend: str) -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    q = sp.Symbol("q")
+    layer = nh.Layer(0, (0, SHARE))
+    equation = sp.Eq(-s.div(nh.phases(s, {layer: 10}, default=1) * s.grad(u)), 1)
+    problem = nh.MultiscaleProblem(
+        equation, scales=s, unknown=u, parameters={q: (1, 3)}, contacts={layer: q / s.eps}
+    )
+    family = nh.solve_family(nh.homogenize(problem), backend)
+    assert family.at(q=2).effective["A"].item() == pytest.approx(1 / (0.73 + 1), rel=1e-6)
+
+
 def elastic(shape: Any, contact: Any, young: Any = 10) -> nh.HomogenizedModel:
     s = nh.Scales(2)
     w = s.unknown("w", components=2)
@@ -267,6 +281,12 @@ def test_refused_verbs() -> None:
             nh.solve_cells(found, "pinn", method=method)
     with pytest.raises(nh.UnsupportedError, match="contact"):
         nh.emit(found, "skfem")
+    disk = model(2, nh.Disk((0, 0), SHARE), 10, 2)
+    with pytest.raises(nh.UnsupportedError, match="contact"):
+        nh.solve_cells(disk, "skfem", mesh="lattice")
+    ball = model(3, nh.Ball((0, 0, 0), SHARE), 10, 2)
+    with pytest.raises(nh.UnsupportedError, match="contact"):
+        nh.solve_cells(ball, "dolfinx")
     with pytest.raises(nh.UnsupportedError, match="contact"):
         nh.solve_fine(found.problem, eps=0.1)
     s = nh.Scales(2)

@@ -162,7 +162,8 @@ class CompiledCells:
     def operator(self) -> PETSc.Mat:
         matrix = self.box.reduced(assemble_matrix(self._operator))
         if isinstance(self.box, BrokenSpace):
-            matrix.axpy(1.0, self.box.contact(self.parameters))
+            slow = {name: float(constant.value) for name, constant in self.slow.items()}
+            matrix.axpy(1.0, self.box.contact({**self.parameters, **slow}))
         self._noise = rounding(matrix)
         living = alive(matrix)
         if any(self.box.comm.allgather(not living.all())):

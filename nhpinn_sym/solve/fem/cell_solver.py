@@ -75,6 +75,12 @@ class ElementCellSolver(ABC):
         most = max_dofs // cells.components if n is None and h is None else None
         self.layout: CellLayout = layout_of(cells, parameters, found, mesh, most)
         triangles = not isinstance(self.layout, Layout)
+        if cells.contacts and found.curved and not triangles:
+            raise UnsupportedError(
+                "imperfect contact on a lattice, whose cells do not fit the interfaces",
+                term=cells.contacts[0].inside,
+                remedy='leave mesh="lattice" out; in three dimensions use backend="pinn"',
+            )
         if degree == 3 and not triangles:
             raise ProblemError(
                 "elements of degree 3 are triangles, which fit curved interfaces",

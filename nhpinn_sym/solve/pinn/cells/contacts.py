@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ....lower.forms import LoweredCells
-from ....problem.errors import SolveError
+from ....problem.errors import SolveError, UnsupportedError
 from ....problem.numeric import lambdified
 
 # Share of the largest eigenvalue of K below which it may be negative by rounding.
@@ -26,6 +26,17 @@ class ContactLaw:
 
     cells: tuple[LoweredCells, ...]
     numbers: Mapping[str, float]
+
+    def require_fixed(self) -> None:
+        """UnsupportedError for contacts that hold a free parameter of a family."""
+        cells = self.cells[0]
+        for entry in (e for c in cells.contacts for row in c.stiffness for e in row):
+            if entry.has(*cells.slow):
+                raise UnsupportedError(
+                    "nets for a contact that holds a free parameter",
+                    term=entry,
+                    remedy='use backend="skfem", or give the parameter a value',
+                )
 
     def between(self, a: int, b: int, points: Tensor, normals: Tensor) -> Tensor | None:
         """K (n, m, m) at points of the interface of two phases; None where they hang together.

@@ -72,6 +72,7 @@ class JumpCellSolver:
         given = given_values(cells, parameters)
         self.pieces = make_subdomains(self.partition, given, self.options.device)
         self.contacts = ContactLaw(self.partition.cells, numbers)
+        self.contacts.require_fixed()
         self.means = JumpAveraging.of(self.partition.dim)
         self._choice: Choice | None = None
 
