@@ -283,7 +283,8 @@ class BoundaryValueRun:
         if third is None:
             return findings
         other = self.parts.get("w_third", lambda: self._macro(cells, third))
-        return replace(findings, third=third, **compared.from_third(other))
+        pinn, fem = compared.from_third(other)
+        return replace(findings, third=third, pinn_third=pinn, fem_third=fem)
 
     def _effective(self, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
         """The effective coefficients of the two that are judged, and of what judges them."""

@@ -35,13 +35,10 @@ class Comparison:
         found: Array = self.parts[name]["values"]
         return found
 
-    def from_third(self, other: StoredArrays) -> dict[str, float]:
+    def from_third(self, other: StoredArrays) -> tuple[float, float]:
         """How far the homogenized solutions by PINN and FEM are from that of a third backend."""
         three = replace(self, parts={**self.parts, "third": other})
-        return {
-            "pinn_third": three.distance("p", "third"),
-            "fem_third": three.distance("w", "third"),
-        }
+        return three.distance("p", "third"), three.distance("w", "third")
 
     def distance(self, one: str, other: str) -> float:
         """Of two parts, relative to the reference u_eps."""

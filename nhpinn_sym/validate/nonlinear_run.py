@@ -295,7 +295,8 @@ class _NonlinearRun:
         if third is not None and needs_third(budget, findings):
             law = "pinn" if "pinn" in laws.known else "fourier"
             other = self.parts.get("w_third", partial(self._macro, law, third))
-            findings = replace(findings, third=third, **compared.from_third(other))
+            pinn, fem = compared.from_third(other)
+            findings = replace(findings, third=third, pinn_third=pinn, fem_third=fem)
         expansion = _expansion()
         return Report(
             self.problem.name or "problem",

@@ -1,11 +1,15 @@
 """Figures of nonlinear laws, a = 2 + sin(2 pi y1) cos(2 pi y2): python -m tests.benchmarks.nonlinear
 
 CPU seconds of one state with its tangent on a Fourier grid, of the training of networks, their
-errors over the box [-1, 1]^2 of gradients, and the widths of the bounds on the energy.
+errors over the box [-1, 1]^2 of gradients, and the widths of the bounds on the energy; then the
+homogenization error e4 of -(exp(sin(2 pi x/eps)) (u' + u'^3))' = 10 and of its analogue in the
+plane, with u0 by finite elements and by nets. An argument says down to which 1/eps (default 64 on
+the line, 16 in the plane).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +18,7 @@ import numpy as np
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.backends import choose_fem
 
 STATES = 12
 """Random gradients of the box."""
@@ -45,6 +50,55 @@ def difference(found: Any, exact: Any) -> float:
     return float(np.abs(found - exact).max() / np.abs(exact).max())
 
 
+def problem(dim: int) -> nh.MultiscaleProblem:
+    """-div( a (1 + |grad u|^2) grad u ) = f on the unit box."""
+    s = nh.Scales(dim)
+    u, y = s.unknown("u"), s.y
+    g = s.grad(u)
+    waves = sp.sin(2 * sp.pi * y[0]) * (sp.cos(2 * sp.pi * y[1]) if dim > 1 else 1)
+    a = sp.exp(waves) if dim == 1 else 2 + waves
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 10 * dim),
+        scales=s,
+        unknown=u,
+        domain=nh.Box(*[(0, 1)] * dim),
+        boundary=[nh.Dirichlet(0)],
+    )
+
+
+def rates(dim: int, most: int) -> None:
+    """e4 at 1/8, 1/16, ... by finite elements and by nets, and the rates between them."""
+    given = problem(dim)
+    model = nh.homogenize(given)
+    law = nh.solve_law(model, tolerance=1e-7)
+    options: dict[str, Any] = {} if dim == 1 else {"mesh": 48}
+    wanted = 1e-6 if dim == 1 else 2e-4
+    limits = [
+        nh.solve_homogenized(model, law, "skfem", **options),
+        nh.solve_homogenized(model, law, "pinn", tolerance=wanted),
+    ]
+    count = 4001 if dim == 1 else 251  # no multiple of a period
+    lines = np.meshgrid(*[(np.arange(count) + 0.5) / count] * dim, indexing="ij")
+    points = np.stack([line.ravel() for line in lines], axis=1)
+    before: list[float] = []
+    inverse = 8
+    while inverse <= most:
+        fine = nh.solve_fine(
+            given, sp.Rational(1, inverse), choose_fem("auto"), per_period=32 // dim
+        )
+        values = fine(points)
+        errors = [difference_l2(u0(points), values) for u0 in limits]
+        found = [np.log2(a / b) for a, b in zip(before, errors)]
+        shown = " ".join(f"{e:.4e}" for e in errors), " ".join(f"{r:.3f}" for r in found)
+        print(f"{dim}D, eps = 1/{inverse}: e4 {shown[0]}, rates {shown[1]}", flush=True)
+        before = errors
+        inverse *= 2
+
+
+def difference_l2(found: Any, exact: Any) -> float:
+    return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+
+
 def main() -> None:
     box = np.random.default_rng(0).uniform(-1, 1, (STATES, 2))
     row = "{:12}" + 7 * "{:>12}"
@@ -62,6 +116,9 @@ def main() -> None:
         widths = [(upper - lower) / upper for lower, upper in bounds]
         times = f"{cell:.2f}", f"{training:.1f}", f"{1e3 * points / STATES:.1f}"
         print(row.format(name, *times, *(f"{v:.0e}" for v in (*errors, *widths))))
+    given = [int(word) for word in sys.argv[1:2]]
+    for dim, most in ((1, 64), (2, 16)):
+        rates(dim, *(given or [most]))
 
 
 if __name__ == "__main__":
