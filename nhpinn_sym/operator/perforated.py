@@ -18,9 +18,9 @@ import sympy as sp
 
 from ..problem.errors import UnsupportedError
 from ..problem.holes import surface_data
+from ..problem.joined_shapes import Shape
 from ..problem.measures import measures, require_apart
 from ..problem.problem import MultiscaleProblem
-from ..problem.shapes import Shape
 from .table import Operator, Term
 
 TableKey = TypeVar("TableKey")

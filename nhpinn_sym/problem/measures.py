@@ -10,7 +10,8 @@ import sympy as sp
 
 from .domain import Cell
 from .errors import UnsupportedError
-from .shapes import Ball, Cylinder, Disk, Ellipse, Polygon, Shape
+from .joined_shapes import Shape
+from .shapes import Ball, Cylinder, Disk, Ellipse, Polygon
 
 
 @singledispatch

@@ -75,6 +75,19 @@ class _Content:
 def read_msh(data: bytes, scale: float = 1.0) -> DomainMesh:
     """The mesh in the bytes of a file. InvalidMesh where they are none, where an edge of the
     boundary has no physical name, and for meshes in space."""
+    content, names = _content(data)
+    return _named(content, names, scale, *_triangles(content))
+
+
+def read_triangles(data: bytes) -> tuple[Array, Integers]:
+    """Places (m, 6, 2) of the nodes of each triangle, counterclockwise, and its physical tag, 0
+    without one. InvalidMesh as `read_msh`, whatever the boundary."""
+    content, _ = _content(data)
+    return _triangles(content)
+
+
+def _content(data: bytes) -> tuple[_Content, dict[tuple[int, int], str]]:
+    """Nodes and elements, and the physical names."""
     try:
         sections = dict(_sections(data))
         version, binary, _ = (float(word) for word in sections["MeshFormat"].split()[:3])
@@ -89,7 +102,7 @@ def read_msh(data: bytes, scale: float = 1.0) -> DomainMesh:
         raise
     except Exception as cause:  # bytes from anywhere
         raise InvalidMesh("this is no MSH file, or it is damaged") from cause
-    return _mesh(content, names, scale)
+    return content, names
 
 
 def _sections(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -171,7 +184,7 @@ def _nodes(kind: int) -> int:
     return _NODES[kind]
 
 
-def _mesh(content: _Content, names: dict[tuple[int, int], str], scale: float) -> DomainMesh:
+def _triangles(content: _Content) -> tuple[Array, Integers]:
     others = set(content.elements) - {*_LINES, *_TRIANGLES, _POINT}
     if others:
         raise InvalidMesh(f"elements of type {min(others)} of gmsh: only plane triangles are read")
@@ -182,7 +195,7 @@ def _mesh(content: _Content, names: dict[tuple[int, int], str], scale: float) ->
     cells, regions = (np.concatenate(parts) for parts in zip(*triangles, strict=True))
     if not len(cells):
         raise InvalidMesh("a mesh without triangles")
-    return _named(content, names, scale, cells, regions)
+    return cells, regions
 
 
 def _with_middles(content: _Content, kind: int) -> tuple[AnyArray, Integers]:

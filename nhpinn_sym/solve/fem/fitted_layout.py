@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -23,12 +24,15 @@ from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
 from ...runtime.fitted.elements import INSIDE, places_of
 from ...runtime.fitted.functions import FittedMesh
+from ...runtime.fitted.msh_cells import read_cell
 from ...runtime.levels import FEWEST
 from .layout import Layout
 
 # Degree of elements that are still better than those of a lattice.
 _LEAST = 2
-_REMEDY = 'mesh="own", "lattice", a CellMesh, or the name of a file that CellMesh.save wrote'
+_REMEDY = (
+    'mesh="own", "lattice", a CellMesh, or the name of a file that CellMesh.save or gmsh wrote'
+)
 
 
 class LazyMeshes(Sequence[FittedMesh]):
@@ -182,7 +186,7 @@ def layout_of(
 ) -> CellLayout:
     """The meshes of a cell, as its data or the option `mesh` ask for; where they ask for nothing
     else, lattices where all meshes that fit the interfaces have more than `limit` nodes."""
-    kind = mesh_kind(mesh)
+    kind = mesh_kind(mesh, cells)
     if isinstance(kind, CellMesh):
         given = given_mesh(kind, cells, parameters)
         return GivenLayout(given.bounds, given, found.unresolved)
@@ -203,14 +207,16 @@ def layout_of(
     return FittedLayout(fitting, found.unresolved)
 
 
-def mesh_kind(mesh: Any) -> str | CellMesh | None:
+def mesh_kind(mesh: Any, cells: LoweredCells) -> str | CellMesh | None:
     """What was given as `mesh=`: None, "own", "lattice", or a mesh. ProblemError for others."""
     if mesh in (None, "own", "lattice"):
         return mesh
-    if isinstance(mesh, (str, os.PathLike)) and str(mesh).endswith(".npz"):
+    if isinstance(mesh, (str, os.PathLike)) and str(mesh).endswith((".npz", ".msh")):
         try:
-            return CellMesh.load(mesh)
-        except InvalidMesh as cause:
+            if str(mesh).endswith(".npz"):
+                return CellMesh.load(mesh)
+            return read_cell(Path(mesh).read_bytes(), periods(cells))
+        except (InvalidMesh, OSError) as cause:
             raise ProblemError("this file is no mesh", term=cause, remedy=_REMEDY) from cause
     if isinstance(mesh, CellMesh):
         return mesh

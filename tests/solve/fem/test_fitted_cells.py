@@ -113,6 +113,32 @@ def test_meshes_that_are_given(tmp_path: Path) -> None:
     assert "Q2" in lattice.info["method"]
 
 
+def written(mesh: nh.CellMesh, moved: float = 0.0) -> str:
+    """MSH 2.2; one node on the left is moved along it."""
+    points = mesh.points.copy()
+    points[np.flatnonzero((points[:, 0] == 0) & (points[:, 1] > 0.3))[0], 1] += moved
+    lines = ["$MeshFormat", "2.2 0 8", "$EndMeshFormat", "$Nodes", str(len(points))]
+    lines += [f"{k + 1} {x!r} {y!r} 0" for k, (x, y) in enumerate(points.tolist())]
+    lines += ["$EndNodes", "$Elements", str(len(mesh.cells))]
+    for k, (cell, phase) in enumerate(zip((mesh.cells + 1).tolist(), mesh.phases.tolist())):
+        lines.append(f"{k + 1} 9 2 {phase + 1} 1 {' '.join(map(str, cell))}")
+    return "\n".join([*lines, "$EndElements", ""])
+
+
+def test_files_of_gmsh(tmp_path: Path) -> None:
+    model = model_of(disk((0.5, 0.5), 10))
+    own = nh.solve_cells(model, "skfem", n=8, tolerance=1)
+    assert own.mesh is not None
+    path = tmp_path / "cell.msh"
+    path.write_text(written(own.mesh))
+    given = nh.solve_cells(model, "skfem", mesh=path, tolerance=1)
+    assert given.effective["A"] == pytest.approx(own.effective["A"], abs=1e-12)
+    for text in (written(own.mesh, 1e-4), "nothing"):
+        path.write_text(text)
+        with pytest.raises(nh.ProblemError, match="this file is no mesh"):
+            nh.solve_cells(model, "skfem", mesh=path)
+
+
 def test_both_libraries_on_one_mesh() -> None:
     """In elasticity too; values vary in a phase, and the disk lies across the corner."""
     v = S.unknown("v", components=2)

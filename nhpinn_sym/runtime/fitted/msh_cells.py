@@ -1,0 +1,53 @@
+"""Files of gmsh as meshes of a cell: nodes on opposite sides are found by their places."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..arrays import Array, Integers
+from .cell_mesh import CellMesh
+from .msh_file import read_triangles
+from .periodic import shares_in
+
+# Shares of the cell by which nodes of one place, and images, differ in a file.
+_SAME = 1e-8
+
+
+def read_cell(data: bytes, vectors: Array) -> CellMesh:
+    """The mesh in the bytes of a file, of a cell with these periods, one a row. InvalidMesh where
+    they are none, or do not tile the plane."""
+    places, regions = read_triangles(data)
+    every = places.reshape(-1, 2)
+    scale = np.abs(vectors).max()
+    node = _merged(every, scale)
+    _, first, numbers = np.unique(node, return_index=True, return_inverse=True)
+    points = every[first]
+    original = _originals(points, vectors)
+    # Images stand exactly where their originals do: spaces match them to rounding.
+    shares = (points - points[original]) @ np.linalg.inv(vectors)
+    points = points[original] + np.rint(shares) @ vectors
+    images = np.flatnonzero(original != np.arange(len(points)))
+    pairs = np.stack([images, original[images]], axis=1)
+    phases = np.unique(regions, return_inverse=True)[1].ravel()
+    found = CellMesh(points, numbers.reshape(-1, 6), phases, pairs, vectors)
+    found.check()
+    return found
+
+
+def _merged(points: Array, scale: float) -> Integers:
+    """The first of the points in each place."""
+    near = cKDTree(points).query_pairs(_SAME * scale, output_type="ndarray")
+    return _first_of(len(points), near)
+
+
+def _originals(points: Array, vectors: Array) -> Integers:
+    """The first of the points that are images of each other."""
+    tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
+    return _first_of(len(points), tree.query_pairs(_SAME, output_type="ndarray"))
+
+
+def _first_of(count: int, pairs: Integers) -> Integers:
+    found = np.arange(count)
+    np.minimum.at(found, pairs.max(axis=1), pairs.min(axis=1))
+    return found[found]
