@@ -5,6 +5,7 @@ CPU seconds of this process, on one thread where OMP_NUM_THREADS=1 is set.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 import warnings
@@ -71,6 +72,20 @@ def voxel_rows() -> Iterator[Row]:
         yield name, seconds, found
 
 
+def scaling_rows() -> Iterator[Row]:
+    """One medium on finer and finer images: what an unknown costs must stay the same."""
+    for dim, sizes in ((2, (128, 256, 512, 1024)), (3, (16, 32, 64))):
+        for n in sizes:
+            model = scalar(random_disks(n, 40, 0.06 * dim, dim), 1000)
+            start = time.process_time()
+            cells = nh.solve_cells(model, "voxel", n_sub=1)
+            seconds = time.process_time() - start
+            most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+            each = f"{1e6 * seconds / cells.info['size']:.1f} us an unknown"
+            found = f"{cells.info['iterations']} iterations, {each}, {most:.2f} GB at most"
+            yield f"{dim}D, {cells.info['size']} unknowns", seconds, found
+
+
 def fitted_rows() -> Iterator[Row]:
     """Disks on triangles that fit them, against series; fibres in plane strain by two meshes."""
     s = nh.Scales(2)
@@ -116,7 +131,11 @@ def fitted_rows() -> Iterator[Row]:
         yield f"plane strain, {kind}", seconds, f"estimate {cells.info['estimate']:.1e}"
 
 
-GROUPS: dict[str, Callable[[], Iterator[Row]]] = {"voxel": voxel_rows, "fitted": fitted_rows}
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "voxel": voxel_rows,
+    "scaling": scaling_rows,
+    "fitted": fitted_rows,
+}
 
 
 if __name__ == "__main__":
