@@ -16,9 +16,9 @@ import numpy as np
 
 from ..emit.source import output_path, sweep, write_atomic
 from ..problem.errors import OutputPathError, ProblemError, UnsupportedError
+from ..solve.cell_file import unpacked
 from ..solve.cell_solution import CellSolution
 from ..solve.data_file import Kind, read, write
-from ..solve.loading import load
 
 StoredArrays = dict[str, Any]
 _PART = Kind("a part of a validation", "validate(..., out=folder)")
@@ -71,7 +71,7 @@ class Store:
 
     def cells(self, name: str, compute: Callable[[], CellSolution]) -> CellSolution:
         """Solved cell problems, by their own file format."""
-        return self._part(name, compute, load, lambda result, path: result.save(path), finite)
+        return self._part(name, compute, _cells_in, lambda result, path: result.save(path), finite)
 
     def _part(
         self,
@@ -161,3 +161,8 @@ def json_value(value: Any) -> Any:
 def json_text(value: Any) -> bytes:
     """Indented JSON; nan and infinity become null."""
     return (json.dumps(json_value(value), indent=2) + "\n").encode()
+
+
+def _cells_in(path: Path) -> CellSolution:
+    cells, _ = unpacked(path)
+    return cells

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
+from mpi4py import MPI
 from petsc4py import PETSc
 
 from ..arrays import Array, Integers
@@ -30,7 +31,7 @@ class BrokenSpace(BoxSpace):
     contacts; `data`: values of the parameters."""
 
     def __init__(self, whole: BoxSpace, mesh: Mesh, forms: Any, data: Mapping[str, Any]) -> None:
-        self.comm = whole.comm
+        self.comm: MPI.Comm = whole.comm
         self.cell_mesh = mesh
         self.degree = whole.degree
         self.components = whole.components
