@@ -39,6 +39,16 @@ def test_richards(run: Any) -> None:
     assert law.effective("A", u=0.5) == pytest.approx(np.array([[1.25 * harmonic]]))
 
 
+def test_reaction(run: Any) -> None:
+    found = run("reaction")
+    assert found["law"].reaction(u=0.7) == pytest.approx(-(0.7**3) / (0.4 * np.pi**2), rel=1e-9)
+    x = np.array([[0.3]])
+    assert found["u0"](x) == pytest.approx(np.sin(0.3 * np.pi), rel=1e-6)
+    errors = found["errors"]
+    assert errors[16][0] < 0.6 * errors[8][0] < 0.02
+    assert errors[16][1] < 0.4 * errors[8][1] < 0.005
+
+
 def test_hamilton_jacobi(run: Any) -> None:
     found = run("hamilton_jacobi")
     for grad in (0.0, 2.0):
