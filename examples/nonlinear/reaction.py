@@ -1,6 +1,6 @@
 """A reaction of size 1/eps: -div( D grad u ) + cos(2 pi x1/eps) u^2/eps = f.
 
-The reaction has no mean, and its waves, multiplied by those that it drives in u, have one: the limit
+The reaction has no mean, and its waves times those that it drives in u have one: the limit
 is -div( D grad u0 ) - u0^3 / (4 pi^2 D) = f. What oscillates at 1/eps produces u.
 
 References: A. Bensoussan, J.-L. Lions, G. Papanicolaou, Asymptotic Analysis for Periodic
