@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nhpinn_sym as nh
+
 EXAMPLES = Path(__file__).parents[2] / "examples" / "nonlinear"
 
 
@@ -37,6 +39,17 @@ def test_richards(run: Any) -> None:
     harmonic = 1 / np.mean(np.exp(-np.sin(2 * np.pi * y)))
     assert law.storage(u=0.5) == pytest.approx(0.5 + 0.125 / 3)
     assert law.effective("A", u=0.5) == pytest.approx(np.array([[1.25 * harmonic]]))
+
+
+def test_ramberg_osgood() -> None:
+    """Finite elements and Fourier on the smooth interphase; the whole example takes a minute."""
+    found = runpy.run_path(str(EXAMPLES / "ramberg_osgood.py"))
+    model = nh.homogenize(found["problem"])
+    strain = found["STRAIN"]
+    stress = nh.solve_law(model, n=31).flux(strain=strain)
+    elements = nh.solve_law(model, "skfem", tolerance=1e-2)
+    assert elements.flux(strain=strain) == pytest.approx(stress, rel=2e-4)
+    assert stress == pytest.approx(stress.T, rel=1e-10)
 
 
 def test_reaction(run: Any) -> None:
