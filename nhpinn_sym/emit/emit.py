@@ -91,7 +91,8 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
         return emit_nonlinear(model, target)
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
-    refuse_contacts(model.problem.contacts, f"files of {target}")
+    if isinstance(model, HomogenizedModel):
+        refuse_contacts(model.problem.contacts, f"files of {target}")
     if target == "tests":
         return model_tests.tests(model)
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from ..problem.errors import UnsupportedError
+from ..problem.errors import UndeclaredSymbolError, UnsupportedError
 from ..problem.holes import surface_data
 from ..problem.joined_shapes import Shape
 from ..problem.measures import measures, require_apart
@@ -109,6 +110,13 @@ def _of_first_power(op: Operator, shape: Shape, given: sp.Expr) -> sp.Expr:
             "data at a hole that oscillate",
             term=f"{shape}: {given}",
             remedy="take their mean over the surface",
+        )
+    strange = beta.atoms(sp.Symbol, AppliedUndef) - {*scales.x, *op.problem.parameters}
+    if strange:
+        raise UndeclaredSymbolError(
+            "data at a hole hold something else than s.x and declared parameters",
+            term=f"{shape}: {given}",
+            remedy="write numbers, s.x, and symbols of parameters={...}",
         )
     return beta
 

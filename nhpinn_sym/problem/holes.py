@@ -36,15 +36,16 @@ def check_holes(holes: Any) -> Holes:
                 term=shortened(condition),
                 remedy="write nh.Neumann(0)",
             )
-        held = isinstance(condition, Dirichlet) and condition.value == 0
-        if not (held or isinstance(condition, (Neumann, Robin))) or condition.on is not None:
+        if not isinstance(condition, (Dirichlet, Neumann, Robin)) or (
+            condition.on is not None or (isinstance(condition, Dirichlet) and condition.value != 0)
+        ):
             raise UnsupportedError(
                 "another condition than Neumann or Robin, or than Dirichlet(0) for velocities, at a"
                 " hole",
                 term=f"{shape}: {condition}",
                 remedy="write nh.Neumann(0), or nh.Robin(s.eps*beta, s.eps*g)",
             )
-        if not held and condition.unknown is not None:
+        if not isinstance(condition, Dirichlet) and condition.unknown is not None:
             raise UnsupportedError(
                 "conditions at a hole for some of the unknowns",
                 term=f"{shape}: {condition}",

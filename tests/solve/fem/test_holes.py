@@ -177,6 +177,7 @@ def test_a_solid_that_hangs_together_at_corners_is_told() -> None:
         (lambda: model(1, DISK, nh.Robin(1, 0)), "not of the power 1 of eps"),
         (lambda: model(1, DISK, nh.Neumann(1 / S.eps)), "not of the power 1 of eps"),
         (lambda: model(1, DISK, nh.Robin(S.eps * sp.sin(S.y[0]))), "that oscillate"),
+        (lambda: model(1, DISK, nh.Robin(S.eps * sp.Symbol("q"))), "something else than s.x"),
         (lambda: model(1, nh.Disk((0.5, 0.5), 0.5), nh.Robin(S.eps)), "holes that meet"),
         (lambda: model(1, DISK | SQUARE, nh.Robin(S.eps)), "the surface of this shape"),
         (lambda: nh.homogenize(problem(1, DISK, nh.Robin(S.eps)), order=2), "correctors of order"),
