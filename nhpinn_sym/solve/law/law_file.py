@@ -17,7 +17,7 @@ from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
 from ...operator.zero_test import is_zero
 from ...problem.domain import Cell
-from ...problem.errors import FileError
+from ...problem.errors import FileError, UnsupportedError
 from ...problem.problem import MultiscaleProblem
 from ...problem.scales import Scales
 from ...problem.user_input import parameter_numbers
@@ -39,9 +39,15 @@ _MOST_POINTS = 100_000
 
 def save_law(law: LawSolution, path: str | os.PathLike[str]) -> Path:
     """Write to one .npz file, atomically. UnsupportedError for a formula that has no form in a
-    file.
+    file, and for the law of a changed unknown.
     """
     problem = law.model.problem
+    if law.model.change is not None:
+        raise UnsupportedError(
+            "the file of a law for v = phi(y, u): it has no place for phi",
+            term=law.model.change.value,
+            remedy="save the law of the problem in v: solve_law(homogenize(model.problem))",
+        )
     swap = _symbols(law.model.state)
     state = {
         name: [_written(row, swap) for row in getattr(law.model.state, name)] for name in _ROWS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,13 +51,18 @@ def test_what_is_left_is_linear_in_v() -> None:
     assert fine.derivative([0.2], (1,)) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
 
 
-def test_storage_of_the_given_unknown() -> None:
+def test_storage_of_the_given_unknown(tmp_path: Path) -> None:
     problem = pose(lambda u: T.dt(u) - T.div(A * T.grad(C * u**2)), T, 0.1)
     law = nh.solve_law(nh.homogenize(problem), n=63)
     y = np.arange(400) / 400
     wanted = np.mean(np.sqrt(0.5 / (2 + np.sin(2 * np.pi * y))))
     assert law.storage(u=0.5) == pytest.approx(wanted, rel=1e-9)
     assert law.flux(grad=1, u=0.5) == pytest.approx([np.sqrt(3)], rel=1e-9)
+    with pytest.raises(nh.UnsupportedError, match="no place for phi"):
+        law.save(tmp_path / "law.npz")
+    in_v = nh.solve_law(nh.homogenize(law.model.problem), n=63)
+    loaded = nh.load_law(in_v.save(tmp_path / "law.npz"))
+    assert loaded.storage(u=0.5) == pytest.approx(wanted, rel=1e-9)
 
 
 @pytest.mark.parametrize(
