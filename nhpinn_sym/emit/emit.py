@@ -16,6 +16,7 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real_imaginary import real_equation, real_form
 from ..problem.contacts import refuse_contacts
+from ..problem.domain import require_box
 from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
@@ -110,7 +111,7 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
             if name in ("homogenized", "fine") and target not in _SCRIPTS:
-                mains[name] = equation_main(target, equation, name)
+                mains[name] = _main(target, equation, name)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
     return Source(target, tuple(files.items()), ((_MESH, mesh),) if mesh else ())
 
@@ -170,6 +171,17 @@ def _equation(
     if target == "torch":
         files |= dict(_where_supported(partial(torch_ritz.equation, equation, name)))
     return files
+
+
+def _main(target: str, equation: LoweredEquation, name: str) -> str | None:
+    """The main of a boundary value problem; none, with a UserWarning, on a domain that is no box,
+    whose meshes and points the folder does not hold."""
+    try:
+        require_box(equation.domain, f"main_{name}.py")
+    except UnsupportedError as cause:
+        _warn(name, cause)
+        return None
+    return equation_main(target, equation, name)
 
 
 def _where_supported(emitted: Callable[[], Source]) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from ..operator.table import Operator
-from ..problem.domain import Cell
+from ..problem.domain import Box, Cell
 from ..problem.errors import (
     BoundaryConditionError,
     ProblemError,
@@ -40,6 +40,8 @@ _FEWEST_STEPS = 64
 # Time steps that `solve_fine` takes by itself: each has five factorizations where the operator
 # depends on time.
 _MOST_STEPS = 2**14
+# In a region that is no box, along each axis.
+_FEWEST_PERIODS = 2
 # Up to rounding: a domain holds a whole number of periods.
 _WHOLE = 1e-9
 
@@ -85,6 +87,8 @@ def check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
     """Periodic conditions need a whole number of periods between the faces."""
     if problem.domain is None:
         return
+    if not isinstance(problem.domain, Box):
+        _check_room(problem, positive_eps(eps))
     cell: Cell = problem.cell
     for axis in problem.periodic_axes:
         periods = problem.domain.lengths[axis] / (
@@ -97,6 +101,17 @@ def check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
                 term=problem.domain,
                 remedy="choose eps so that the length is a multiple of eps times the period",
             )
+
+
+def _check_room(problem: MultiscaleProblem, eps: float) -> None:
+    """A region that is narrower than two periods has no period inside."""
+    periods = min(shortest_periods(problem, eps))
+    if periods < _FEWEST_PERIODS:
+        raise ProblemError(
+            f"a region that is {periods:.3g} periods wide",
+            term=f"eps = {eps:g} on {shortened(str(problem.domain))}",
+            remedy="take a smaller eps, or a larger region: two periods at least",
+        )
 
 
 def choose_mesh(

@@ -17,6 +17,7 @@ import numpy as np
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.runtime.quadrature import Quadrature, rule_on
 
 sys.path.append(str(Path(__file__).parents[2]))
 from tests.disk_arrays import conductivity
@@ -131,10 +132,43 @@ def fitted_rows() -> Iterator[Row]:
         yield f"plane strain, {kind}", seconds, f"estimate {cells.info['estimate']:.1e}"
 
 
+def domain_rows() -> Iterator[Row]:
+    """Regions by elements and by nets, against closed forms, known constants, and each other."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    shape = nh.Polygon([(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (0, -1)])
+    ring = nh.Disk((0, 0), 1, name="outer") - nh.Disk((0, 0), 0.4, name="inner")
+    holes = nh.Disk((0, 0), 1) - nh.Disk((0.4, 0.1), 0.2) - nh.Disk((-0.35, -0.3), 0.25)
+    wall = [nh.Dirichlet(0)]
+    mixed = [nh.Dirichlet(0, on="inner"), nh.Robin(2, on="outer")]
+    for name, domain, boundary in (
+        ("ring, Dirichlet and Robin", ring, mixed),
+        ("L-shape", shape, wall),
+        ("disk with two holes", holes, wall),
+    ):
+        problem = nh.MultiscaleProblem(
+            sp.Eq(-s.div(s.grad(u)), 1), scales=s, unknown=u, domain=domain, boundary=boundary
+        )
+        finest = nh.solve_fine(problem, 1, "skfem", tolerance=2e-8)
+        rule = rule_on(finest.grid.mesh, 4).inside()
+        held = problem.domain.contains(rule.points.T)
+        rule = Quadrature(rule.points[held], rule.weights[held])
+        known = finest(rule.points)
+        for backend, tolerance in (("skfem", 1e-5), ("dolfinx", 1e-5), ("pinn", None)):
+            start = time.process_time()
+            found = nh.solve_fine(problem, 1, backend, tolerance=tolerance)
+            seconds = time.process_time() - start
+            error = rule.relative(found(rule.points) - known, known)
+            size, estimate = found.info["size"], found.info["estimate"]
+            text = f"{size} unknowns, error {error:.1e}, estimate {estimate:.1e}"
+            yield f"{name}, {backend}", seconds, text
+
+
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "voxel": voxel_rows,
     "scaling": scaling_rows,
     "fitted": fitted_rows,
+    "domains": domain_rows,
 }
 
 

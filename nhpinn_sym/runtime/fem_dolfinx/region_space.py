@@ -62,7 +62,7 @@ class RegionSpace(FittedSpace):
         self.P, self.masters = self._free_dofs(components if whole else 1)
 
     @cached_property
-    def volume(self) -> float:  # type: ignore[override]
+    def volume(self) -> float:
         return float(self.triangles.mesh.areas.sum())
 
     @property

@@ -134,7 +134,6 @@ class ElementProblem(BoundaryProblem):
 
     def __init__(self, forms: Any, mesh: Mesh, degree: int, periodic: Any, data: Data) -> None:
         space = space_on(mesh, degree, periodic, forms)
-        assert isinstance(space, Space)
         self.linear = System(forms, space, data)
         self.assembly = ElementAssembly(
             space, self.linear.components, self.linear.free, self.linear.motions

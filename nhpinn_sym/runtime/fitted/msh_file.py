@@ -232,17 +232,17 @@ def _named(
     cells = numbers.reshape(-1, 6)
     points = places.reshape(-1, 2)[first]
     facets = boundary_of(cells)
-    known: dict[tuple[int, ...], str] = {}
+    known: dict[frozenset[tuple[int, ...]], str] = {}
     for kind in _LINES:
         rows = content.rows(kind)
         ends = content.points[_numbers(content, rows[:, 1:3])][..., :2]
         for tag, pair in zip(rows[:, 0].tolist(), np.rint(ends / step).astype(np.int64)):
             if (1, tag) in names:
-                known[tuple(sorted(map(tuple, pair.tolist())))] = names[1, tag]
+                known[frozenset(tuple(end) for end in pair.tolist())] = names[1, tag]
     found = []
     for facet in points[facets[:, :2]]:
         pair = np.rint(facet / step).astype(np.int64).tolist()
-        found.append(known.get(tuple(sorted(map(tuple, pair))), ""))
+        found.append(known.get(frozenset(tuple(end) for end in pair), ""))
     if "" in found:
         place = points[facets[found.index(""), 2]]
         raise InvalidMesh(

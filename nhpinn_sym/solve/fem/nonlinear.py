@@ -70,6 +70,7 @@ def _on_skfem(
     reference: LoweredEquation | None, parameters: Mapping[str, Any], progress: Progress
 ) -> Elements:
     runtime = _runtime("skfem")
+    importlib.import_module("nhpinn_sym.runtime.fem_skfem.region_space")  # tells of its meshes
     forms = None
     if reference is not None:
         text = skfem_forms.equation(reference, "equation")["equation_forms.py"]
