@@ -19,7 +19,7 @@ from .block_forms import block_matrix, block_vector
 from .equation import System
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .linear_solvers import linear_solver
-from .space import Data, FunctionSpace, Space, space_on
+from .space import Data, FunctionSpace, space_on
 
 
 class ElementAssembly(Assembly):
