@@ -123,14 +123,19 @@ class TriangleField(CellField):
         return np.stack([_evaluated(self.function, points, index) for index in indices])
 
     @property
+    def fitted(self) -> FittedMesh:
+        assert isinstance(self.function.mesh, FittedMesh)
+        return self.function.mesh
+
+    @property
     def mesh(self) -> CellMesh:
-        return self.function.mesh.mesh
+        return self.fitted.mesh
 
     def state(self) -> dict[str, Any]:
         function = self.function
         arrays = {name: getattr(self.mesh, name) for name in CellMesh.__dataclass_fields__}
         held = {"degree": function.degree, "values": function.values}
-        return {**arrays, **held, "origin": np.array(function.mesh.origin)}
+        return {**arrays, **held, "origin": np.array(self.fitted.origin)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> TriangleField:

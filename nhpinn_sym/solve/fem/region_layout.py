@@ -122,7 +122,7 @@ class RegionMeshes:
         """As many nodes along the longer side as elements of degree 2 in that many cells have."""
         return self.given([math.ceil(2 * max(cells) / _DEGREE)])
 
-    def resolves(self, mesh: RegionMesh) -> bool:
+    def resolves(self, mesh: Any) -> bool:
         """Whether no triangle is longer than the panels of the data."""
         return not self.erratic and not self.narrow
 
@@ -195,7 +195,7 @@ class HalvedMeshes:
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
         return self.given([math.ceil(2 * max(cells) / _DEGREE)])
 
-    def resolves(self, mesh: RegionMesh) -> bool:
+    def resolves(self, mesh: Any) -> bool:
         return False
 
 
