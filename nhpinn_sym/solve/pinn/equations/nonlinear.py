@@ -72,11 +72,11 @@ def solve_weakly(
         )
     equation = WeakEquation(reference, parameters, law, symmetric)
     formulation = NonlinearEquation(equation, chosen, tolerance or GOAL, grown, rounds)
-    count = formulation.add_corners() if equation.d > 1 else 0
+    count = formulation.add_corners() if equation.d == 2 else 0
     found = adaptive.solve(formulation, progress)
     warn_of_rest(formulation.title, found.solved.rest)
     info = {**found.info, "newton": found.solved.rest}
-    known = f"{count} for corners and edges" if count else "none"
+    known = f"{count} for corners" if count else "none"
     return solution(equation.values, found.solved.found, info, tolerance, known)
 
 

@@ -96,8 +96,8 @@ class WeakEquation:
         self.length = max(b - a for a, b in reference.domain.bounds)
 
     def add_corners(self, first: NetAndKnown) -> int:
-        """Puts the singular functions of corners and edges beside the net, of the law that is
-        linearized at a first solution there; says how many.
+        """Puts the singular functions of corners beside the net, of the law that is linearized at a
+        first solution there; says how many.
         """
         values = self.values
 
