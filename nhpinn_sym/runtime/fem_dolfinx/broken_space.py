@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 from mpi4py import MPI
-from mpi4py import MPI
 from petsc4py import PETSc
 
 from ..arrays import Array, Integers
