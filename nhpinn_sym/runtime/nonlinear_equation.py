@@ -130,8 +130,15 @@ class _System:
         flux, reaction = (_weighted(arrays[name], weights) for name in ("flux", "reaction"))
         vector, size = self.assembly.load(flux, reaction)
         walls = self.problem.robin_times(u) - self.problem.natural_load(t)
-        vector = vector + walls * np.tile(weights, len(walls) // len(weights))
-        return self.assembly.restricted(vector), size
+        return self.assembly.restricted(vector + walls * self._by_unknown(weights)), size
+
+    def _by_unknown(self, weights: Array) -> Any:
+        """Those of the equations, for vectors of all unknowns, which are node by node where they
+        differ.
+        """
+        if self.stored_rows.all():
+            return weights[0]
+        return np.tile(weights, self.assembly.integrals.size)
 
     def _weights(self, weight: float) -> Array:
         """Equations that hold at all times keep the weight 1."""
