@@ -35,6 +35,8 @@ ToleranceWarning."""
 _PROBES = 1000
 # Share of the domain by which a point may lie outside.
 _ROUNDING = 1e-9
+# The same beside a boundary that is not straight: nodes of coarse meshes lie there.
+_BESIDE = 1e-4
 
 NetAndKnown = tuple[Network, Tensor]
 """A net, and the coefficients (known functions, 1) beside it."""
@@ -106,7 +108,8 @@ def _located(problem: BoundaryValueProblem, points: Array, t: float | None) -> T
     domain.
     """
     equation = problem.equation
-    inside = equation.domain.contains(points.T, _ROUNDING, equation.periodic)
+    slack = _ROUNDING if isinstance(equation.domain, Box) else _BESIDE
+    inside = equation.domain.contains(points.T, slack, equation.periodic)
     if not inside.all():
         raise ProblemError(
             f"a point is outside of {equation.domain}, or not a number",
