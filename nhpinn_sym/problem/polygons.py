@@ -23,7 +23,8 @@ def require_simple(vertices: Sequence[Vertex]) -> None:
     """
     n = len(vertices)
     edges = [(vertices[k], vertices[(k + 1) % n]) for k in range(n)]
-    if len(set(vertices)) < n or not area(vertices) != 0:
+    flat = all(turn(*_corner(vertices, k)) == 0 for k in range(n))
+    if len(set(vertices)) < n or flat:
         raise ProblemError(
             "a polygon with a double vertex, or without area", term=vertices, remedy=_REMEDY
         )

@@ -138,6 +138,7 @@ BAD: dict[str, tuple[Callable[[nh.Scales], Any], str]] = {
     "string": (lambda s: nh.Disk("middle", 0.2), "2 numbers"),
     "few vertices": (lambda s: nh.Polygon([(0, 0), (1, 1)]), "three vertices"),
     "crossing": (lambda s: nh.Polygon([(0, 0), (0.5, 0.5), (0.5, 0), (0, 0.3)]), "intersects itself"),
+    "bow tie": (lambda s: nh.Polygon([(0, 0), (0.5, 0.5), (0.5, 0), (0, 0.5)]), "intersects itself"),
     "spike": (lambda s: nh.Polygon([(0, 0), (0.5, 0), (0.5, 0.5), (0.5, 0.2), (0, 0.2)]), "intersects itself"),
     "flat": (lambda s: nh.Polygon([(0, 0), (0.2, 0.2), (0.4, 0.4)]), "without area"),
     "layer": (lambda s: nh.Layer(0, (0.5, 0.2)), "lower end first"),
