@@ -68,7 +68,7 @@ def save_law(law: LawSolution, path: str | os.PathLike[str]) -> Path:
         "state": state,
         "ergodic": law.model.state.ergodic,
         "backend": law.backend,
-        "tolerance": law.tolerance,
+        "tolerance": None if law.fixed else law.tolerance,
         "numbers": dict(law.parameters),
         "n": law.n,
         "info": dict(law.info),
@@ -149,7 +149,8 @@ def _restored(data: Mapping[str, Any]) -> LawSolution:
     given = {str(v): v for v in problem.parameters}
     numbers = {given[name]: float(value) for name, value in data["numbers"].items()}
     held = parameter_numbers(numbers or None, dict.fromkeys(numbers, (-sp.oo, sp.oo)))
-    law = prepared_law(model, data["backend"], float(data["tolerance"]), held, n)
+    tolerance = None if data["tolerance"] is None else float(data["tolerance"])
+    law = prepared_law(model, data["backend"], tolerance, held, n)
     law.info.update({str(name): value for name, value in data["info"].items()})
     return law
 

@@ -37,8 +37,9 @@ class LawStates:
     """The states of a nonlinear model on one backend: on Fourier grids, in finite element functions
     (`elements`) or features of networks (`nets`), by an emitted text (`forms`).
 
-    n : points per axis of the finest grid, None for as many as the tolerance needs, and `least` of
-        them.
+    n     : points per axis of the finest grid, None for as many as the tolerance needs, and `least`
+            of them
+    fixed : the user gave n and no tolerance, so that the estimate is no reason for a warning
     """
 
     model: NonlinearModel
@@ -50,6 +51,7 @@ class LawStates:
     info: dict[str, Any]
     n: int | None = None
     least: int = 1
+    fixed: bool = False
     elements: ElementLaw | None = field(default=None, repr=False)
     nets: NetLaw | None = field(default=None, repr=False)
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
@@ -63,7 +65,7 @@ class LawStates:
             level = self.nets(macro)
         else:
             level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
-        check_level(level, macro, self.tolerance, fixed=self.n is not None)
+        check_level(level, macro, self.tolerance, self.fixed)
         return level
 
     def _level(self, macro: MacroState) -> Any:

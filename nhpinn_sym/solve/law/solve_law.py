@@ -15,7 +15,13 @@ from ...emit import nonlinear_text
 from ...emit.source import load
 from ...lower.nonlinear import lower_state
 from ...lower.nonlinear_reference import reference_cells
-from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
+from ...problem.errors import (
+    ProblemError,
+    SolveError,
+    UnknownBackendError,
+    UnsupportedError,
+    warn_tolerance,
+)
 from ...problem.user_input import instance, parameter_numbers, positive_integer, positive_number
 from ...resolution import Resolution, resolve
 from ...runtime.fourier.law_levels import FIRST, LawLevel
@@ -38,6 +44,8 @@ _FEWEST_POINTS = 9
 """Per axis: a grid with fewer shows next to nothing of a state."""
 LEARNED = 1e-6
 """The same for meshes and networks."""
+_POINTS_SAFE = 2
+"""Of the four points a wave that resolve data, grids may have one half."""
 _SIZES = (0.3, 1.0)
 """Gradients at which a law is tried, in the units of the problem."""
 _SHARES = (0.3, 0.8)
@@ -65,7 +73,9 @@ def solve_law(
     tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
-    n          : points per axis of the finest grid; the estimate then comes from coarser ones.
+    n          : points per axis of the finest grid; the estimate then comes from coarser ones, and
+                 is held against a tolerance that is given. Fewer than two points a wave of the
+                 data are a ToleranceWarning.
     Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
     source of a state problem has a mean.
 
@@ -150,6 +160,7 @@ def prepared_law(
         least = points_needed(found)
     if n is not None:
         n = positive_integer(n, "n", least=_FEWEST_POINTS) | 1
+        _doubt(n, points_needed(found))
     elif backend == "fourier" and len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
         raise SolveError(
             f"the state problem needs {least} points per axis, more than a Fourier grid of this"
@@ -157,7 +168,9 @@ def prepared_law(
             term=model.title,
             remedy="widen the narrowest feature of the data",
         )
-    return LawSolution(model, backend, wanted, own, forms, source, {}, n, least, elements, nets)
+    fixed = n is not None and tolerance is None
+    grid = (n, least, fixed)
+    return LawSolution(model, backend, wanted, own, forms, source, {}, *grid, elements, nets)
 
 
 def _method(level: LawLevel | ElementLevel, law: LawSolution) -> str:
@@ -186,6 +199,17 @@ def _refuse_points(n: object) -> None:
             "n= is the points per axis of a Fourier grid",
             term=f"n={n}",
             remedy="leave it out: meshes are refined to the tolerance",
+        )
+
+
+def _doubt(n: int, needed: int) -> None:
+    """A ToleranceWarning for a grid that a narrow feature of the data may pass through, which the
+    estimate, of coarser grids, does not see either.
+    """
+    if _POINTS_SAFE * n < needed:
+        warn_tolerance(
+            f"fourier: the data are not resolved by n={n} points per axis, for which they need"
+            f" {needed}: the estimate of the law may be too small"
         )
 
 

@@ -4,7 +4,9 @@ path.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -245,6 +247,34 @@ def test_jumps_warn_where_the_grid_does_not_reach_the_tolerance() -> None:
     assert law.flux(grad=0.8) == pytest.approx([s], rel=3e-2)
     with pytest.warns(nh.ToleranceWarning, match="not smooth"):
         nh.solve_law(model, tolerance=1e-7)
+
+
+def test_a_given_grid_warns_of_the_tolerance_that_is_given(tmp_path: Path) -> None:
+    y = ONE.y[0]
+    jump = sp.Piecewise((1, y < sp.Rational(1, 2)), (10, True))
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    equation = sp.Eq(-ONE.div(jump * (1 + g[0] ** 2) * g), 0)
+    model = nh.homogenize(nh.MultiscaleProblem(equation, scales=ONE, unknown=u))
+    with pytest.warns(nh.ToleranceWarning, match=r"asked for was 1\.0e-06"):
+        nh.solve_law(model, tolerance=1e-6, n=31)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", nh.ToleranceWarning)
+        law = nh.solve_law(model, n=31)
+        again = nh.load_law(law.save(tmp_path / "law.npz"))
+        assert again.flux(grad=0.8) == pytest.approx(law.flux(grad=0.8))
+    assert again.tolerance == law.tolerance and law.info["estimate"] > 1e-3
+
+
+def test_a_given_grid_that_misses_a_narrow_feature_warns() -> None:
+    """Nine points see none of it, so that the estimate is 0, and the flux 3 percent off."""
+    bump = 1 + 50 * sp.exp(2000 * (sp.cos(TWO_PI * (ONE.y[0] - sp.Rational(1, 7))) - 1))
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    equation = sp.Eq(-ONE.div(bump * (1 + g[0] ** 2) * g), 0)
+    model = nh.homogenize(nh.MultiscaleProblem(equation, scales=ONE, unknown=u))
+    with pytest.warns(nh.ToleranceWarning, match="not resolved by n=9"):
+        nh.solve_law(model, n=9)
 
 
 def test_finite_elements_meet_jumps_across_planes() -> None:
