@@ -63,8 +63,10 @@ class CurvedTriangles:
 
     @property
     def areas(self) -> Array:
-        """Of the triangles, curved as they are (m,): by Green's formula along their edges."""
+        """Of the triangles, curved as they are (m,): by Green's formula along their edges, seen
+        from a corner, as tiny ones far from 0 would be lost by rounding."""
         x = self.points[self.cells]
+        x = x - x[:, :1]
         found = np.zeros(len(x))
         for k in range(3):
             a, b, middle = x[:, k], x[:, (k + 1) % 3], x[:, 3 + k]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skfem
@@ -73,3 +75,11 @@ def test_values_at_other_places_are_refused() -> None:
     with pytest.raises(ValueError, match="do not stand at the nodes"):
         function_of(own, 2, places, np.zeros(places.shape[:2]))
     assert TriangleFunction(own, 2, np.zeros((4, 3, len(places), 6))).batch == (4, 3)
+
+
+def test_tiny_triangles_far_from_the_origin_have_their_area() -> None:
+    """Corners are graded down to sizes whose squares are below the rounding of places."""
+    tiny, shift = 1e-9, np.array([1.0, 2.0])
+    unit = mesh().mesh
+    moved = replace(unit, points=shift + tiny * unit.points)
+    assert moved.areas == pytest.approx(tiny**2 * unit.areas, rel=1e-5)
