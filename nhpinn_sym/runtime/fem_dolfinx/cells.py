@@ -247,6 +247,7 @@ class CompiledCells:
         solve = bordered(matrix, columns, rows, self._pins[: len(rows)], self.method)
         yield solve
         self.iterations = max(self.iterations, solve.iterations)
+        self.method = solve.method
         solve.destroy()
 
 

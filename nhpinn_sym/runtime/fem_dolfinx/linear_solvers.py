@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +25,8 @@ _RESTART = 200
 _ROUNDING = 1e-15
 # Rows of a matrix whose factors stay below the 2 GB that 32-bit indices reach.
 _MOST_OF_UMFPACK = 200_000
+# Rows up to which a matrix is factorized where multigrid has failed on it.
+_MOST_INSTEAD = 50_000
 
 
 class DivergedError(RuntimeError):
@@ -32,27 +35,41 @@ class DivergedError(RuntimeError):
 
 class Linear:
     """w with A w = b. `method`: "direct" (factorized once), "cg" or "gmres" (both with algebraic
-    multigrid).
+    multigrid). Where multigrid fails on a matrix that is not `singular`, it is factorized.
     """
 
-    def __init__(self, matrix: PETSc.Mat, method: str) -> None:
-        self.method = method
+    def __init__(self, matrix: PETSc.Mat, method: str, singular: bool = False) -> None:
         self.iterations = 0
         self.ksp = PETSc.KSP().create(matrix.comm)
         self.ksp.setOperators(matrix)
+        self._matrix = matrix
+        self._singular = singular
+        self._use(method)
+
+    def _use(self, method: str) -> None:
+        self.method = method
         pc = self.ksp.getPC()
         if method == "direct":
             self.ksp.setType("preonly")
             pc.setType("lu")
-            pc.setFactorSolverType(_factorization(matrix))
+            pc.setFactorSolverType(_factorization(self._matrix))
         else:
             self.ksp.setType(method)
             self.ksp.setTolerances(rtol=_TOLERANCE, max_it=_ITERATIONS)
             self.ksp.setGMRESRestart(_RESTART)
-            _set_multigrid(pc, systems=matrix.getBlockSize() > 1)
+            _set_multigrid(pc, systems=self._matrix.getBlockSize() > 1)
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
+        try:
+            return self._solved(b)
+        except DivergedError:
+            if self.method == "direct" or self._singular or not _factorizable(self._matrix):
+                raise
+        self._use("direct")
+        return self._solved(b)
+
+    def _solved(self, b: PETSc.Vec) -> PETSc.Vec:
         w = b.duplicate()
         self.ksp.solve(b, w)
         reason = self.ksp.getConvergedReason()
@@ -78,6 +95,13 @@ def _factorization(matrix: PETSc.Mat) -> str:
     return "mumps"
 
 
+def _factorizable(matrix: PETSc.Mat) -> bool:
+    """Whether a matrix that multigrid failed on, as it does at high contrast, is factorized: where
+    the diagonal is not positive the data are wrong, and an answer would hide that.
+    """
+    return matrix.getSize()[0] <= _MOST_INSTEAD and matrix.getDiagonal().min()[1] > 0
+
+
 def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
     """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI)
     PETSc's own GAMG.
@@ -100,12 +124,17 @@ class ProjectedCG:
     are the constants of each component.
 
     `rows`: the integrals of the test functions of each component. The means of b are removed first,
-    those of w afterwards.
+    those of w afterwards. Where multigrid fails, `instead` solves, if a factorization may.
     """
 
-    def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
+    def __init__(
+        self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec], instead: Callable[[], Pinned]
+    ) -> None:
         self._rows = rows
-        self._linear = Linear(matrix, "cg")
+        self._matrix = matrix
+        self._instead = instead
+        self._pinned: Pinned | None = None
+        self._linear = Linear(matrix, "cg", singular=True)
         self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
         kernel = PETSc.NullSpace().create(
             vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
@@ -115,6 +144,16 @@ class ProjectedCG:
         matrix.setNearNullSpace(kernel)
 
     def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
+        if self._pinned is None:
+            try:
+                return self._projected(b, g)
+            except DivergedError:
+                if not _factorizable(self._matrix):
+                    raise
+            self._pinned = self._instead()
+        return self._pinned(b, g)
+
+    def _projected(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
         means = [float(e.dot(b) / row.sum()) for e, row in zip(self._constants, self._rows)]
         for mean, row in zip(means, self._rows):
             b = b - mean * row
@@ -124,11 +163,17 @@ class ProjectedCG:
         return w, means
 
     @property
+    def method(self) -> str:
+        return "cg" if self._pinned is None else self._pinned.method
+
+    @property
     def iterations(self) -> int:
         return self._linear.iterations
 
     def destroy(self) -> None:
         self._linear.destroy()
+        if self._pinned is not None:
+            self._pinned.destroy()
 
 
 class Pinned:
@@ -158,6 +203,10 @@ class Pinned:
 
     def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
         return self._bordered(b, g)
+
+    @property
+    def method(self) -> str:
+        return self._linear.method
 
     @property
     def iterations(self) -> int:
@@ -215,6 +264,7 @@ def bordered(
     """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel
     functions.
     """
+    pinned = partial(Pinned, matrix, columns, rows, pins)
     if method == "cg":
-        return ProjectedCG(matrix, rows)
-    return Pinned(matrix, columns, rows, pins, method)
+        return ProjectedCG(matrix, rows, partial(pinned, "direct"))
+    return pinned(method)

@@ -16,6 +16,7 @@ import sympy as sp
 import ufl
 from mpi4py import MPI
 
+import nhpinn_sym as nh
 from nhpinn_sym.lower.forms import External, Functional, LoweredEquation, StrongTerm, WeakTerm
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import SolveError
@@ -417,6 +418,39 @@ def test_a_failed_solve_is_a_solve_error():
             ),
             n=16,
         ).solve(NO_SLOW)
+
+
+def test_what_multigrid_fails_on_is_factorized():
+    """An elastic L, a million times as stiff: CG with BoomerAMG ends with an indefinite product."""
+    s = nh.Scales(2)
+    u = s.unknown("u", components=2)
+    e = s.sym_grad(u)
+    low, middle, high = (sp.Rational(k, 4) for k in (1, 2, 3))
+    arms = [
+        (low < a) & (a < high) & (low < b) & (b < middle) for a, b in (tuple(s.y), tuple(s.y)[::-1])
+    ]
+    stiff = sp.Piecewise((10**6, sp.Or(*arms)), (1, True))
+    stress = stiff * (2 * e + e.trace() * sp.eye(2))
+    problem = nh.MultiscaleProblem((-s.div(stress), sp.zeros(2, 1)), scales=s, unknown=u)
+    model = nh.homogenize(problem)
+    iterative, direct = (
+        nh.solve_cells(model, "dolfinx", n=8, solver=solver) for solver in ("iterative", "direct")
+    )
+    assert iterative.effective["A"] == pytest.approx(direct.effective["A"], rel=1e-8, abs=1e-8)
+    if PETSc.Sys.hasExternalPackage("hypre"):
+        assert iterative.info["method"].endswith("direct")
+
+
+def test_a_regular_matrix_that_multigrid_fails_on_is_factorized(monkeypatch):
+    matrix, weights = singular_system(2, "cg")
+    matrix.shift(1.0)
+    monkeypatch.setattr(linear_solvers, "_ITERATIONS", 1)
+    linear = Linear(matrix, "cg")
+    assert (matrix * linear(weights) - weights).norm() < 1e-10 * weights.norm()
+    assert linear.method == "direct"
+    matrix.scale(-1.0)
+    with pytest.raises(linear_solvers.DivergedError, match="cg"):
+        Linear(matrix, "cg")(weights)
 
 
 def singular_system(degree, method):
