@@ -316,7 +316,8 @@ def _solved(
         raise SolveError(
             f"homogenized equation: {cause}",
             term=reader.model.title,
-            remedy="the Hamiltonian must be coercive, or bounded slopes be given by the data",
+            remedy="the Hamiltonian must be coercive, or bounded slopes be given by the data; terms"
+            " that are stiff in time need a shorter final time",
         ) from cause
     largest = None if times is None else np.array([np.abs(values).max()])
     info = {"cells": tuple(cells), "size": int(np.prod(scheme.shape)), "defect": 0.0}

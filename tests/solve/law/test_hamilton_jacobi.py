@@ -110,6 +110,30 @@ def test_the_limit_is_that_of_hopf_and_lax() -> None:
     assert error <= u0.info["estimate"] <= 0.01
 
 
+@pytest.mark.parametrize(
+    ("rest", "start", "exact"),
+    [
+        (lambda u: u, 1, np.exp(-1)),
+        (lambda u: 100 * (u - 2), 0, 2),
+        (lambda u: -sp.cos(300 * TIME.t), 1, 1 + np.sin(300) / 300),
+    ],
+)
+def test_steps_in_time_follow_what_does_not_move(rest: Any, start: int, exact: float) -> None:
+    """A constant has no speed that would bound the steps."""
+    model = model_of(
+        TIME,
+        rest,
+        0.2,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(start)],
+        final_time=1,
+    )
+    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem")
+    error = abs(u0(np.array([[0.3]]))[0] / exact - 1)
+    assert error <= u0.info["estimate"] + 1e-9 <= 0.01
+
+
 def stationary(scales: nh.Scales, rest: Any, **options: Any) -> nh.NonlinearModel:
     return model_of(
         scales,
