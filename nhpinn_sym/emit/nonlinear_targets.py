@@ -65,6 +65,7 @@ def emit_nonlinear(model: NonlinearModel, target: str) -> Source:
             term=target,
             remedy=f"use one of {', '.join((*_LANGUAGES, *_SCRIPTS, 'latex'))}",
         )
+    model.state.require_diffusion("the state problem")
     if model.hamiltonian and target in ("skfem", "dolfinx"):
         raise UnsupportedError(
             "state problems of Hamilton-Jacobi equations on finite elements",

@@ -118,6 +118,8 @@ def _reference(state: StateProblem) -> Operator:
         _check_still(state)
         for i in range(state.components):
             table[Term(i, zero, i, unit(d, size), 0)] = sp.Integer(1)
+    elif state.first_order:  # of which only domain and conditions are asked
+        table[Term(0, zero, 0, zero, 0)] = sp.Integer(1)
     return replace(state.operator, table=table, fluxes={}, jets={})
 
 

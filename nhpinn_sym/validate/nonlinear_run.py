@@ -81,6 +81,7 @@ def validate_nonlinear(
 def _model(problem: MultiscaleProblem) -> NonlinearModel:
     model = homogenize(problem)
     assert isinstance(model, NonlinearModel)
+    model.state.require_diffusion("a comparison of backends, which share one formula for the law,")
     return model
 
 

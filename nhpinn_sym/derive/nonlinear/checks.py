@@ -25,6 +25,7 @@ from ...operator.zero_test import is_zero
 from ...problem.errors import CoefficientError, SolvabilityError, UnsupportedError
 from ...runtime.arrays import Array
 from ..coefficient_checks import check_coefficients
+from .convexity import check_convex
 from .state import StateProblem
 
 UNDECLARED = (sp.Integer(-1), sp.Integer(1))
@@ -51,7 +52,10 @@ def check_state(state: StateProblem) -> None:
     op = jets_as_parameters(state)
     check_coefficients(replace(op, table=dict(linearized_table(state))))
     _check_means(state, op)
-    _check_monotone(state)
+    if state.first_order:
+        check_convex(state, op)
+    else:
+        _check_monotone(state)
 
 
 def jets_as_parameters(state: StateProblem) -> Operator:

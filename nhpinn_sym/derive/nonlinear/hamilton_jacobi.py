@@ -1,4 +1,4 @@
-"""Viscous Hamilton-Jacobi equations: b(u)_t - eps div A(x,y,grad u) + H(x,y,u,grad u) = f.
+"""Hamilton-Jacobi equations: b(u)_t - eps div A(x,y,grad u) + H(x,y,u,grad u) = f.
 
 With u = u0 + eps N(y; x, u0, grad u0) + ... the state problem is at order 0,
     -div_y A(xi + grad_y N) + H(s, xi + grad_y N) = Hbar(x, s, xi),   <N> = 0,
@@ -7,6 +7,8 @@ constants are a kernel of (L. C. Evans, Periodic homogenisation of certain fully
 differential equations, 1992). The limit b(u0)_t + Hbar(x, u0, grad u0) = f is of first order, for
 viscosity solutions. Its derivative is <m H_p>, m the invariant measure: with T = dA/dp,
     -div_y( T^t grad_y m ) - div_y( H_p m ) = 0,   <m> = 1.
+Without diffusion the state problem has no linearized operator of this kind; in one dimension, for H
+convex and coercive in p, Hbar comes from the roots of H = Hbar: `runtime.inverted_hamiltonian`.
 """
 
 from __future__ import annotations
@@ -70,10 +72,10 @@ def hamilton_jacobi_problem(op: Operator) -> StateProblem:
                 ),
             )
     check_scales(op)
-    if not any(a.has(*_slopes(op)) for a in flux):
+    if d > 1 and not any(a.has(*_slopes(op)) for a in flux):
         raise UnsupportedError(
-            "a Hamilton-Jacobi equation without diffusion: its corrector is not unique, and its"
-            " limit not smooth",
+            f"a Hamilton-Jacobi equation without diffusion in {d} dimensions: no formula gives its"
+            " law, and its corrector is not unique",
             term=hamiltonian,
             remedy="add the diffusion -s.eps*mu*s.laplacian(u), and let mu become small",
         )

@@ -61,6 +61,20 @@ class StateProblem:
     def all_fluxes(self) -> tuple[sp.Expr, ...]:
         return tuple(a for row in self.flux for a in row)
 
+    @property
+    def first_order(self) -> bool:
+        """A Hamilton-Jacobi equation without diffusion."""
+        return self.ergodic and not any(a.has(*self.all_slopes) for a in self.all_fluxes)
+
+    def require_diffusion(self, what: str) -> None:
+        """UnsupportedError for what a Hamilton-Jacobi equation without diffusion has not."""
+        if self.first_order:
+            raise UnsupportedError(
+                f"{what} of a Hamilton-Jacobi equation without diffusion",
+                term=self.reaction[0],
+                remedy="add the diffusion -s.eps*mu*s.laplacian(u), and let mu become small",
+            )
+
     @cached_property
     def tangent(self) -> sp.ImmutableMatrix:
         """dA / d grad u: rows (equation, axis), columns (unknown, axis)."""

@@ -58,7 +58,6 @@ def solve_with_law(
             term=law.model.title,
             remedy="write law = solve_law(model)",
         )
-    law.require_modes("a homogenized equation")
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():
         if numbers[name] != value:
@@ -69,6 +68,7 @@ def solve_with_law(
             )
     if model.hamiltonian:
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
+    law.require_modes("a homogenized equation")
     reference = reference_homogenized(model.state)
     solver = _solver(backend, reference, model.state, numbers, shown(progress), options)
     macro = MacroLaw(law, solver.gathered)
@@ -96,6 +96,7 @@ def solve_nonlinear_fine(
     beside it.
     """
     state = read_state(operator)
+    state.require_diffusion("a solution at one eps by finite elements or nets")
     reference = reference_fine(state)
     numbers = {**parameters, "epsilon": eps}
     solver = _solver(backend, reference, state, numbers, shown(progress), options)

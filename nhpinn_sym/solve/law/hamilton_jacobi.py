@@ -29,6 +29,7 @@ from ...runtime.chebyshev_table import ChebyshevTable
 from ...runtime.convex_faces import Face, convex_faces
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ...runtime.level_table import LevelTable
 from ...runtime.levels import FEWEST, error_of_halving
 from ...runtime.monotone_scheme import MonotoneScheme, Terms
 from ..backends import equation_solver
@@ -39,6 +40,7 @@ from .law_solution import LawSolution
 from .macro_law import ROUNDS, MacroLaw
 
 Faces = Mapping[tuple[int, ...], Face]
+Table = ChebyshevTable | LevelTable
 OPTIONS = ("mesh", "tolerance")
 TOLERANCE = 1e-2
 _FIRST = {1: 64, 2: 16}
@@ -71,7 +73,7 @@ def solve_hamilton_jacobi(
     last = _LAST[d] if mesh is None else int(mesh)
     first = _FIRST[d] if mesh is None else max(4, last // 4)
     table = reader.table()
-    terms = reader.terms(table, convex_faces(table))
+    terms = reader.terms(table, _faces(table))
     start = time.perf_counter()
     found: list[GridSolution] = []
     changes: list[float] = []
@@ -86,7 +88,7 @@ def solve_hamilton_jacobi(
             if 2 * n > last or (mesh is None and estimate <= wanted):
                 break
             n *= 2
-    known = max(table.error, reader.macro.error)
+    known = reader.error(table)
     info = {
         **found[-1].info,
         "estimate": max(estimate, known),
@@ -174,7 +176,7 @@ class _Reader:
 
         return values
 
-    def table(self) -> ChebyshevTable:
+    def table(self) -> Table:
         """Hbar of the part that holds the gradient, on the slopes of the data and beyond."""
         low, high = (float(end) for end in self._range())
         u = (low + high) / 2
@@ -182,6 +184,12 @@ class _Reader:
         rest = self.function(self.still - self.model.state.load[0])
         still = float(rest(x, 0.0, np.array([u]))[0])
         macro = self.macro
+        size = max(1.0, self._steepest())
+        if self.law.inverted is not None:
+            macro_state = macro.macro(x, 0.0, np.full((1, 1), u), np.zeros((1, 1, 1)))
+            exact = self.law.inverted.at(macro_state)
+            zero = self.function(self.still)(x, 0.0, np.array([u]))
+            return LevelTable(exact, size, float(zero[0]))
 
         def values(slopes: Array) -> Array:
             n = len(slopes)
@@ -194,8 +202,11 @@ class _Reader:
                 found = macro(*given)
             return np.asarray(found["reaction"][0]) - still
 
-        size = max(1.0, self._steepest())
         return ChebyshevTable(values, -size * np.ones(self.d), size * np.ones(self.d), _TABLE)
+
+    def error(self, table: Table) -> float:
+        """Of Hbar in the table, relative to its range."""
+        return table.error if self.law.inverted is not None else max(table.error, self.macro.error)
 
     def _steepest(self) -> float:
         """The largest slope of the initial data along an axis."""
@@ -217,7 +228,7 @@ class _Reader:
             return np.zeros(x.shape[1])
         return self.function(self.equation.initial[0])(x, 0.0, np.zeros(x.shape[1])).copy()
 
-    def terms(self, table: ChebyshevTable, faces: Faces | None) -> Terms:
+    def terms(self, table: Table, faces: Faces | None) -> Terms:
         state = self.model.state
         still = self.function(self.still - state.load[0])
         by_u = self.function(sp.diff(self.still, state.values[0]))
@@ -271,6 +282,10 @@ def _options(backend: str, options: Mapping[str, Any]) -> tuple[int | None, floa
     if wanted is not None:
         wanted = float(positive_number(wanted, ProblemError, "tolerance", "write 1e-2"))
     return mesh, wanted
+
+
+def _faces(table: Table) -> Faces | None:
+    return table.faces if isinstance(table, LevelTable) else convex_faces(table)
 
 
 def _box(equation: LoweredEquation, d: int) -> list[tuple[float, float]]:

@@ -166,8 +166,12 @@ class LawSolution(LawStates):
         x: ArrayLike | None = None,
         t: ArrayLike | None = None,
     ) -> Array:
-        """dHbar / d grad u0: (d,), the mean drift under the invariant measure of the cell."""
+        """dHbar / d grad u0: (d,), the mean drift under the invariant measure of the cell; without
+        diffusion 1/<1/H_p>, zero on the flat part.
+        """
         asked = self._asked_hamiltonian(grad, u, x, t)
+        if self.inverted is not None:
+            return self._arranged(asked, "reaction_p")
         level = self._level(asked.macro)
         found = mean_drift(level.solver, asked.macro, level.states)
         return np.asarray(found.T.reshape((*asked.shape, level.solver.d)))

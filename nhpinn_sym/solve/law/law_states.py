@@ -23,6 +23,7 @@ from ...runtime.fourier.states import MacroState
 from ...runtime.nonlinear_arrays import BY, LAW_AXES
 from ..interpolation import Array
 from .element_levels import ElementLaw, ElementLevel
+from .inverted_law import InvertedLaw
 from .macro_states import Asked, read_states
 from .net_levels import NetLaw
 
@@ -35,7 +36,8 @@ _MULTIPLIER = 1e-6
 @dataclass(frozen=True, eq=False)
 class LawStates:
     """The states of a nonlinear model on one backend: on Fourier grids, in finite element functions
-    (`elements`) or features of networks (`nets`), by an emitted text (`forms`).
+    (`elements`) or features of networks (`nets`), or without states by roots (`inverted`), by an
+    emitted text (`forms`).
 
     n     : points per axis of the finest grid, None for as many as the tolerance needs, and `least`
             of them
@@ -54,6 +56,7 @@ class LawStates:
     fixed: bool = False
     elements: ElementLaw | None = field(default=None, repr=False)
     nets: NetLaw | None = field(default=None, repr=False)
+    inverted: InvertedLaw | None = field(default=None, repr=False)
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
     def solved(self, macro: MacroState) -> LawLevel | ElementLevel:
@@ -61,6 +64,8 @@ class LawStates:
         level: LawLevel | ElementLevel
         if self.elements is not None:
             level = self.elements(macro)
+        elif self.inverted is not None:
+            level = self.inverted(macro)
         elif self.nets is not None:
             level = self.nets(macro)
         else:
@@ -88,6 +93,7 @@ class LawStates:
         """UnsupportedError for what needs the modes of states, where they are finite element
         functions.
         """
+        self.model.state.require_diffusion(what)
         if self.elements is not None:
             raise UnsupportedError(
                 f"{what} with a law by {self.backend}",

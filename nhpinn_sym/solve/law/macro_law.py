@@ -59,7 +59,7 @@ class MacroLaw:
         return 0 if self.reduced is None else self.reduced.basis.count
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
-        macro = self._macro(points, t, values, slopes)
+        macro = self.macro(points, t, values, slopes)
         if t not in self._seen:
             self._seen = {at: m.part(_share(m.count)) for at, m in self._seen.items()}
         self._seen[t] = macro
@@ -88,7 +88,7 @@ class MacroLaw:
             if not self.grown():
                 break
             self(points, t, values, slopes)
-        macro = self._macro(points, t, values, slopes)
+        macro = self.macro(points, t, values, slopes)
         return macro, self._guesses[macro.count]
 
     def grown(self) -> bool:
@@ -115,7 +115,8 @@ class MacroLaw:
         self._extend(tested)
         return self.modes > before
 
-    def _macro(self, points: Array, t: float, values: Array, slopes: Array) -> MacroState:
+    def macro(self, points: Array, t: float, values: Array, slopes: Array) -> MacroState:
+        """States at points, as the law is asked for."""
         others: dict[str, Any] = dict(self.law.parameters)
         for name in self.law.forms.SLOW:
             if name == "t":

@@ -28,6 +28,7 @@ from ...runtime.fourier.law_levels import FIRST, LawLevel
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
+from ...runtime.nonlinear_arrays import VALUE
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
 from ..fem.fitted_layout import CellLayout, layout_of
@@ -35,6 +36,7 @@ from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
 from .element_levels import ElementLaw, ElementLevel
+from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
 from .net_levels import NetLaw, require_smooth
 
@@ -69,7 +71,8 @@ def solve_law(
                  in the plane triangles that fit shapes. They give flux, tangent, reaction and
                  storage alone. "pinn" for smooth data: one hidden layer of features of y, whose
                  last layer minimizes the energy (or meets the weak equation) at every state that
-                 is asked for.
+                 is asked for. Hamilton-Jacobi equations without diffusion have no states: on every
+                 backend their law comes from roots, by the same adaptive quadrature.
     tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
@@ -97,7 +100,7 @@ def solve_law(
         )
     model = instance(model, NonlinearModel, "the model", "write model = homogenize(problem)")
     _check_backend(backend)
-    if model.hamiltonian and BACKENDS[backend].elements:
+    if model.hamiltonian and not model.state.first_order and BACKENDS[backend].elements:
         raise UnsupportedError(
             "state problems of Hamilton-Jacobi equations on finite elements",
             term=model.title,
@@ -143,6 +146,11 @@ def prepared_law(
     source = nonlinear_text.state(lower_state(model.state, model.title, fitted))
     forms = load(source, "state_numpy")
     own = {name: numbers[name] for name in forms.PARAMETERS}
+    if model.state.first_order:
+        _refuse_points(n)
+        lines = tuple(sorted({*map(float, model.problem.cell.intervals[0]), *found.breaks[0]}))
+        inverted = InvertedLaw(forms, lines, points_needed(found), _varied(model), wanted)
+        return LawSolution(model, backend, wanted, own, forms, source, {}, inverted=inverted)
     elements = None
     nets = None
     least = 1
@@ -173,8 +181,17 @@ def prepared_law(
     return LawSolution(model, backend, wanted, own, forms, source, {}, *grid, elements, nets)
 
 
+def _varied(model: NonlinearModel) -> frozenset[str]:
+    """What a Hamiltonian depends on beside y, the slope and parameters, by the names of states."""
+    state = model.state
+    own = {str(v) for v in state.places if state.reaction[0].has(v)}
+    return frozenset(own | ({VALUE} if state.cell_depends_on_values else set()))
+
+
 def _method(level: LawLevel | ElementLevel, law: LawSolution) -> str:
     size = level.sizes[-1]
+    if law.inverted is not None:
+        return f"roots of the Hamiltonian at {size} points of adaptive Gauss quadrature"
     if law.elements is not None and law.elements.fitted:
         return f"Newton on {size} fitted triangles of degree {law.elements.degree}"
     if law.elements is not None:

@@ -210,10 +210,7 @@ def test_refusals_of_hamilton_jacobi_equations() -> None:
         nh.solve_homogenized(flat, nh.solve_law(flat), "skfem")
     u = TIME.unknown("u")
     g = TIME.grad(u)
-    for terms, said in (
-        (TIME.dt(u) + g.dot(g), "without diffusion"),
-        ((2 + sp.cos(TWO_PI * TIME.y[0])) * TIME.dt(u) - TIME.eps * TIME.laplacian(u), "divide"),
-    ):
-        equation = sp.Eq(terms + g.dot(g), 0)
-        with pytest.raises(nh.UnsupportedError, match=said):
-            nh.homogenize(nh.MultiscaleProblem(equation, scales=TIME, unknown=u))
+    terms = (2 + sp.cos(TWO_PI * TIME.y[0])) * TIME.dt(u) - TIME.eps * TIME.laplacian(u)
+    equation = sp.Eq(terms + g.dot(g), 0)
+    with pytest.raises(nh.UnsupportedError, match="divide"):
+        nh.homogenize(nh.MultiscaleProblem(equation, scales=TIME, unknown=u))
