@@ -100,7 +100,7 @@ class InvertedHamiltonian:
         found.slopes[~flat] = 1 / growth
         found.by_value[~flat] = carried / growth
         off, off_growth = errors.reshape(2, -1)
-        found.errors[~flat] = np.abs(off / growth)
+        found.errors[~flat] = (np.abs(off) + 20 * _ROUNDING * np.abs(xi)) / np.abs(growth)
         found.slope_errors[~flat] = np.abs(off_growth / growth)
         return self._with_doubt(found)
 
