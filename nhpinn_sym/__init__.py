@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from .solve.law.law_file import load_law as load_law
     from .solve.law.law_solution import LawSolution as LawSolution
     from .solve.law.solve_law import solve_law as solve_law
+    from .solve.law.stability import Stability as Stability
+    from .solve.law.stability import stability as stability
     from .solve.loading import load as load
     from .solve.local_fields import LocalFields as LocalFields
     from .solve.local_fields import local_fields as local_fields
@@ -115,6 +117,8 @@ _LATER = {
     "solve_hierarchy": "solve.hierarchy",
     "solve_law": "solve.law.solve_law",
     "LawSolution": "solve.law.law_solution",
+    "stability": "solve.law.stability",
+    "Stability": "solve.law.stability",
     "MeanField": "solve.hierarchy",
     "dispersion": "solve.dispersion",
     "Dispersion": "solve.dispersion",

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 
 from ..derive.nonlinear.checks import UNDECLARED
+from ..derive.nonlinear.finite_strain import refuse_finite_strain
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.nonlinear import MACRO, VALUE, LoweredState, lower_nonlinear_fine, lower_state
 from ..problem.errors import UnsupportedError
@@ -57,6 +58,7 @@ def emit_nonlinear(model: NonlinearModel, target: str) -> Source:
     """
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
+    refuse_finite_strain(model, f"text for {target}")
     if target in _SCRIPTS:
         return Source(target, tuple(_scripts(model, target).items()))
     if target not in _LANGUAGES:

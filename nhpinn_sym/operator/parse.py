@@ -31,7 +31,7 @@ from .constant_conditions import decided
 from .nonlinear_terms import FluxReader
 from .normal_form import normal_form
 from .perforated import perforated
-from .table import MultiIndex, Operator, Term, add, all_axes, unit
+from .table import FluxPlace, MultiIndex, Operator, Term, add, all_axes, unit
 from .written_scales import fold_fast
 from .zero_test import jumps
 
@@ -49,9 +49,17 @@ def parse(problem: MultiscaleProblem) -> Operator:
 def parse_nonlinear(problem: MultiscaleProblem) -> Operator:
     """`parse` for problems that may hold terms that are not linear: `Operator.linear` says it."""
     reader = _read(problem)
-    op = normal_form(Operator(problem, reader.split(), all_axes(problem)))
+    table = reader.split()
+    op = normal_form(Operator(problem, table, all_axes(problem)))
     if reader.fluxes.first is not None:
         fluxes = reader.fluxes.split(reader.powers)
+        for term, c in table.items():
+            place = FluxPlace(term.equation, term.left, term.power)
+            # The normal form leaves out d_i c of a c that does not vary along x_i: it is no source,
+            # but a part of the flux that was written.
+            constant = term.field is None and term not in op.table and not term.left[-1]
+            if constant and place in fluxes:
+                fluxes[place] += c
         op = replace(op, fluxes=fluxes, jets=reader.fluxes.jets)
     return perforated(op)
 

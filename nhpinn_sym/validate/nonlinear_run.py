@@ -23,6 +23,7 @@ import sympy as sp
 
 from .. import __version__
 from ..derive.homogenize import homogenize
+from ..derive.nonlinear.finite_strain import refuse_finite_strain
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.source import output_path
 from ..problem.errors import SolveError, ToleranceWarning, UnsupportedError
@@ -82,6 +83,7 @@ def _model(problem: MultiscaleProblem) -> NonlinearModel:
     model = homogenize(problem)
     assert isinstance(model, NonlinearModel)
     model.state.require_diffusion("a comparison of backends, which share one formula for the law,")
+    refuse_finite_strain(model, "the validation")
     return model
 
 

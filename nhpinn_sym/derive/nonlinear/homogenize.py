@@ -1,7 +1,8 @@
 """Nonlinear problems: from the operator to the state problem and the model of its tangent.
 
 1. gather      what stands under each derivative, by powers of eps (state), for v = phi(y, u) where
-               the flux holds its gradient (change_of_unknown)
+               the flux holds its gradient (change_of_unknown); finite strain is told from fluxes
+               that are monotone (finite_strain)
 2. check       kernels, means, monotonicity, storage, on samples (checks)
 3. linearize   the ordinary model of the tangent (linearized): refuses what is not elliptic
 4. write       the derivation (steps)
@@ -19,6 +20,7 @@ from ...problem.problem import MultiscaleProblem
 from ..model import HomogenizedModel
 from .change_of_unknown import change_of_unknown
 from .checks import check_state
+from .finite_strain import with_finite_strain
 from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
 from .model import NonlinearModel, refuse_order
@@ -41,7 +43,7 @@ def homogenize_nonlinear(
     change = change_of_unknown(op)
     if change is not None:
         op = parse_nonlinear(change.problem)
-    state = read_state(op)
+    state = with_finite_strain(read_state(op))
     check_state(state)
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)

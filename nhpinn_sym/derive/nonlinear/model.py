@@ -77,6 +77,13 @@ class NonlinearModel:
         return self.state.ergodic
 
     @property
+    def finite_strain(self) -> bool:
+        """Whether the flux is that of an energy W(y, I + grad u) that is not convex: the law is
+        that of the branch from no strain, up to its first instability (`nh.stability`).
+        """
+        return self.state.finite_strain
+
+    @property
     def potential(self) -> bool:
         return self.state.potential
 

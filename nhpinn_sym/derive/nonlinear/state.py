@@ -44,6 +44,9 @@ class StateProblem:
     ergodic: bool = False
     """A Hamilton-Jacobi equation, see `hamilton_jacobi`: flux has the factor eps, reaction is the
     Hamiltonian, which is in the state problem up to its mean."""
+    finite_strain: bool = False
+    """An energy of I + grad u that is not convex, see `finite_strain`: the state is a local minimum
+    on the branch from no strain."""
 
     @property
     def dim(self) -> int:

@@ -132,6 +132,12 @@ class StateWriter:
         )
         if self.model.potential:
             said += " It is the problem of a minimum: the flux has a potential."
+        if self.state.finite_strain:
+            said += (
+                " The energy is not convex (finite strain): N is on the branch from no strain, a"
+                " local minimum of one cell as long as no instability of any wavelength is met. It"
+                " is not claimed to be the least energy over many cells."
+            )
         if self.model.frozen:
             said += Prose(" It is linear at a fixed value of ", self.value, ".")
         if self.free_of_values():

@@ -27,6 +27,9 @@ FIRST = {1: 27, 2: 15, 3: 9}
 NUMBERS = 2**21
 """Numbers of one array over the grid and all states that are solved at once."""
 
+Start = tuple[np.ndarray, Grid]
+"""Modes (n, m, ...) of n states, and the grid that they are of."""
+
 
 @dataclass(frozen=True)
 class LawLevel:
@@ -49,11 +52,16 @@ class LawLevel:
 
 
 def law_at(
-    forms: Any, macro: MacroState, tolerance: float, n: int | None = None, least: int = 1
+    forms: Any,
+    macro: MacroState,
+    tolerance: float,
+    n: int | None = None,
+    least: int = 1,
+    start: Start | None = None,
 ) -> LawLevel:
     """The law with an estimate below `tolerance`, or on a grid of n points per axis (then coarser
     ones serve the estimate), or on the finest there is. `solved` of its states says which were
-    found.
+    found. start: from where the first grid is solved.
     """
     histories: list[list[Mapping[Any, Any]]] = [[] for _ in range(macro.count)]
     sizes: list[int] = []
@@ -61,15 +69,15 @@ def law_at(
     for size in grid_sizes(forms, n, least, FIRST):
         solver = StateSolver(forms, Grid(forms.CELL, size))
         guess = None
-        if level is not None:
-            coarse = level.solver.grid
-            guess = solver.grid.refined(level.states.modes, coarse)
+        if start is not None:
+            guess = solver.grid.refined(start[0], start[1])
         values, states = solve_states(solver, macro, guess)
         sizes.append(size)
         for k, history in enumerate(histories):
             history.append(law_entries(values, k))
         found = [_estimate(history, sizes, bool(forms.JUMPS)) for history in histories]
         level = LawLevel(values, states, solver, np.array(found), tuple(sizes))
+        start = (states.modes, solver.grid)
         if not np.all(states.solved):
             return level
         if n is None and level.estimate.max() <= max(tolerance, ROUNDING):

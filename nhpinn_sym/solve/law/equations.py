@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy as sp
 
+from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
@@ -58,6 +59,7 @@ def solve_with_law(
             term=law.model.title,
             remedy="write law = solve_law(model)",
         )
+    refuse_finite_strain(model, "the homogenized equation")
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():
         if numbers[name] != value:

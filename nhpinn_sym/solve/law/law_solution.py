@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.linearized import value_symbols
 from ...problem.errors import (
     ProblemError,
@@ -28,6 +29,7 @@ from ..interpolation import Array
 from .law_states import LawStates
 from .linearized_cells import tangent_functions, tangent_tensors
 from .macro_states import Asked
+from .strain_branches import require_energy_path
 
 
 class LawSolution(LawStates):
@@ -97,6 +99,8 @@ class LawSolution(LawStates):
         self._require_potential()
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
         level = self._level(asked.macro)
+        if self.model.finite_strain:
+            require_energy_path(level.solver, asked.macro, level.states)
         found = energies(level.solver, asked.macro, level.states)
         return _number_or_array(found.reshape(asked.shape))
 
@@ -114,6 +118,7 @@ class LawSolution(LawStates):
         wider is a ToleranceWarning.
         """
         self._require_potential()
+        refuse_finite_strain(self.model, "bounds on the energy")
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
         _require_one(asked, "bounds are asked for at one state", "bounds")
         level = self._level(asked.macro)

@@ -26,6 +26,7 @@ from .element_levels import ElementLaw, ElementLevel
 from .inverted_law import InvertedLaw
 from .macro_states import Asked, read_states
 from .net_levels import NetLaw
+from .strain_branches import stable_start
 
 _KEPT = 32
 """States that are remembered."""
@@ -69,7 +70,10 @@ class LawStates:
         elif self.nets is not None:
             level = self.nets(macro)
         else:
-            level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
+            start = None
+            if self.model.finite_strain:
+                start = stable_start(self.forms, macro, self.n, self.least)
+            level = law_at(self.forms, macro, self.tolerance, self.n, self.least, start)
         check_level(level, macro, self.tolerance, self.fixed)
         return level
 

@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 
 from ...derive.model import HomogenizedModel
+from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
 from ...emit.source import load
@@ -50,6 +51,8 @@ _POINTS_SAFE = 2
 """Of the four points a wave that resolve data, grids may have one half."""
 _SIZES = (0.3, 1.0)
 """Gradients at which a law is tried, in the units of the problem."""
+_STRAINS = (0.003, 0.01)
+"""The same of finite strain, which may be unstable soon."""
 _SHARES = (0.3, 0.8)
 """Places in the ranges of values at which it is tried."""
 
@@ -106,6 +109,8 @@ def solve_law(
             term=model.title,
             remedy='write solve_law(model, "fourier"), or "pinn"',
         )
+    if backend != "fourier":
+        refuse_finite_strain(model, f"the law by {backend}")
     if tolerance is not None:
         positive_number(tolerance, ProblemError, "tolerance", "write 1e-6")
     numbers = parameter_numbers(parameters, model.problem.parameters)
@@ -252,13 +257,14 @@ def tried_states(model: NonlinearModel, forms: Any, parameters: Mapping[str, flo
     ranges = model.problem.ranges
     ends = [ranges.get(u, (-1, 1)) for u in model.problem.unknowns]
     bounds = np.array([[float(a), float(b)] for a, b in ends])
-    count = len(_SIZES) * len(_SHARES)
+    tried = _STRAINS if model.finite_strain else _SIZES
+    count = len(tried) * len(_SHARES)
     directions = rng.normal(size=(m, d, count))
     directions /= np.sqrt(np.sum(directions**2, axis=(0, 1)))
     if m == d:
         directions = (directions + np.swapaxes(directions, 0, 1)) / 2
-    sizes = np.tile(_SIZES, len(_SHARES))
-    shares = np.repeat(_SHARES, len(_SIZES))
+    sizes = np.tile(tried, len(_SHARES))
+    shares = np.repeat(_SHARES, len(tried))
     values = bounds[:, :1] + (bounds[:, 1:] - bounds[:, :1]) * shares
     others: dict[str, Any] = dict(parameters)
     domain = model.problem.domain

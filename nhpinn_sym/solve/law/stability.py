@@ -1,0 +1,111 @@
+"""`stability`: Bloch waves of a state of finite strain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...problem.errors import ProblemError, UnsupportedError, shortened, warn_tolerance
+from ...problem.user_input import instance
+from ...runtime.fourier.bloch_stability import MODES, BlochWaves
+from ...runtime.fourier.states import MacroState
+from ...runtime.fourier.strain_branch import follow
+from ..arguments import as_numbers
+from .law_solution import LawSolution
+from .macro_states import read_states
+from .strain_branches import first_solver, require_end, wavevector
+
+_MORE = 4
+"""Modes per axis more, by which beta is judged."""
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How stable one state of finite strain is against waves e^{i k.y} w(y), w periodic.
+
+    beta       : min <D_k w : C_T : D_k w>/<|D_k w|^2> over w and the sampled k, D_k = grad + ik:
+                 in the units of the tangent C_T, from above
+    wavevector : k of the least beta, (d,), in the units of 1/y; 0 stands for k -> 0
+    direction  : of k, (d,)
+    estimate   : change of beta with more modes of w
+    stable     : whether beta is positive, by a margin of 1/1000 of the least stiffness
+    """
+
+    beta: float
+    wavevector: tuple[float, ...]
+    direction: tuple[float, ...]
+    estimate: float
+    stable: bool
+
+
+def stability(
+    law: LawSolution, F: ArrayLike, *, x: ArrayLike | None = None, t: ArrayLike | None = None
+) -> Stability:
+    """Bloch waves at the state of the deformation gradient F = I + grad u0, (d, d), on the branch
+    I + s (F - I), 0 <= s <= 1, from no strain, whatever instabilities are on it.
+
+    x, t : where the law depends on them
+
+    A state that is not stable is no local minimum of the energy over many cells, and one cell does
+    not give the law (Geymonat, Mueller, Triantafyllidis 1993). Stable is a statement about the
+    sampled k (8 per axis in the plane, 4 in space) and modes. ToleranceWarning where more modes
+    may change its sign; SolveError where the branch ends before F.
+
+    >>> s = nh.Scales(2)
+    >>> u = s.unknown("u", components=2)
+    >>> F = sp.eye(2) + s.grad(u)
+    >>> stress = F - F.inv().T * (1 - sp.log(F.det()))
+    >>> flux = (2 + sp.sin(2 * sp.pi * s.y[0])) * stress
+    >>> equation = sp.Eq(-s.div(flux), sp.zeros(*u.shape))
+    >>> law = nh.solve_law(nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u)))
+    >>> nh.stability(law, [[1, 0], [0, 0.98]]).stable
+    True
+    """
+    law = instance(law, LawSolution, "the law", "write law = solve_law(model)")
+    if not law.model.finite_strain:
+        raise UnsupportedError(
+            "the stability of a law that is not of finite strain: monotone fluxes are stable",
+            term=law.model.title,
+            remedy="leave it out",
+        )
+    macro = _strained(law, F, x, t)
+    solver = first_solver(law.forms, law.n, law.least)
+    branch = follow(solver, macro, through=True)
+    require_end(branch, macro)
+    waves = BlochWaves(solver, branch.macro, branch.states)
+    least = waves.least()
+    more = BlochWaves(solver, branch.macro, branch.states, MODES[solver.d] + _MORE)
+    again = more.wave(np.array(least.fractions), np.array(least.direction))
+    change = abs(again.beta - least.beta)
+    stable = least.beta > waves.margin
+    if stable and least.beta <= 3 * change:
+        warn_tolerance(
+            f"the least beta is {least.beta:.2g}, and changes by {change:.1g} with more modes: it"
+            " may be negative"
+        )
+    return Stability(least.beta, wavevector(least, waves.periods), least.direction, change, stable)
+
+
+def _strained(
+    law: LawSolution, F: ArrayLike, x: ArrayLike | None, t: ArrayLike | None
+) -> MacroState:
+    d = law.model.problem.scales.dim
+    remedy = f"give F of shape ({d}, {d}), the identity where nothing is strained"
+    deformed = as_numbers(F, "F", remedy)
+    if deformed.shape != (d, d) or np.linalg.det(deformed) <= 0:
+        raise ProblemError("F is no deformation gradient", term=shortened(F), remedy=remedy)
+    return read_states(
+        law.model,
+        law.parameters,
+        law.forms.SLOW,
+        grad=deformed - np.eye(d),
+        u=None,
+        x=x,
+        strain=None,
+        t=t,
+        needs_grad=True,
+        needs_value=False,
+        needs_places=tuple(map(str, law.model.state.places)),
+    ).macro

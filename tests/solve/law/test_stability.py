@@ -1,0 +1,115 @@
+"""Finite strain: laminates by inversion across the layers, tangents by differences, instabilities
+by the acoustic tensor, homogeneous material.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.optimize import brentq
+
+import nhpinn_sym as nh
+from nhpinn_sym.solve.law.solve_law import prepared_law
+
+S = nh.Scales(2)
+LAYERS = sp.exp(sp.log(5) * sp.sin(2 * sp.pi * S.y[0]))  # contrast 25
+REST = np.eye(2)
+
+
+def neo_hookean(mu: Any) -> nh.MultiscaleProblem:
+    """W = mu/2 (|F|^2 - 2 - 2 log J) + mu log(J)^2."""
+    u = S.unknown("u", components=2)
+    F = sp.eye(2) + S.grad(u)
+    stress = mu * (F - F.inv().T * (1 - 2 * sp.log(F.det())))
+    equation = sp.Eq(-S.div(stress), sp.zeros(*u.shape))
+    return nh.MultiscaleProblem(equation, scales=S, unknown=u)
+
+
+def law_of(mu: Any, n: int) -> nh.LawSolution:
+    return prepared_law(nh.homogenize(neo_hookean(mu)), "fourier", 1e-6, {}, n)
+
+
+@pytest.fixture(scope="module")
+def layered() -> nh.LawSolution:
+    return law_of(LAYERS, 19)
+
+
+def stretches(mu: np.ndarray, stress: float, along: float) -> np.ndarray:
+    """F11 in each layer, at the stress P11 across and the stretch F22 along the layers."""
+
+    def missing(f: float, m: float) -> float:
+        return float(m * (f - (1 - 2 * math.log(f * along)) / f) - stress)
+
+    return np.array([brentq(missing, 1e-3, 50, args=(m,), xtol=1e-14) for m in mu])
+
+
+def test_layers_by_inversion_across_them(layered: nh.LawSolution) -> None:
+    mu = np.exp(np.log(5) * np.sin(2 * np.pi * np.arange(64) / 64))
+    across, along = 1.03, 0.94
+    stress = brentq(lambda s: stretches(mu, s, along).mean() - across, -2, 2, xtol=1e-12)
+    f = stretches(mu, stress, along)
+    volume = np.log(f * along)
+    other = np.mean(mu * (along - (1 - 2 * volume) / along))
+    grad = np.diag([across, along]) - REST
+    found = layered.flux(grad=grad)
+    assert found == pytest.approx(np.diag([stress, other]), abs=1e-6)
+    energy = np.mean(mu * ((f**2 + along**2 - 2) / 2 - volume + volume**2))
+    assert layered.energy(grad=grad) == pytest.approx(energy, abs=1e-7)
+
+
+def test_the_tangent_is_the_derivative_of_the_flux(layered: nh.LawSolution) -> None:
+    grad = np.array([[0.01, 0.03], [-0.02, 0.02]])
+    change = np.array([[0.4, -1.0], [0.3, 0.6]])
+    h = 1e-4
+    ahead, behind = layered.flux(grad=np.stack([grad + h * change, grad - h * change]))
+    slope = np.einsum("ikjl,jl->ik", layered.tangent(grad=grad), change)
+    assert (ahead - behind) / (2 * h) == pytest.approx(slope, abs=1e-6)
+
+
+def test_layers_buckle_where_the_acoustic_tensor_is_lost(layered: nh.LawSolution) -> None:
+    compressed = np.array([0.11, 0.12])
+    least = []
+    for c in compressed:
+        tangent = layered.tangent(grad=np.diag([0, -c]))
+        least.append(np.linalg.eigvalsh(tangent[:, 1, :, 1])[0])
+    assert least[0] > least[1] > 0
+    # extrapolated to where it vanishes
+    lost = compressed[1] + least[1] * 0.01 / (least[0] - least[1])
+    assert 0.12 < lost < 0.13
+    after = nh.stability(layered, np.diag([1, 0.998 - lost]))
+    assert not after.stable
+    assert after.beta < 0
+    assert after.wavevector == (0.0, 0.0)
+    assert after.direction == (0.0, 1.0)
+    with pytest.raises(nh.UnsupportedError, match=r"first instability.*k -> 0 along \(0, 1\)"):
+        layered.flux(grad=np.diag([0, -0.14]))
+
+
+def test_homogeneous_material_is_exact() -> None:
+    law = law_of(sp.Integer(2) + 0 * S.y[0], 9)
+    F = np.array([[1.04, 0.05], [-0.02, 0.97]])
+    inverse = np.linalg.inv(F).T
+    stress = 2 * (F - inverse * (1 - 2 * np.log(np.linalg.det(F))))
+    assert law.flux(grad=F - REST) == pytest.approx(stress, abs=1e-12)
+    # at rest mu = 2 and lambda = 4: the least rank-one stiffness is that of shear
+    assert nh.stability(law, REST).beta == pytest.approx(2, abs=1e-10)
+
+
+def test_what_is_refused(layered: nh.LawSolution) -> None:
+    model = layered.model
+    assert model.finite_strain
+    assert "not convex" in str(model)
+    with pytest.raises(nh.UnsupportedError, match="finite strain"):
+        nh.solve_law(model, "skfem")
+    with pytest.raises(nh.UnsupportedError, match="finite strain"):
+        nh.emit(model, "numpy")
+    with pytest.raises(nh.UnsupportedError, match="finite strain"):
+        nh.validate(model.problem)
+    with pytest.raises(nh.UnsupportedError, match="finite strain"):
+        layered.bounds(grad=0 * REST)
+    with pytest.raises(nh.ProblemError, match="deformation gradient"):
+        nh.stability(layered, -np.diag([1, -1]))
