@@ -31,6 +31,10 @@ class Stability:
     direction  : of k, (d,)
     estimate   : change of beta with more modes of w
     stable     : whether beta is positive, by a margin of 1/1000 of the least stiffness
+
+    >>> buckled = nh.Stability(-0.1, (0.0, 0.0), (0.0, 1.0), 1e-4, stable=False)
+    >>> any(buckled.wavevector)  # waves that are long beside the cell
+    False
     """
 
     beta: float
