@@ -25,6 +25,8 @@ from .outlines import PLACE, Curve, Outline, inside, outlines_of
 _SAME = 1e-9
 _TOUCHING = 1e-6
 _BESIDE = 1e-7
+# A few units in the last place of a coordinate.
+_ROUNDING = 1e-15
 # Of the square of the size: a region that is smaller has no area.
 _NO_AREA = 1e-12
 # An interior angle, in radians, below which two pieces touch rather than meet.
@@ -147,8 +149,9 @@ class Region:
     with one, and all of them as "bolt"; "left", ... of a box; "circle0", "ellipse0",
     "layer0_lower".
 
-    Errors: ProblemError for what has no area, or parts that touch; UnsupportedError for several
-    regions apart from each other, and in other than two dimensions.
+    Errors: ProblemError for what has no area, parts that touch, or a region so far from the origin
+    that rounding shows; UnsupportedError for several regions apart from each other, and in other
+    than two dimensions.
     """
 
     shape: Shape
@@ -251,7 +254,15 @@ class Region:
         )
 
     def _check(self) -> None:
-        """ProblemError for what is no region."""
+        """ProblemError for what is no region, or lies where floating point cannot draw it."""
+        farthest = float(np.abs(self._hull).max())
+        if _ROUNDING * farthest > _SAME * self._size:
+            raise ProblemError(
+                f"a region of the size {self._size:.3g} at a distance of {farthest:.3g} from the"
+                " origin: the rounding of its points is no longer small",
+                term=shortened(self.shape),
+                remedy="move the origin of the coordinates to the region",
+            )
         if self.area <= _NO_AREA * self._size**2:
             raise ProblemError(
                 "a region without area",

@@ -122,3 +122,14 @@ def test_a_name_is_that_of_all_sides_of_a_polygon() -> None:
     )
     held = [name for (name, _), c in problem.conditions.items() if isinstance(c, nh.Dirichlet)]
     assert held == ["hole_0", "hole_1", "hole_2", "bolt", "bolt_2"]
+
+
+@pytest.mark.parametrize("far", [10**5, 10**7])
+def test_a_region_far_from_the_origin(far: int) -> None:
+    """Rounding of coordinates must stay small beside the size."""
+    shape = nh.Disk((far, far), 1) - nh.Disk((far + 1, far), 1)
+    if far == 10**5:
+        assert Region(shape).area == pytest.approx(math.pi / 3 + math.sqrt(3) / 2, abs=1e-8)
+    else:
+        with pytest.raises(nh.ProblemError, match="move the origin"):
+            Region(shape)
