@@ -80,11 +80,6 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
         base = base.quartered()
 
 
-def first_mesh(interfaces: Interfaces, n: int) -> CellMesh:
-    """The first of them."""
-    return next(meshes(interfaces, n))
-
-
 def _seeing(base: Triangulation, points: Array, radii: Array) -> Triangulation:
     """The base, made finer where curves through points are smaller than its triangles: their nodes
     would not meet them."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from nhpinn_sym.runtime.arrays import Array, Integers
 from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh
-from nhpinn_sym.runtime.fitted.mesher import Interfaces, first_mesh
+from nhpinn_sym.runtime.fitted.mesher import Interfaces, meshes
 
 SQUARE = ((1.0, 0.0), (0.0, 1.0))
 HEXAGONAL = ((1.0, 0.0), (0.5, float(np.sqrt(3) / 2)))
@@ -36,4 +36,4 @@ def disks(shapes: Disks, vectors: Sequence[Sequence[float]] = SQUARE) -> Interfa
 
 
 def mesh_of(shapes: Disks, n: int, vectors: Sequence[Sequence[float]] = SQUARE) -> CellMesh:
-    return first_mesh(disks(shapes, vectors), n)
+    return next(meshes(disks(shapes, vectors), n))

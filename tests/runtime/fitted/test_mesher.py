@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh, InvalidMesh
-from nhpinn_sym.runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, first_mesh, meshes
+from nhpinn_sym.runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from tests.runtime.fitted.samples import HEXAGONAL, SQUARE, Disks, disks, mesh_of
 
 ONE: Disks = [((0.0, 0.0), 0.3)]
@@ -60,7 +60,7 @@ def test_corners_are_nodes() -> None:
     def label(points: np.ndarray) -> np.ndarray:
         return (levels(points % 1.0) >= 0).all(axis=1).astype(int)
 
-    mesh = first_mesh(Interfaces(label, levels, ((), ()), np.zeros(2), np.eye(2)), 8)
+    mesh = next(meshes(Interfaces(label, levels, ((), ()), np.zeros(2), np.eye(2)), 8))
     mesh.check()
     nodes = mesh.points[mesh.cells[:, :3].ravel()]
     for corner in corners:
@@ -87,7 +87,7 @@ def test_small_and_thin_parts_are_found(levels: Any, area: float) -> None:
     """By four triangles a period, which their nodes do not meet."""
     both = lambda points: levels(*points.T)  # noqa: E731
     label = lambda points: (both(points % 1.0) > 0).all(axis=1).astype(int)  # noqa: E731
-    mesh = first_mesh(Interfaces(label, both, ((), ()), np.zeros(2), np.eye(2)), 4)
+    mesh = next(meshes(Interfaces(label, both, ((), ()), np.zeros(2), np.eye(2)), 4))
     mesh.check()
     assert mesh.areas[mesh.phases == 1].sum() == pytest.approx(area, rel=1e-6)
 
@@ -96,7 +96,7 @@ def test_disks_that_touch_are_refused() -> None:
     with pytest.raises(
         UnresolvedInterfaces, match=r"touch, or come closer than .* near \((0\.5|1|0)"
     ):
-        first_mesh(disks([((0.25, 0.5), 0.25), ((0.75, 0.5), 0.25)]), 8)
+        next(meshes(disks([((0.25, 0.5), 0.25), ((0.75, 0.5), 0.25)]), 8))
 
 
 def moved_image(mesh: CellMesh) -> CellMesh:
