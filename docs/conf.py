@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from nhpinn_sym.validate import verdict
+from nhpinn_sym.validate import budget_verdict as verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -26,7 +26,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
 myst_substitutions = {
     "periods": f"{verdict.FEWEST_PERIODS:g}",
     "share": f"{verdict._SHARE:g}",
-    "hidden": f"{verdict._HIDDEN:g}",
+    "hidden": f"{verdict.HIDDEN:g}",
 }
 nb_execution_mode = "auto"
 nb_execution_timeout = 120

@@ -6,6 +6,7 @@ the boundary value problem. `validate_cells` compares cells and checks the expan
 solutions of a PDE without fast variables. `settings` holds what was asked for, `supported` says
 which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk,
 `quadrature` is the common one for all norms, `evidence` gathers what is independent of the solvers,
-`verdict` decides (`report_verdicts` from what a report holds), `report` and `plots` show.
+`verdict` decides (`budget_verdict` from the errors of boundary value problems), `report` and
+`plots` show.
 `bloch.bloch` (with `bloch_wave` and `bloch_expansion`) is an oracle that is exact at every eps.
 """

@@ -29,18 +29,18 @@ from ..solve.ground_states import without_growth
 from ..solve.periods import number_expression, positive_eps, shortest_periods
 from ..solve.reconstruct import leading_term
 from ..solve.solution import Solution
+from .budget_verdict import Findings, evidence, falls, needs_third
 from .comparison import Comparison, printed_errors, sampled_coefficients
 from .evidence import fewest_periods, larger_eps
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
-from .report_verdicts import cell_evidence, judge_all
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import covered_domain
 from .validate_cells import ComparedCells, cell_report, cell_stage, emitted
-from .verdict import Findings, evidence, falls, needs_third
+from .verdict import cell_evidence, judge_all
 from .versions import versions
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)

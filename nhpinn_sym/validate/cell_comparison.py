@@ -39,7 +39,7 @@ from .cell_checks import Judges
 from .cell_entries import distance, entries, places
 from .cell_functions import function_differences
 from .expansion import check_expansion
-from .report_verdicts import agree, suspects
+from .verdict import agree, suspects
 
 CellsVerb = Callable[..., CellSolution]
 """(backend, hierarchy=False) -> the cell problems, solved by it."""

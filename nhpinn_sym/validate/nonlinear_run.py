@@ -36,19 +36,19 @@ from ..solve.law.solve_law import solve_law
 from ..solve.periods import number_expression, positive_eps, shortest_periods
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Solution
+from .budget_verdict import Findings, evidence, falls, needs_third
 from .comparison import Comparison, printed_errors
 from .evidence import fewest_periods, larger_eps
 from .law_comparison import LawComparison, compare_laws
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
-from .report_verdicts import cell_evidence, judge_all
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder, json_text
 from .supported import required_domain
 from .validate_cells import report_of_cells
-from .verdict import Findings, evidence, falls, needs_third
+from .verdict import cell_evidence, judge_all
 from .versions import versions
 
 # Relative accuracy of laws, and of FEM solutions of homogenized equations, by the dimension: far

@@ -33,9 +33,9 @@ from ..solve.solution import Solution
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, resolving
 from .report import Report
-from .report_verdicts import judge_plain, plain_evidence
 from .settings import Settings, problem_key
 from .stored_parts import Store, json_text
+from .verdict import judge_plain, plain_evidence
 from .versions import versions
 
 # Mesh cells along an axis on which the convergence of FEM is seen, by the dimension.

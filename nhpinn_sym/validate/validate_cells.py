@@ -20,9 +20,9 @@ from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
 from .page import Content, keep_pictures, page
 from .report import Report
-from .report_verdicts import cell_evidence, judge_cells
 from .settings import Settings, problem_key
 from .stored_parts import Store, json_text
+from .verdict import cell_evidence, judge_cells
 from .versions import versions
 
 

@@ -14,8 +14,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.solve.equations import solve_fine
 from nhpinn_sym.solve.solution import Solution
 from nhpinn_sym.validate import plain
-from nhpinn_sym.validate.report_verdicts import judge_plain, verdict_of
-from nhpinn_sym.validate.verdict import Verdict
+from nhpinn_sym.validate.verdict import Verdict, judge_plain, verdict_of
 
 S1 = nh.Scales(1)
 X = S1.x[0]

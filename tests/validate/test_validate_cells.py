@@ -21,8 +21,7 @@ from nhpinn_sym.resolution.isotropy import hashin_shtrikman, is_isotropic
 from nhpinn_sym.validate import settings
 from nhpinn_sym.validate.cell_checks import Judges
 from nhpinn_sym.validate.expansion import check_expansion
-from nhpinn_sym.validate.report_verdicts import converges, judge_cells, suspects, verdict_of
-from nhpinn_sym.validate.verdict import Verdict
+from nhpinn_sym.validate.verdict import Verdict, converges, judge_cells, suspects, verdict_of
 from tests.symbolic import C, S
 
 WRONG = 1.01

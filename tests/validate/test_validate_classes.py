@@ -16,7 +16,7 @@ from scipy.linalg import eigh_tridiagonal, expm
 import nhpinn_sym as nh
 from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
 from nhpinn_sym.validate.report import Verdict
-from nhpinn_sym.validate.report_verdicts import verdict_of
+from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
 validation = importlib.import_module("nhpinn_sym.validate.boundary_value_run")

@@ -11,7 +11,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.validate import evidence as found
-from nhpinn_sym.validate.verdict import Findings, Verdict, evidence, falls, verdict_of_budget
+from nhpinn_sym.validate.budget_verdict import Findings, Verdict, evidence, falls, verdict_of_budget
 
 BUDGET = {"homogenization": 1e-2, "cell": 1e-5, "macro": 1e-5, "reference": 1e-5}
 SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("1/4", 2e-2),))

@@ -16,7 +16,7 @@ from nhpinn_sym.solve.cells import solve_cells
 from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
 from nhpinn_sym.validate import settings
 from nhpinn_sym.validate.report import Verdict
-from nhpinn_sym.validate.report_verdicts import verdict_of
+from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
 validation = importlib.import_module("nhpinn_sym.validate.boundary_value_run")
