@@ -51,8 +51,9 @@ class BlochWaves:
     ) -> None:
         self.dim = solver.d
         self.count = modes or MODES[self.dim]
-        # The tangent on a grid that resolves the products of two modes.
-        grid = Grid(solver.grid.bounds, max(solver.grid.n, 2 * self.count + 1))
+        # The tangent on a grid that resolves the products of two modes, and the state between its
+        # own points.
+        grid = Grid(solver.grid.bounds, 2 * max(solver.grid.n, self.count) + 1)
         fine = StateSolver(solver.forms, grid)
         slopes = fine.forms.slopes(fine.data(macro, grid.refined(states.modes, solver.grid)))
         self.tangent = fine.array(slopes, "flux_p", "mdmd", 1)[:, :, :, :, 0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .bloch_stability import MODES, BlochWaves, Wave
+from .grid import Grid
 from .states import MacroState, States, StateSolver
 
 _MODES = {2: 7, 3: 5}
@@ -61,9 +62,13 @@ def follow(solver: StateSolver, macro: MacroState, *, through: bool = False) -> 
 def least_volume(
     solver: StateSolver, macro: MacroState, states: States, share: float = 1.0
 ) -> float:
-    """The least det(I + t (G + grad N)) in the cell and of all states, t = `share`."""
-    grid = solver.grid
-    slopes = [np.moveaxis(grid.derivative(states.modes, unit), 1, 0) for unit in solver.units]
+    """The least det(I + t (G + grad N)) in the cell, also between the points of the grid, and of
+    all states, t = `share`.
+    """
+    coarse = solver.grid
+    grid = Grid(coarse.bounds, 2 * coarse.n + 1)
+    modes = grid.refined(states.modes, coarse)
+    slopes = [np.moveaxis(grid.derivative(modes, unit), 1, 0) for unit in solver.units]
     total = share * (np.stack(slopes, axis=1) + grid.cell(macro.slopes))
     matrices = np.moveaxis(total, (0, 1), (-2, -1)) + np.eye(solver.d)
     return float(np.linalg.det(matrices).min())
