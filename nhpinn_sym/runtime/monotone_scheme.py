@@ -34,13 +34,13 @@ class Terms:
     faces       : `convex_faces` of a convex Hamiltonian: walls are met in the sense of viscosity
                   solutions; None elsewhere
     rest        : (points (d, n), t, u (n,)) -> c and dc/du, (n,) each
-    mass        : points (d, n) -> b > 0, (n,)
+    mass        : (points (d, n), t) -> b > 0, (n,)
     walls       : (points (d, n), t) -> the values at the ends of the axes that are not periodic
     """
 
     hamiltonian: Callable[[Array], tuple[Array, Array]]
     rest: Callable[[Array, float, Array], tuple[Array, Array]]
-    mass: Callable[[Array], Array]
+    mass: Callable[[Array, float], Array]
     walls: Callable[[Array, float], Array]
     low: Array
     high: Array
@@ -75,11 +75,11 @@ class MonotoneScheme:
         """
         found = [u]
         longest = float(times[-1] - times[0]) / max(self.shape)
-        mass = self.terms.mass(self.points)
         steps = 0
         for start, end in pairwise(times.tolist()):
             t = start
             while t < end:
+                mass = self.terms.mass(self.points, t)
                 rate, _, matrix = self._rate(u, t)
                 # Monotone: no value of before enters with the other sign.
                 falling = (matrix.diagonal() / mass)[self.inner].max()

@@ -123,7 +123,9 @@ class _Reader:
         self.box = _box(equation, self.d)
         jets = (*state.all_slopes, *op.fast)
         parts = sp.Add.make_args(sp.expand(state.reaction[0]))
-        self.still = sp.Add(*[part for part in parts if not part.has(*jets)])
+        # d_t(b u) is b u_t and the rest, which moves nothing.
+        rate = sp.diff(state.storage[0], op.coordinates[self.d])
+        self.still = sp.Add(rate, *[part for part in parts if not part.has(*jets)])
         self._require_cells([part for part in parts if part.has(*jets)])
         self.mass = sp.diff(state.storage[0], state.values[0])
         self._require_terms()
@@ -257,7 +259,7 @@ class _Reader:
         return Terms(
             table,
             lambda x, t, u: (still(x, t, u), by_u(x, t, u)),
-            lambda x: mass(x, 0.0, np.zeros(x.shape[1])),
+            lambda x, t: mass(x, t, np.zeros(x.shape[1])),
             values_at,
             table.low,
             table.high,

@@ -134,6 +134,28 @@ def test_steps_in_time_follow_what_does_not_move(rest: Any, start: int, exact: f
     assert error <= u0.info["estimate"] + 1e-9 <= 0.01
 
 
+@pytest.mark.parametrize(("conserved", "exact"), [(True, 1 / 2), (False, 1)])
+def test_a_storage_that_grows_in_time(conserved: bool, exact: float) -> None:
+    """(1 + t) u stays, or u does."""
+    u = TIME.unknown("u")
+    g = TIME.grad(u)
+    growth = 1 + TIME.t
+    stored = TIME.dt(growth * u) if conserved else growth * TIME.dt(u)
+    equation = sp.Eq(stored - TIME.eps * TIME.laplacian(u) / 5 + g.dot(g) / 2, 0)
+    problem = nh.MultiscaleProblem(
+        equation,
+        scales=TIME,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(1)],
+        final_time=1,
+    )
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem")
+    assert u0(np.array([[0.3]])) == pytest.approx([exact], rel=1e-2)
+
+
 def stationary(scales: nh.Scales, rest: Any, **options: Any) -> nh.NonlinearModel:
     return model_of(
         scales,
