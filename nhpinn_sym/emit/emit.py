@@ -57,11 +57,12 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     deepxde, pina: cells.py, homogenized.py and fine.py, scripts that import that library, torch and
     numpy alone; for smooth coefficients of y, without kernels, to the first order.
     tests: test_model.py, for pytest, with the cell problems for all libraries: they agree, bounds,
-           symmetry and solvability hold, and exact plane waves tend to those of the homogenized
-           equation. Of a nonlinear model: flux, source, reaction and storage of state problem, law
-           and multiscale equation with their derivatives, as functions for numpy, torch or UFL, and
-           main_law.py, which solves a state by Fourier (numpy), scikit-fem or DOLFINx; deepxde and
-           pina have state.py and fine.py, their strong residuals; other targets are refused.
+    symmetry and solvability hold, and exact plane waves tend to those of the homogenized equation.
+
+    Of a nonlinear model: flux, source, reaction and storage of state problem, law and multiscale
+    equation with their derivatives, as functions for numpy, torch or UFL, and main_law.py, which
+    solves a state by Fourier (numpy), scikit-fem or DOLFINx; deepxde and pina have state.py and
+    fine.py, their strong residuals; other targets are refused.
 
     skfem, dolfinx: with cell.npz, a mesh, where it fits the interfaces of coefficients that jump;
     main_cells.py reads it, and any other CellMesh of these shapes in its place.
