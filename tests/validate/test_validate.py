@@ -130,8 +130,11 @@ def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> No
     ):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=300)
-    assert process.returncode == 130
+    _, said = process.communicate(timeout=300)
+    # Where the interrupt passes through an exec of text (SymPy, dataclasses), Python ends itself by
+    # the signal after all; a shell calls both 130.
+    assert process.returncode in (130, -signal.SIGINT), said
+    assert "interrupted: finished parts are kept" in said
     kept = list((tmp_path / "out").rglob("*.npz"))
     assert kept
     for path in kept:
