@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from nhpinn_sym.validate import budget_verdict as verdict
+from nhpinn_sym.validate import budget_verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,9 +24,9 @@ nitpicky = False
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "dollarmath", "substitution"]
 myst_substitutions = {
-    "periods": f"{verdict.FEWEST_PERIODS:g}",
-    "share": f"{verdict._SHARE:g}",
-    "hidden": f"{verdict.HIDDEN:g}",
+    "periods": f"{budget_verdict.FEWEST_PERIODS:g}",
+    "share": f"{budget_verdict._SHARE:g}",
+    "hidden": f"{budget_verdict.HIDDEN:g}",
 }
 nb_execution_mode = "auto"
 nb_execution_timeout = 120

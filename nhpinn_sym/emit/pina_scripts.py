@@ -16,11 +16,8 @@ from .script_forms import (
     PartResidual,
     Script,
     ScriptLibrary,
-    cell_residuals,
-    cell_script,
     equation_residuals,
     equation_script,
-    require_cells,
     require_equation,
     walls,
 )
@@ -30,23 +27,18 @@ from .script_text import (
     POINTS,
     WIDTHS,
     Means,
-    cell_summary,
+    cells_text,
     condition_functions,
     display,
     effective_function,
-    effective_means,
     equation_summary,
     exact_number,
     feature_lines,
     function,
-    given_lines,
     grid_lines,
-    known_script,
     number_lines,
-    parameter_lines,
     residual_function,
     script_text,
-    write_effective,
 )
 from .source import Source
 
@@ -74,21 +66,9 @@ def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
     """cells.py: one net for all cell functions, and the means that are the effective
     coefficients.
     """
-    require_cells(lowered)
-    if not lowered.functions:
-        return Source("pina", (("cells.py", known_script(lowered, parameters)),))
-    script = cell_script(LIBRARY, lowered)
-    head = [*given_lines(lowered, parameters), *parameter_lines(script, lowered.parameters)]
-    text = cell_text(
-        script,
-        lowered.cell,
-        cell_summary(script, lowered, NAME),
-        head,
-        cell_residuals(script, lowered),
-        effective_means(script, lowered),
-        write_effective(lowered, parameters),
+    return Source(
+        "pina", (("cells.py", cells_text(LIBRARY, NAME, cell_text, lowered, parameters)),)
     )
-    return Source("pina", (("cells.py", text),))
 
 
 def cell_text(

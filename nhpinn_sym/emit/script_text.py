@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Domain
+from ..problem.domain import Cell, Domain
 from ..problem.escaping import docstring, literal
 from .fem_scope import known_entries
 from .layout import WIDTH, block, prose, statement
-from .script_forms import PartResidual, Script, initial_residuals, integrand
+from .script_forms import (
+    PartResidual,
+    Script,
+    ScriptLibrary,
+    cell_residuals,
+    cell_script,
+    initial_residuals,
+    integrand,
+    require_cells,
+)
 from .torch_printer import TorchPrinter
 
 STEPS = 2000
@@ -27,6 +36,10 @@ GRID = {1: 400, 2: 64, 3: 20, 4: 10}
 _EPSILON = "1/4"
 Means = Mapping[tuple[str, tuple[int, ...]], sp.Expr]
 """What effective coefficients, by name and index, are the means of."""
+CellText = Callable[
+    [Script, Cell, str, Sequence[str], Sequence[sp.Expr], Means, Sequence[str]], str
+]
+"""Writes the script of script, cell, summary, head, residuals, means, and the lines that write."""
 
 
 def function(head: str, summary: str, lines: Iterable[str]) -> list[str]:
@@ -240,3 +253,26 @@ def known_script(lowered: LoweredCells, parameters: Mapping[str, float]) -> str:
 """
     lines = ["means = {}", *write_effective(lowered, parameters)]
     return script_text(summary, [*given_lines(lowered, parameters), *lines], [])
+
+
+def cells_text(
+    library: ScriptLibrary,
+    name: str,
+    cell_text: CellText,
+    lowered: LoweredCells,
+    parameters: Mapping[str, float],
+) -> str:
+    """The script of all cell functions, which `cell_text` lays out for a library of that name."""
+    require_cells(lowered)
+    if not lowered.functions:
+        return known_script(lowered, parameters)
+    script = cell_script(library, lowered)
+    return cell_text(
+        script,
+        lowered.cell,
+        cell_summary(script, lowered, name),
+        [*given_lines(lowered, parameters), *parameter_lines(script, lowered.parameters)],
+        cell_residuals(script, lowered),
+        effective_means(script, lowered),
+        write_effective(lowered, parameters),
+    )

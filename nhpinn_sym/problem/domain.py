@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
@@ -230,14 +230,7 @@ class Box(Shape):
         """The part of that name; BoundaryConditionError, which lists the names, where there is
         none.
         """
-        found = next((part for part in self.parts if part.name == name), None)
-        if found is None:
-            raise BoundaryConditionError(
-                f"the boundary of the box {self} has no part of this name",
-                term=f'"{name}"',
-                remedy=f"its parts are {names_of(self.parts)}",
-            )
-        return found
+        return part_named(self.parts, name, f"box {self}")
 
     def contains(
         self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
@@ -434,9 +427,24 @@ def refuse_lattice(cell: Cell, what: str) -> None:
         )
 
 
+PartT = TypeVar("PartT", bound=BoundaryPart)
+
+
 def names_of(parts: Sequence[BoundaryPart]) -> str:
     """For sentences: "left", "right"."""
     return ", ".join(f'"{part.name}"' for part in parts)
+
+
+def part_named(parts: Sequence[PartT], name: str, domain: str) -> PartT:
+    """The part of that name; BoundaryConditionError, which lists the names, where there is none."""
+    found = next((part for part in parts if part.name == name), None)
+    if found is None:
+        raise BoundaryConditionError(
+            f"the boundary of the {domain} has no part of this name",
+            term=f'"{name}"',
+            remedy=f"its parts are {names_of(parts)}",
+        )
+    return found
 
 
 def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:

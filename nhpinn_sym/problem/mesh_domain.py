@@ -16,8 +16,8 @@ from ..runtime.arrays import Array, Flags
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ..runtime.fitted.msh_file import read_msh
-from .domain import BoundaryPart, names_of
-from .errors import BoundaryConditionError, FileError, ProblemError, UnsupportedError, shortened
+from .domain import BoundaryPart, part_named
+from .errors import FileError, ProblemError, UnsupportedError, shortened
 from .user_input import positive_number
 
 _REMEDY = (
@@ -104,14 +104,7 @@ class Mesh:
 
     def part(self, name: str) -> MeshPart:
         """BoundaryConditionError, which lists the names, where there is none of this name."""
-        for part in self.parts:
-            if part.name == name:
-                return part
-        raise BoundaryConditionError(
-            "the boundary of the mesh has no part of this name",
-            term=f'"{name}"',
-            remedy=f"its parts are {names_of(self.parts)}",
-        )
+        return part_named(self.parts, name, "mesh")
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:

@@ -15,8 +15,8 @@ import numpy as np
 import sympy as sp
 
 from ..runtime.arrays import Array, Flags
-from .domain import BoundaryPart, names_of
-from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
+from .domain import BoundaryPart, part_named
+from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
 from .outlines import PLACE, Curve, Outline, inside, outlines_of
 
@@ -349,14 +349,7 @@ class Region:
 
     def part(self, name: str) -> RegionPart:
         """BoundaryConditionError, which lists the names, where there is none of this name."""
-        for part in self.parts:
-            if part.name == name:
-                return part
-        raise BoundaryConditionError(
-            "the boundary of the region has no part of this name",
-            term=f'"{name}"',
-            remedy=f"its parts are {names_of(self.parts)}",
-        )
+        return part_named(self.parts, name, "region")
 
     def holds(self, points: Array) -> Flags:
         """Whether points (n, 2) lie inside."""

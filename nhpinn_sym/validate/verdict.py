@@ -8,14 +8,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .budget_verdict import (
-    HIDDEN,
-    Findings,
-    verdict_of_budget,
-)
-from .budget_verdict import (
-    Verdict as Verdict,
-)
+from .budget_verdict import HIDDEN, Findings, verdict_of_budget
+from .budget_verdict import Verdict as Verdict
 
 # Backends among which two outvote one.
 _DECIDE = 3
