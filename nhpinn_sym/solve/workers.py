@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -46,11 +46,12 @@ def each_done(
             remedy="write executor=concurrent.futures.ProcessPoolExecutor()",
         )
     here = os.getpid()
-    futures = {
-        executor.submit(_done, work, given, here): number for number, given in enumerate(arguments)
-    }
+    futures: dict[Future[_Done[T]], int] = {}
     failed: dict[int, Exception] = {}
     try:
+        for number, given in enumerate(arguments):
+            with _broken_pool_named(names[number]):
+                futures[executor.submit(_done, work, given, here)] = number
         for future in as_completed(futures):
             number = futures[future]
             if future.cancelled():
@@ -107,17 +108,29 @@ def _start_alone() -> None:
         importlib.import_module("petsc4py").init(comm=mpi.COMM_SELF)
 
 
-def _result(future: Future[_Done[T]], name: str) -> T:
-    """The result of one worker, with its warnings and errors as those of this process."""
+@contextmanager
+def _broken_pool_named(name: str) -> Iterator[None]:
+    """The error of a pool whose process ended, as one of this package: a pool that is found
+    broken says so when it is given work, one that breaks later when it is asked for the result.
+    """
     try:
-        done = future.result()
+        yield
     except BrokenExecutor as cause:
         raise SolveError(
             "a worker process ended while it solved",
             term=name,
             remedy="give the executor fewer workers: together they may need more memory than there"
-            " is",
+            " is; a pool that has lost a process takes no more work",
         ) from cause
+
+
+def _result(future: Future[_Done[T]], name: str) -> T:
+    """The result of one worker, with its warnings and errors as those of this process."""
+    try:
+        with _broken_pool_named(name):
+            done = future.result()
+    except NhpinnError:
+        raise
     except Exception as cause:
         if "pickle" not in f"{type(cause).__name__} {cause}".lower():
             raise

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,12 @@ def test_what_is_no_model_and_no_executor(models: Any, executor: Any) -> None:
 def test_a_process_that_ends(processes: ProcessPoolExecutor) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        pool.submit(os._exit, 3)
+        ended = pool.submit(os._exit, 3)
         with pytest.raises(nh.SolveError, match="worker process ended"):
+            nh.solve_many([layers(0.5)], "fourier", executor=pool)
+        with pytest.raises(BrokenProcessPool):
+            ended.result()
+        with pytest.raises(nh.SolveError, match="worker process ended"):  # at once: it is known
             nh.solve_many([layers(0.5)], "fourier", executor=pool)
 
 
