@@ -38,6 +38,7 @@ class Store:
         self.folder = None if folder is None else output_path(folder)
         self.key = hashlib.sha256(key.encode()).hexdigest()[:16]
         self.taken: list[str] = []
+        self._written: set[str] = set()
         if self.folder is not None:
             check_folder(self.folder)
             sweep(self.folder)
@@ -66,7 +67,7 @@ class Store:
             found = dict(read(path, _PART))
         except ProblemError:
             return None
-        self.taken.append(name)
+        self._take(name)
         return found
 
     def cells(self, name: str, compute: Callable[[], CellSolution]) -> CellSolution:
@@ -88,7 +89,7 @@ class Store:
             try:
                 found = reader(path)
                 if sound(found):
-                    self.taken.append(name)
+                    self._take(name)
                     return found
             except ProblemError:
                 path.unlink(missing_ok=True)
@@ -98,7 +99,13 @@ class Store:
         except UnsupportedError:
             # A formula that has no form in a file: this part is computed by every run.
             return result
+        self._written.add(name)
         return reader(path)
+
+    def _take(self, name: str) -> None:
+        """Note a part of an earlier run: what this run wrote it may read again."""
+        if name not in self._written and name not in self.taken:
+            self.taken.append(name)
 
     def write(self, name: str, data: bytes) -> None:
         """A file of the output folder, atomically."""

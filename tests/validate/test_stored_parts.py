@@ -158,6 +158,7 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(
     done: Path, tmp_path: Path
 ) -> None:
     """nan, other names and other shapes with a right digest."""
+    earlier = Store(tmp_path, "key")
     store = Store(tmp_path, "key")
 
     def part() -> dict[str, Any]:
@@ -167,16 +168,24 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(
         return bool(np.isfinite(arrays.get("values", np.nan)).all())
 
     for name, nonsense in (("p", {"values": np.full(3, np.nan)}), ("w", {"other": np.ones(3)})):
-        store.arrays(name, lambda nonsense=nonsense: nonsense)
+        earlier.arrays(name, lambda nonsense=nonsense: nonsense)
         assert store.arrays(name, part, sound)["values"].tolist() == [1, 1, 1]
     cells = nh.load(next((done / "parts").glob("cells_fourier_*.npz")))
     bad = replace(
         cells,
         entries={name: replace(e, values=e.values * np.nan) for name, e in cells.entries.items()},
     )
-    store.cells("c", lambda: bad)
+    earlier.cells("c", lambda: bad)
     assert np.isfinite(store.cells("c", lambda: cells).effective["A"]).all()
     assert store.taken == []
+
+
+def test_a_part_of_this_run_is_none_of_an_earlier_one(tmp_path: Path) -> None:
+    for taken in ([], ["p"]):
+        store = Store(tmp_path, "key")
+        for _ in range(2):
+            store.arrays("p", lambda: {"v": np.ones(2)})
+        assert store.taken == taken
 
 
 def test_parts_with_any_bytes_are_computed_again_or_right(tmp_path: Path) -> None:
