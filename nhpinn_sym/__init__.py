@@ -82,6 +82,8 @@ if TYPE_CHECKING:
     from .solve.local_fields import LocalFields as LocalFields
     from .solve.local_fields import local_fields as local_fields
     from .solve.many import solve_many as solve_many
+    from .solve.poroelastic import Biot as Biot
+    from .solve.poroelastic import biot as biot
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
@@ -103,6 +105,8 @@ _LATER = {
     "Engineering": "solve.engineering",
     "local_fields": "solve.local_fields",
     "LocalFields": "solve.local_fields",
+    "Biot": "solve.poroelastic",
+    "biot": "solve.poroelastic",
     "bloch": "validate.bloch",
     "CellSolution": "solve.cell_solution",
     "load": "solve.loading",

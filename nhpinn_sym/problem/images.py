@@ -90,7 +90,7 @@ class _ImageClass(UndefinedFunction):
 _CLASSES: WeakValueDictionary[tuple[str, str], _ImageClass] = WeakValueDictionary()
 
 
-def _image_class(name: str, image: Image) -> _ImageClass:
+def image_class(name: str, image: Image) -> _ImageClass:
     key = (name, image.digest)
     found = _CLASSES.get(key)
     if found is None:
@@ -100,7 +100,7 @@ def _image_class(name: str, image: Image) -> _ImageClass:
 
 
 def _pickled(own: _ImageClass) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    return _image_class, (own.__name__, own.image)
+    return image_class, (own.__name__, own.image)
 
 
 copyreg.pickle(_ImageClass, _pickled)
@@ -252,7 +252,7 @@ class _Maker:
     def _function(self, table: tuple[float, ...], suffix: str) -> sp.Expr:
         found = Image(self.places, table, self.cell.bounds)
         head = f"image_{found.digest[:6]}" if self.name is None else f"{self.name}{suffix}"
-        return _image_class(head, found)(*self.scales.y)
+        return image_class(head, found)(*self.scales.y)
 
 
 def _numbered(array: AnyArray) -> tuple[AnyArray, AnyArray]:
