@@ -23,7 +23,9 @@ from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.images import ImageFunction, images_in, pixel_values
 from .backends import BACKENDS
+from .cell_solution import CellFunction
 from .external_fields import checked_function
+from .solution import Array, Solution
 
 UserFunctions = Mapping[str, Callable[..., Any]]
 Known = Mapping[str, Callable[[MultiIndex], Any]]
@@ -56,6 +58,18 @@ def cell_functions(
     return given | {node.func.__name__: node.func.image for node in images_of(model.operator)}
 
 
+def finer_functions(
+    finer: HomogenizedModel, coefficients: UserFunctions | None, backend: str
+) -> UserFunctions | None:
+    """Those of the functions that stand in a finer level, which arrays go through."""
+    held = {f.func.__name__ for c in finer.operator.table.values() for f in c.atoms(AppliedUndef)}
+    if not isinstance(coefficients, Mapping) or not BACKENDS[backend].differentiates:
+        return coefficients
+    from .pinn import callables as tensors  # needs torch
+
+    return {str(k): tensors.on_arrays(f) for k, f in coefficients.items() if str(k) in held}
+
+
 def images_of(op: Operator) -> tuple[ImageFunction, ...]:
     """The images in the coefficients of a problem."""
     found = dict.fromkeys(f for c in op.table.values() for f in images_in(c))
@@ -79,7 +93,7 @@ def labels_of(exprs: Iterable[sp.Expr]) -> Iterator[dict[sp.Expr, sp.Expr]]:
 def equation_functions(
     op: Operator, lowered: LoweredEquation, coefficients: UserFunctions | None, backend: str
 ) -> dict[str, Any]:
-    """The same for a boundary value problem, where the PINN backend alone takes functions."""
+    """The same for a boundary value problem: for every coefficient that stands in it."""
     needed = function_names(lowered)
     images = {node.func.__name__: node for node in images_of(op)}
     # what effective coefficients are averages of is for the mesh alone
@@ -91,12 +105,6 @@ def equation_functions(
             "an image in a boundary value problem: it is a coefficient of cell problems",
             term=shown,
             remedy="solve_homogenized takes the effective coefficients of solve_cells",
-        )
-    if needed and not BACKENDS[backend].differentiates:
-        raise UnsupportedError(
-            "a function without a formula in a boundary value problem",
-            term=needed[0],
-            remedy='give its formula, or use backend="pinn" with coefficients={...}',
         )
     return _given(op, needed, coefficients, backend)[0]
 
@@ -141,6 +149,7 @@ def _given(
     tensors: ModuleType | None = None
     if given and BACKENDS[backend].differentiates:
         from .pinn import callables as tensors  # needs torch
+    given = {name: _of_coordinates(name, f, tensors) for name, f in given.items()}
     if tensors:
         given = {name: tensors.without_own_graph(f) for name, f in given.items()}
     known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
@@ -151,6 +160,31 @@ def _given(
             if node.func.__name__ in given:
                 tensors.require_derivatives(given[node.func.__name__], node, op)
     return given, known
+
+
+def _of_coordinates(
+    name: str, function: Callable[..., Any], tensors: ModuleType | None
+) -> Callable[..., Any]:
+    """A function of one array (tensor) for each coordinate: solutions and cell functions, which are
+    functions of points, are seen as such.
+    """
+    if not isinstance(function, (Solution, CellFunction)):
+        return function
+    if isinstance(function, Solution) and function.final_time is not None:
+        raise UnsupportedError(
+            "the solution of a problem in time as a coefficient",
+            term=f"coefficients={{{name!r}: {function!r}}}",
+            remedy="give a function of the coordinates that takes it at one time",
+        )
+
+    if tensors:
+        return tensors.differentiable(lambda index, points: function.derivative(points, index))
+
+    def values(*columns: Array) -> Array:
+        points = np.stack([np.ravel(column) for column in columns], axis=-1)
+        return function.derivative(points, (0,) * len(columns)).reshape(columns[0].shape)
+
+    return values
 
 
 def _require_images(op: Operator, held: Mapping[str, Any], backend: str) -> None:

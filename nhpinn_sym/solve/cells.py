@@ -29,7 +29,7 @@ from ..problem.user_input import instance, parameter_numbers
 from ..resolution import Resolution, resolve_cells, resolve_slow
 from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
 from .backends import BACKENDS, cell_solver, check_options
-from .callable_coefficients import cell_functions, images_of
+from .callable_coefficients import cell_functions, finer_functions, images_of
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
 from .double_porosity import TOLERANCE as BLOCKS
@@ -76,10 +76,10 @@ def solve_cells(
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need
                  (default: for models of order 2 and above).
-    coefficients : {"a": function} for every coefficient
-    a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
-                 autograd) of one shape, one for each of its arguments, to such an array. Values,
-                 for pinn derivatives too, are checked on samples.
+    coefficients : {"a": function} for every coefficient a(...) without a formula: from arrays
+                 (tensors, for pinn, which differentiates it by autograd) of one shape, one for each
+                 of its arguments, to such an array; or a solution, or a cell function. Values, for
+                 pinn derivatives too, are checked on samples.
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain
     (pinn: one parametric network over (x, y), evaluated there), as many as the tolerance needs. A
@@ -192,14 +192,15 @@ def _cell_data(request: CellRequest, backend: str) -> CellData:
     values = request.values
     cells = request.lowered(request.higher)
     functions = cell_functions(model, request.coefficients, backend)
+    data = CellData(cells, values)
     if model.inner is not None and cells.externals:
-        return _above(model.inner, request, cells, backend)
+        data = _above(model.inner, request, cells, backend)
     if not functions:
-        return CellData(cells, values)
+        return data
     if BACKENDS[backend].differentiates:
-        return CellData(cells, {**values, **functions})
-    cells, fields = with_given_functions(cells, functions, values)
-    return CellData(cells, values, fields)
+        return replace(data, values={**values, **functions})
+    cells, fields = with_given_functions(data.cells, functions, values, data.fields)
+    return replace(data, cells=cells, fields=fields)
 
 
 def _above(
@@ -210,9 +211,14 @@ def _above(
     UnsupportedError for nets where these jump: they would need the places.
     """
     tolerance = _FINER * request.tolerance_on(backend)
-    finer = solve_request(
-        CellRequest(inner, request.values, tolerance, request.progress), "fourier"
+    below = CellRequest(
+        inner,
+        request.values,
+        tolerance,
+        request.progress,
+        coefficients=finer_functions(inner, request.coefficients, backend),
     )
+    finer = solve_request(below, "fourier")
     fields = FinerLevel(finer.entries, inner, point_names(cells))
     found = resolve_cells(cells, request.values, slow_box(request.model, cells)[0])
     rough = any(found.breaks) or bool(found.curved)

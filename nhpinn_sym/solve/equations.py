@@ -36,6 +36,7 @@ from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
 from .complex_parts import solve_in_parts
 from .double_porosity import macroscopic_problem
+from .external_fields import equation_with_given_functions
 from .ground_states import initial_share
 from .law.equations import solve_nonlinear_fine, solve_with_law
 from .law.law_solution import LawSolution
@@ -50,7 +51,7 @@ from .periods import (
 )
 from .progress import Progress, shown
 from .resources import memory_errors
-from .solution import Array, Solution
+from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
 from .waves import (
     check_homogenized_wave,
@@ -86,7 +87,7 @@ def solve_homogenized(
     u0.info["estimate"] is its own relative L2 error estimate. Complex where a coefficient is. With
     a ground state phi it is v of u = e^(-lambda0 t/eps^2) phi(x/eps) v.
     `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
-    coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
+    coefficients: as for `solve_cells`.
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
     that is not periodic; SolveError where Newton's method does not converge.
 
@@ -134,10 +135,9 @@ def solve_homogenized(
     cells.require_parameters(numbers)
     known = None if eps is None or not positive_eps(eps) else number_expression(eps)
     lowered, values = settle_walls(model, lowered, cells, known, numbers)
+    given = _with_functions(lowered, values, numbers, functions, backend)
     with memory_errors(f"{lowered.title} ({backend})"):
-        solution = solve_in_parts(
-            solver, lowered, values, {**numbers, **functions}, shown(progress), **options
-        )
+        solution = solve_in_parts(solver, *given, shown(progress), **options)
     solution = judged(solution, lowered, options)
     if system is None:
         return solution
@@ -187,7 +187,7 @@ def solve_fine(
     backend    : "pinn" is the classical PINN where data oscillate, for comparison (it fails in
                  general), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
-    coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
+    coefficients : as for `solve_cells`.
 
     >>> s = nh.Scales(1)
     >>> u = s.unknown("u")
@@ -239,15 +239,31 @@ def solve_fine(
     if backend == "pinn" and "solver" not in options and oscillates:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
-    values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}
+    numbers = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
+    given = _with_functions(lowered, _no_externals, numbers, functions, backend)
     with memory_errors(f"{lowered.title} ({backend})"):
-        solution = solve_in_parts(
-            solver, lowered, _no_externals, values, shown(progress), **options
-        )
+        solution = solve_in_parts(solver, *given, shown(progress), **options)
     solution = judged(solution, lowered, options)
     if system is None:
         return solution
     return displacement(solution, len(problem.unknowns))
+
+
+def _with_functions(
+    lowered: LoweredEquation,
+    values: Coefficients,
+    numbers: Mapping[str, float],
+    functions: Mapping[str, Callable[..., Any]],
+    backend: str,
+) -> tuple[LoweredEquation, Coefficients, dict[str, Any]]:
+    """The equation, its external fields and its parameters as the backend takes them: with given
+    functions among the fields, or, where it differentiates them itself, among the parameters.
+    """
+    if not functions:
+        return lowered, values, dict(numbers)
+    if BACKENDS[backend].differentiates:
+        return lowered, values, {**numbers, **functions}
+    return *equation_with_given_functions(lowered, functions, numbers, values), dict(numbers)
 
 
 def _refuse_periods(backend: str, per_period: int | None) -> None:

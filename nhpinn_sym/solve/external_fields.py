@@ -7,7 +7,7 @@ its own points; torch, which differentiates them, has them as functions without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from sympy.core.function import AppliedUndef
 
 from ..derive.model import HomogenizedModel
 from ..emit.unknown_functions import opaque_nodes
-from ..lower.forms import External, LoweredCells, MultiIndex
+from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..lower.substitution import substituted
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.images import ImageFunction, images_in
@@ -78,18 +78,21 @@ class GivenFunctions:
         return function(*(np.broadcast_to(a, (len(points),)) for a in found))
 
 
-def point_names(cells: LoweredCells) -> tuple[str, ...]:
+def point_names(lowered: LoweredCells | LoweredEquation) -> tuple[str, ...]:
     """What the columns of the points are at which external fields are asked."""
-    return tuple(map(str, (*cells.coordinates, *cells.slow)))
+    if isinstance(lowered, LoweredEquation):
+        return tuple(map(str, lowered.coordinates))
+    return tuple(map(str, (*lowered.coordinates, *lowered.slow)))
 
 
 def with_given_functions(
     cells: LoweredCells,
     functions: Mapping[str, Callable[..., Any]],
     values: Mapping[str, float],
-) -> tuple[LoweredCells, GivenFunctions]:
+    known: Coefficients | None = None,
+) -> tuple[LoweredCells, Coefficients]:
     """The cell problems with externals in the place of functions without a formula, for backends
-    that read weak forms.
+    that read weak forms; `known`: the values of the externals that they have already.
 
     UnsupportedError where these hold derivatives of the functions, which the numbers of a function
     do not give.
@@ -97,11 +100,57 @@ def with_given_functions(
     weak = replace(
         cells, strong=(), functions=tuple(replace(f, source=()) for f in cells.functions)
     )
-    numbers = {v: sp.Float(values[str(v)], 17) for v in cells.parameters}
+    nodes = opaque_nodes(replace(weak, finer=None))
+    swap, externals, given = _given_externals(weak, nodes, functions, values)
+    found = replace(substituted(weak, swap), externals=(*weak.externals, *externals))
+    return found, given if known is None else _either(given, known)
+
+
+def equation_with_given_functions(
+    equation: LoweredEquation,
+    functions: Mapping[str, Callable[..., Any]],
+    values: Mapping[str, float],
+    known: Coefficients,
+) -> tuple[LoweredEquation, Coefficients]:
+    """The same for a boundary value problem, whose own externals have the values `known`."""
+    weak = replace(equation, strong=(), sources=(), flux=())
+    # What effective coefficients are averages of is for the mesh, which asks for no numbers.
+    nodes = opaque_nodes(replace(weak, averaged=(), two_scale=()))
+    for node in nodes:
+        if weak.time is not None and node.has(weak.time):
+            raise UnsupportedError(
+                "a function without a formula that depends on time",
+                term=node,
+                remedy='use backend="pinn", or write the dependence on time as a formula',
+            )
+    swap, externals, given = _given_externals(weak, nodes, functions, values)
+    found = replace(substituted(weak, swap), externals=(*weak.externals, *externals))
+    return found, _either(given, known)
+
+
+def _either(given: GivenFunctions, known: Coefficients) -> Coefficients:
+    """The functions that were given, and what is known besides."""
+
+    def fields(external: External, points: Array) -> Array:
+        if external.name in given.nodes:
+            return given(external, points)
+        return known(external, points)
+
+    return fields
+
+
+def _given_externals(
+    weak: LoweredCells | LoweredEquation,
+    nodes: Iterable[sp.Expr],
+    functions: Mapping[str, Callable[..., Any]],
+    values: Mapping[str, float],
+) -> tuple[dict[sp.Basic, sp.Expr], tuple[External, ...], GivenFunctions]:
+    """What stands for each of the nodes, its externals, and their values."""
+    numbers = {v: sp.Float(values[str(v)], 17) for v in weak.parameters}
     externals = []
     swap: dict[sp.Basic, sp.Expr] = {}
-    nodes = {}
-    for k, node in enumerate(opaque_nodes(weak)):
+    behind = {}
+    for k, node in enumerate(nodes):
         if not isinstance(node, AppliedUndef):
             raise UnsupportedError(
                 "a derivative of a coefficient without a formula",
@@ -111,12 +160,11 @@ def with_given_functions(
         name = node.func.__name__
         symbol = sp.Symbol(f"{name}_given_{k}", real=True)
         swap[node] = symbol
-        known = getattr(node.func, "image", None)
-        externals.append(External(symbol, symbol.name, (), (0,) * cells.cell.dim, known))
+        image = getattr(node.func, "image", None)
+        externals.append(External(symbol, symbol.name, (), (0,) * len(weak.coordinates), image))
         arguments = tuple(a.xreplace(numbers) for a in node.args)
-        nodes[symbol.name] = (checked_function(name, functions[name]), arguments)
-    found = replace(substituted(weak, swap), externals=tuple(externals))
-    return found, GivenFunctions(point_names(cells), nodes)
+        behind[symbol.name] = (checked_function(name, functions[name]), arguments)
+    return swap, tuple(externals), GivenFunctions(point_names(weak), behind)
 
 
 def with_image_fields(cells: LoweredCells, values: Mapping[str, float]) -> LoweredCells:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -196,6 +197,7 @@ def solve_equation(
             steps=steps,
             tolerance=tolerance,
             max_dofs=max_dofs,
+            fields=[partial(coefficients, e) for e in externals.values()],
         )
 
 

@@ -15,6 +15,8 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
+from ...runtime.arrays import PointFunction
+from ...runtime.levels import SAFETY
 from ...runtime.mesh import Mesh
 from ...runtime.time_stepping import FIRST_STEPS, time_lines
 from ..external_fields import CellFields
@@ -67,16 +69,18 @@ def solve_levels(
     tolerance: float | None,
     max_dofs: int | None,
     by_elements: bool = False,
+    fields: Sequence[PointFunction] = (),
 ) -> GridSolution:
     """The solution, on one of three kinds of meshes. SolveError where it does not fit into memory.
 
+    fields   : the external coefficients, of which nothing else is known
     mesh     : about so many cells along each axis, with lines where data jump
     at_least : so many cells along each axis at least, and lines wherever the data ask for them
     neither  : refined from the panels of the data until the estimate is below `tolerance`
     """
     found = resolve_equation(equation, parameters)
     layout = meshes_of(equation.domain, equation, found)
-    missed = equation_data_error(equation, parameters, layout, degree)
+    missed = equation_data_error(equation, parameters, fields, layout, degree)
     spans = None
     unresolved = layout.unresolved
     if equation.time is not None:
@@ -159,9 +163,13 @@ def _refuse_without_effect(**options: Any) -> None:
 
 
 def equation_data_error(
-    equation: LoweredEquation, parameters: Mapping[str, Any], layout: Meshes, degree: int
+    equation: LoweredEquation,
+    parameters: Mapping[str, Any],
+    fields: Sequence[PointFunction],
+    layout: Meshes,
+    degree: int,
 ) -> Callable[[Mesh], float]:
-    """The relative error of coefficients and sources on a mesh."""
+    """The relative error of coefficients and sources, external fields among them, on a mesh."""
     terms = chain(equation.bilinear, equation.mass, equation.linear)
     data = list(dict.fromkeys(term.coefficient for term in terms))
     values = _numbers(equation.parameters, parameters)
@@ -169,7 +177,11 @@ def equation_data_error(
         values[equation.time] = _DURING * float(equation.final_time)
 
     def missed(mesh: Mesh) -> float:
-        return data_error(data, equation.coordinates, values, layout, mesh, degree)
+        known = data_error(data, equation.coordinates, values, layout, mesh, degree)
+        if not fields:
+            return known
+        # Where functions jump unseen, solutions are off by more than the means.
+        return max(known, SAFETY * fields_error(fields, layout, mesh, degree))
 
     return missed
 

@@ -100,8 +100,8 @@ def solve_equation(
     driver = _runtime("equation")
     _runtime("region_space")  # which tells `space_on` of its meshes
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
-    data: dict[str, Any] = dict(parameters)
-    data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
+    fields = {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
+    data = {**parameters, **fields}
 
     def level(mesh: Mesh, times: Array | None, report: Callable[[float], None]) -> GridSolution:
         require_memory(mesh.cells, degree, equation.components, by_elements=True, dim=mesh.dim)
@@ -127,6 +127,7 @@ def solve_equation(
             steps=steps,
             tolerance=tolerance,
             max_dofs=max_dofs,
+            fields=list(fields.values()),
             by_elements=True,
         )
 

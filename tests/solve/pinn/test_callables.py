@@ -109,30 +109,6 @@ def test_functions_in_the_boundary_value_problems() -> None:
     assert np.allclose(u(x), np.sin(PI * x[:, 0]), rtol=0, atol=1e-7)
 
 
-def test_a_function_in_the_fine_equation() -> None:
-    """-( a(x/eps) u' )' = 1 with a = 1/(1 + cos(2 pi y)/2): u' = (c - x)/a, so that u = 0 at both
-    ends fixes c.
-    """
-    s, eps = nh.Scales(1), 0.5
-    u = s.unknown("u")
-    problem = nh.MultiscaleProblem(
-        sp.Eq(-s.div(A(s.y[0]) * s.grad(u)), 1),
-        scales=s,
-        unknown=u,
-        domain=nh.Box((0, 1)),
-        boundary=[nh.Dirichlet(0)],
-    )
-    given = {"a": lambda y: 1 / (1 + torch.cos(2 * PI * y) / 2)}
-    fine = nh.solve_fine(problem, eps, "pinn", method="residual", coefficients=given)
-    x, k = np.linspace(0, 1, 9), 2 * PI / eps
-    exact = x / 2 - x**2 / 2 + ((0.5 - x) * np.sin(k * x) / k - np.cos(k * x) / k**2 + 1 / k**2) / 2
-    assert np.allclose(fine(x[:, None]), exact, rtol=0, atol=1e-6)
-    with pytest.raises(UnsupportedError, match="boundary value problem"):
-        nh.solve_fine(
-            problem, eps, "skfem", coefficients={"a": lambda y: 1 / (1 + np.cos(2 * PI * y) / 2)}
-        )
-
-
 def test_nested_derivatives_by_autograd() -> None:
     x, y = torch.rand(2, 6, dtype=torch.float64)
 
