@@ -28,6 +28,7 @@ from ..operator.parse import parse
 from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.regions import Region
 from ..problem.user_input import instance, parameter_numbers
 from .backends import equation_solver
 from .complex_parts import solve_in_parts
@@ -108,6 +109,8 @@ def with_layers(
     lowered = lower_fine(parse(problem))
     if lowered.natural:
         raise _not_covered("at walls with natural conditions", lowered.title)
+    if isinstance(lowered.domain, Region):
+        _refuse_reentrant(lowered.domain)
     _require_domain_of(expansion, lowered)
     check_periods_fit(problem, eps)
     equation = _layer_equation(lowered)
@@ -145,8 +148,21 @@ def _not_covered(what: str, term: object) -> UnsupportedError:
         f"the boundary layer {what}",
         term=term,
         remedy="leave boundary_layers= out: it is for problems that are stationary or of first"
-        " order in time, with Dirichlet or periodic conditions",
+        " order in time, with Dirichlet or periodic conditions, where no corner is reentrant",
     )
+
+
+def _refuse_reentrant(region: Region) -> None:
+    """Where the gradient of u0 is unbounded, the data of the layer are the trace of no function of
+    finite energy."""
+    for corner in region.corners:
+        if corner.angle > np.pi and not corner.straight:
+            degrees = np.degrees(corner.angle)
+            place = ", ".join(f"{x:.4g}" for x in corner.place)
+            raise _not_covered(
+                "in a region with a reentrant corner, where the gradient of u0 is unbounded",
+                f"the corner of {degrees:.4g} degrees at ({place})",
+            )
 
 
 def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:

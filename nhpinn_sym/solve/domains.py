@@ -105,7 +105,7 @@ def _(domain: Region, cells: Sequence[int], count: int) -> QuadratureRule:
     parts = max(asked, _FEWEST_TRIANGLES)
     own = max(_FEWEST_POINTS, -(-count * asked // parts))
     corners = [(corner, 0.0) for corner in domain.corners if not corner.smooth]
-    mesh = next(region_meshes(outline_of(domain, corners, ()), parts))
+    mesh = next(region_meshes(outline_of(domain, corners), parts))
     return rule_on(RegionMesh(mesh), own)
 
 

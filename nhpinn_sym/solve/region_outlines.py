@@ -31,9 +31,13 @@ def nearest_piece(region: Region, points: Array) -> tuple[Integers, Array]:
 
 
 def outline_of(
-    region: Region, corners: Sequence[tuple[Corner, float]], panels: Sequence[Array]
+    region: Region,
+    corners: Sequence[tuple[Corner, float]],
+    panels: Sequence[Array] = (),
+    share: float = 1.0,
 ) -> RegionOutline:
-    """What meshes fit; panels: lines along each axis between which data are resolved."""
+    """What meshes fit; panels: lines along each axis between which data are resolved, by triangles
+    no longer than that share of one."""
     names = tuple(part.name for part in region.parts)
     numbers = np.array([names.index(piece.outline.name) for piece in region.pieces])
     low, high = np.array(region.bounds).T
@@ -44,7 +48,7 @@ def outline_of(
     def size(centres: Array) -> Array:
         found = boundary(centres)
         for lines, x in zip(panels, centres.T):
-            found = np.minimum(found, np.maximum(_width(lines, x), least))
+            found = np.minimum(found, share * np.maximum(_width(lines, x), least))
         return found
 
     return RegionOutline(

@@ -99,11 +99,11 @@ def _distinct(points: Array, vectors: Array, size: float) -> Array:
 
 
 def _distances(points: Array, corner: Array, vectors: Array) -> Array:
-    """From points to the nearest image of a corner."""
+    """From points to an image of a corner: the nearest one where that is closer than .43 of the
+    shortest period, as the heights of a reduced cell are .86 of it at least."""
     shares = (points - corner) @ np.linalg.inv(vectors)
-    rest = shares - np.rint(shares)
-    near = np.stack(np.meshgrid(*[[-1, 0, 1]] * 2), axis=-1).reshape(-1, 2)
-    return np.asarray(np.linalg.norm((rest[:, None] + near) @ vectors, axis=2).min(axis=1))
+    x, y = ((shares - np.rint(shares)) @ vectors).T
+    return np.asarray(np.hypot(x, y))
 
 
 def graded(

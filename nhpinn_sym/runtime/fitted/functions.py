@@ -25,10 +25,14 @@ _ON_EDGE = 1e-9
 _SAME_PLACE = 1e-6
 # Of its length: an edge whose middle is nearer to that of the chord is straight.
 _STRAIGHT = 1e-13
+# A few units in the last place of a coordinate: such are the bends of tiny triangles.
+_ROUNDING = 1e-15
 # Barycentric coordinate of points that are outside of a triangle, however it is bent.
 _FAR = -0.5
 # The smallest squares are 2^-that of the cell.
 _FINEST = 24
+# Points of a block, about.
+_BLOCK = 2**18
 _ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
 _HIGHEST = 2
 
@@ -78,7 +82,7 @@ class PlaneMesh(ABC):
         found = places_of(self.corners_and_middles, np.array([[1 / 3, 1 / 3]]))[:, 0]
         return self.wrapped(found)
 
-    @property
+    @cached_property
     def corners_and_middles(self) -> Array:
         return self.mesh.points[self.mesh.cells]
 
@@ -143,25 +147,42 @@ class FittedMesh(PlaneMesh):
 
 
 @dataclass(frozen=True)
+class TriangleQuadrature(Quadrature):
+    """Points whose triangles (n,) in a mesh, and places (n, 2) in these, are known."""
+
+    mesh: PlaneMesh
+    triangles: Integers
+    places: Array
+
+
+@dataclass(frozen=True)
 class TriangleRule:
     """`count` Gauss points along two directions of every triangle."""
 
     mesh: PlaneMesh
     count: int
 
-    def inside(self) -> Quadrature:
+    def inside(self) -> TriangleQuadrature:
         """The points, in the cell, triangle by triangle."""
-        places, weights = rule(self.count)
-        x = self.mesh.corners_and_middles
-        areas = np.linalg.det(jacobians(x, places))
-        points = self.mesh.wrapped(places_of(x, places))
-        return Quadrature(points.reshape(-1, 2), (areas * weights).ravel())
+        return self._within(np.arange(len(self.mesh.corners_and_middles)))
 
     def on(self, part: str) -> BoundaryQuadrature:
         raise KeyError(part)
 
-    def blocks(self) -> Iterator[Quadrature]:
-        yield self.inside()
+    def blocks(self) -> Iterator[TriangleQuadrature]:
+        step = max(1, _BLOCK // self.count**2)
+        every = np.arange(len(self.mesh.corners_and_middles))
+        for first in range(0, len(every), step):
+            yield self._within(every[first : first + step])
+
+    def _within(self, triangles: Integers) -> TriangleQuadrature:
+        places, weights = rule(self.count)
+        x = self.mesh.corners_and_middles[triangles]
+        areas = np.linalg.det(jacobians(x, places))
+        points = self.mesh.wrapped(places_of(x, places)).reshape(-1, 2)
+        owners = np.repeat(triangles, len(places))
+        within = np.tile(places, (len(triangles), 1))
+        return TriangleQuadrature(points, (areas * weights).ravel(), self.mesh, owners, within)
 
 
 @rule_on.register
@@ -182,7 +203,11 @@ class Finder:
         self._slack = np.broadcast_to(np.asarray(slack, dtype=float), (len(x),))
         straight = (x[:, :3] + np.roll(x[:, :3], -1, axis=1)) / 2
         bent = np.linalg.norm(x[:, 3:] - straight, axis=2).max(axis=1)
-        self._bent = bent > _STRAIGHT * np.abs(x[:, 1] - x[:, 0]).max(axis=1)
+        rounding = _ROUNDING * np.abs(mesh.mesh.points).max(initial=0.0)
+        self._bent = bent > _STRAIGHT * np.abs(x[:, 1] - x[:, 0]).max(axis=1) + rounding
+        # Of the maps onto straight triangles.
+        self._firsts = np.ascontiguousarray(x[:, 0])
+        self._inverses = np.linalg.inv(np.stack([x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]], axis=-1))
         shares = (x - mesh.corner) @ np.linalg.inv(mesh.vectors)
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
@@ -245,11 +270,11 @@ class Finder:
     def _inverse(self, triangles: Integers, points: Array) -> Array:
         """The places (n, 2) in triangles that are mapped to the points, about for points that lie
         far outside."""
-        x = self.mesh.corners_and_middles[triangles]
-        edges = np.stack([x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]], axis=-1)
-        place = np.linalg.solve(edges, (points - x[:, 0])[..., None])[..., 0]
-        curved = np.flatnonzero(self._bent[triangles] & (_depth(place) > _FAR))
-        x, points, own = x[curved], points[curved], place[curved]
+        place = np.einsum("nij,nj->ni", self._inverses[triangles], points - self._firsts[triangles])
+        curved = np.flatnonzero(self._bent[triangles])
+        curved = curved[_depth(place[curved]) > _FAR]
+        x = self.mesh.corners_and_middles[triangles[curved]]
+        points, own = points[curved], place[curved]
         with np.errstate(all="ignore"):
             for _ in range(_STEPS):
                 rest = points - places_of(x, own[:, None])[:, 0]
@@ -267,7 +292,8 @@ def _number(level: Array | int, square: Integers) -> Integers:
 
 def _depth(places: Array) -> Array:
     """The least barycentric coordinate (n,); -inf for what is no place."""
-    inner = np.minimum(places.min(axis=1), 1 - places.sum(axis=1))
+    first, second = places.T
+    inner = np.minimum(np.minimum(first, second), 1 - first - second)
     return np.asarray(np.where(np.isfinite(inner), inner, -np.inf))
 
 
@@ -295,7 +321,17 @@ class TriangleFunction:
 
         On an edge derivatives are those in one of its triangles.
         """
+        return self.derivatives(points, [index])[0]
+
+    def derivatives(self, points: Array, indices: Sequence[Sequence[int]]) -> list[Array]:
+        """`evaluate` for several indices: points are looked for once."""
         points = np.asarray(points, dtype=float)
+        for index in indices:
+            self._check(points, index)
+        triangles, places = self.mesh.finder(points)
+        return [self._at(triangles, places, index) for index in indices]
+
+    def _check(self, points: Array, index: Sequence[int]) -> None:
         if points.ndim != 2 or points.shape[1] != 2 or len(index) != 2:
             raise ValueError(f"points {points.shape} and index {tuple(index)} on a plane mesh")
         if min(index) < 0 or sum(index) > min(_HIGHEST, self.degree):
@@ -303,7 +339,15 @@ class TriangleFunction:
                 f"derivative {tuple(index)} of triangles of degree {self.degree}: at most"
                 f" {min(_HIGHEST, self.degree)} derivatives are there"
             )
-        triangles, places = self.mesh.finder(points)
+
+    def at(self, points: Quadrature) -> Array:
+        """The values at points of a quadrature, (..., n): those of a rule of its own mesh are not
+        looked for."""
+        if isinstance(points, TriangleQuadrature) and points.mesh is self.mesh:
+            return self._at(points.triangles, points.places, (0, 0))
+        return self.evaluate(points.points, (0, 0))
+
+    def _at(self, triangles: Integers, places: Array, index: Sequence[int]) -> Array:
         weights = self._weights(triangles, places, index)
         batch = self.values[..., triangles, :]
         return np.asarray(np.einsum("...nk,nk->...n", batch, weights))

@@ -49,10 +49,9 @@ class Triangulation:
         ends = self.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
         swap = self.originals[ends[:, 0]] > self.originals[ends[:, 1]]
         ends = np.where(swap[:, None], ends[:, ::-1], ends)
-        nodes, of = np.unique(ends, axis=0, return_inverse=True)
-        _, first, torus = np.unique(
-            self.originals[nodes], axis=0, return_index=True, return_inverse=True
-        )
+        _, chosen, of = _distinct_rows(ends)
+        nodes = ends[chosen]
+        _, first, torus = _distinct_rows(self.originals[nodes])
         return Edges(nodes, of.reshape(-1, 3), torus.ravel(), first)
 
     @cached_property
@@ -125,6 +124,12 @@ class Triangulation:
         p, q, r = numbers[edges.of].T
         parts = [(a, p, r), (p, b, q), (r, q, c), (p, q, r)]
         return replace(mesh, triangles=np.concatenate([np.stack(part, axis=1) for part in parts]))
+
+
+def _distinct_rows(pairs: Integers) -> tuple[Integers, Integers, Integers]:
+    """As `np.unique` of rows (n, 2), which compares them as bytes: each as one number."""
+    numbers = pairs[:, 0] * (pairs.max(initial=0) + 1) + pairs[:, 1]
+    return np.unique(numbers, return_index=True, return_inverse=True)
 
 
 def _children(corners: Integers, new: Integers) -> Integers:

@@ -24,7 +24,7 @@ from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import MeshFunction
-from ...runtime.quadrature import rule_on
+from ...runtime.quadrature import Quadrature, rule_on
 from ..exports import COUNTS, SolutionExtent, equally_spaced
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
@@ -87,7 +87,7 @@ class BrokenField(CellField):
     grid: BrokenGrid
 
     def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
-        return np.stack([_evaluated(self.grid, points, index) for index in indices])
+        return np.stack(_evaluated(self.grid, points, indices))
 
     @property
     def lines(self) -> tuple[Array, ...]:
@@ -120,7 +120,7 @@ class TriangleField(CellField):
     function: TriangleFunction
 
     def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
-        return np.stack([_evaluated(self.function, points, index) for index in indices])
+        return np.stack(_evaluated(self.function, points, indices))
 
     @property
     def fitted(self) -> FittedMesh:
@@ -233,11 +233,11 @@ class GridSolution(Solution):
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """SolveError for a time that was not kept."""
         if t is None:
-            return np.stack([_evaluated(self.grid, points, index).T for index in indices])
+            return np.stack([found.T for found in _evaluated(self.grid, points, indices)])
         first, weights = self._time_weights(t)
         window = self.grid[first : first + len(weights)]
-        found = [np.tensordot(weights, _evaluated(window, points, a), 1).T for a in indices]
-        return np.stack(found)
+        found = _evaluated(window, points, indices)
+        return np.stack([np.tensordot(weights, levels, 1).T for levels in found])
 
     def _time_weights(self, t: float) -> tuple[int, Array]:
         """First kept level and Lagrange weights of the (up to four) levels around t."""
@@ -275,14 +275,16 @@ class GridSolution(Solution):
         return low, high
 
 
-def _evaluated(grid: MeshFunction, points: Array, index: MultiIndex) -> Array:
-    """Values of the grid function, with the grid's complaints as errors of the package."""
+def _evaluated(grid: MeshFunction, points: Array, indices: Sequence[MultiIndex]) -> list[Array]:
+    """Derivatives of the grid function, with its complaints as errors of the package."""
     try:
-        return grid.evaluate(points, index)
+        if isinstance(grid, TriangleFunction):
+            return grid.derivatives(points, indices)
+        return [grid.evaluate(points, index) for index in indices]
     except ValueError as cause:
         raise ProblemError(
             str(cause),
-            term=f"{len(points)} points, index {tuple(index)}",
+            term=f"{len(points)} points, indices {', '.join(map(str, map(tuple, indices)))}",
             remedy=f"points have shape (n, {grid.mesh.dim}) and lie in the domain",
         ) from cause
 
@@ -320,10 +322,9 @@ def relative_difference(
     """
     difference = np.zeros(fine.batch)
     norm = np.zeros(fine.batch)
-    value: MultiIndex = (0,) * fine.mesh.dim
     for some in rule_on(fine.mesh, fine.degree + 1).blocks():
-        values = fine.evaluate(some.points, value)
-        difference += (values - coarse.evaluate(some.points, value)) ** 2 @ some.weights
+        values = _at(fine, some)
+        difference += (values - _at(coarse, some)) ** 2 @ some.weights
         norm += values**2 @ some.weights
     norms = np.sqrt(norm)
     if largest is not None:
@@ -334,3 +335,10 @@ def relative_difference(
         return float(np.max(np.sqrt(difference)))
     scale = np.where(norms**2 > difference, np.maximum(norms, _SMALL * top), top)
     return float(np.max(np.sqrt(difference) / scale))
+
+
+def _at(function: MeshFunction, some: Quadrature) -> Array:
+    """The values (*batch, n) at points of a quadrature."""
+    if isinstance(function, TriangleFunction):
+        return function.at(some)
+    return function.evaluate(some.points, (0,) * function.mesh.dim)

@@ -16,10 +16,10 @@ from ...problem.errors import SolveError
 from ...problem.mesh_domain import Mesh
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
-from ...runtime.arrays import Bounds
+from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
 from ...runtime.fitted.mesher import UnresolvedInterfaces
-from ...runtime.fitted.region_mesher import RegionOutline, region_meshes
+from ...runtime.fitted.region_mesher import region_meshes
 from ...runtime.levels import FEWEST
 from ..region_outlines import NARROW, nearest_piece, outline_of
 from .layout import meshes_of
@@ -55,33 +55,38 @@ class LazyMeshes(Sequence[RegionMesh]):
             return [self[k] for k in range(self._count)[key]]
         if not key < self._count:
             raise IndexError(key)
-        return self._meshes.mesh(_FIRST, key)
+        return self._meshes.mesh(_FIRST, 0, key)
 
 
 @dataclass(frozen=True)
 class RegionMeshes:
     """The meshes of a region as an equation asks for them, see `layout.Meshes`.
 
-    narrow: panels of the data are narrower than triangles
+    corners: with the grading towards each; panels: of the data along each axis, which are `narrow`
+    where triangles are not as short
     """
 
     region: Region
-    outline: RegionOutline
+    corners: Sequence[tuple[Corner, float]]
+    panels: Sequence[Array]
     erratic: bool
     unresolved: str | None
     narrow: bool
-    made: dict[int, tuple[Iterator[Any], list[RegionMesh]]] = field(default_factory=dict)
+    made: dict[tuple[int, int], tuple[Iterator[Any], list[RegionMesh]]] = field(
+        default_factory=dict
+    )
 
     @property
     def bounds(self) -> Bounds:
         return self.region.bounds
 
-    def mesh(self, first: int, level: int) -> RegionMesh:
+    def mesh(self, first: int, resolving: int, level: int) -> RegionMesh:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
-        side."""
-        if first not in self.made:
-            self.made[first] = (region_meshes(self.outline, first), [])
-        more, known = self.made[first]
+        side, and follows the data from number `resolving` on."""
+        if (first, resolving) not in self.made:
+            outline = outline_of(self.region, self.corners, self.panels, 2.0**resolving)
+            self.made[first, resolving] = (region_meshes(outline, first), [])
+        more, known = self.made[first, resolving]
         try:
             while len(known) <= level:
                 own = next(more)
@@ -99,7 +104,7 @@ class RegionMeshes:
     def levels(self, degree: int, limit: int) -> Sequence[RegionMesh]:
         """Each with triangles half as long as those before, three at least, up to about `limit`
         nodes."""
-        last = self.mesh(_FIRST, FEWEST - 1).count(degree)
+        last = self.mesh(_FIRST, 0, FEWEST - 1).count(degree)
         if last > limit:
             raise SolveError(
                 f"three meshes of this region have {last} nodes",
@@ -116,11 +121,12 @@ class RegionMeshes:
         while halvings < FEWEST - 1 and n / 2 ** (halvings + 1) >= _FIRST:
             halvings += 1
         first = math.ceil(n / 2**halvings)
-        return [self.mesh(first, k) for k in range(halvings + 1)]
+        return [self.mesh(first, halvings, k) for k in range(halvings + 1)]
 
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
-        """As many nodes along the longer side as elements of degree 2 in that many cells have."""
-        return self.given([math.ceil(2 * max(cells) / _DEGREE)])
+        """As many nodes along the longer side as that many cells have corners, and triangles that
+        follow the data."""
+        return self.given([math.ceil(max(cells) / _DEGREE)])
 
     def resolves(self, mesh: Any) -> bool:
         """Whether no triangle is longer than the panels of the data."""
@@ -151,9 +157,8 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
     panels = [np.array(lines) for lines in found.lines]
     longest = max(b - a for a, b in domain.bounds)
     narrow = any(np.diff(lines).min() < NARROW * longest for lines in panels)
-    outline = outline_of(domain, corners, panels)
     erratic = found.jumps or bool(found.curved)
-    return RegionMeshes(domain, outline, erratic, found.unresolved, narrow)
+    return RegionMeshes(domain, corners, panels, erratic, found.unresolved, narrow)
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ class HalvedMeshes:
         return [self.mesh(k) for k in range(level - FEWEST + 1, level + 1)]
 
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
-        return self.given([math.ceil(2 * max(cells) / _DEGREE)])
+        return self.given([math.ceil(max(cells) / _DEGREE)])
 
     def resolves(self, mesh: Any) -> bool:
         return False

@@ -187,3 +187,20 @@ def test_points_beside_a_mesh_and_files(tmp_path: Path) -> None:
     assert [block.type for block in file.cells] == ["triangle6"]
     assert np.abs(file.point_data["u"] - (1 - (file.points**2).sum(axis=1)) / 4).max() < 1e-4
     assert np.isnan(coarse.to_xarray(n=5).u.values).sum() == 12
+
+
+def test_an_oscillating_coefficient_in_an_l_shape_is_resolved_and_not_more() -> None:
+    a = 2 + sp.sin(2 * sp.pi * S.y[0]) * sp.cos(2 * sp.pi * S.y[1])
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    given = nh.MultiscaleProblem(
+        equation, scales=S, unknown=U, domain=L_SHAPE, boundary=[nh.Dirichlet(0)]
+    )
+    found = nh.solve_fine(given, sp.Rational(1, 2), "skfem")
+    finer = nh.solve_fine(given, sp.Rational(1, 2), "skfem", per_period=10)
+    assert found.info["size"] < 10_000
+    off = error(finer, lambda x, y: found(np.stack([x, y], axis=1)))
+    assert off < found.info["estimate"] < 1e-3
+    cells = nh.solve_cells(nh.homogenize(given), "fourier")
+    u0 = nh.solve_homogenized(nh.homogenize(given), cells, "skfem", tolerance=1e-3)
+    with pytest.raises(nh.UnsupportedError, match="270 degrees at"):
+        nh.reconstruct(u0, cells, 0.5, boundary_layers=given)
