@@ -5,7 +5,7 @@ Where to look first: `methods.py`, the table of formulations, says which class s
 `adaptive.py` is the loop that all of them run through. Then one formulation, say
 `equations/strong.py` (130 lines).
 
-methods, options    : the door, the tables METHODS and SOLVERS, checked options
+methods, options    : the door, the table METHODS, checked options
 adaptive            : fits of growing size -> estimate -> tolerance -> info
 network, fields     : nets as layers, and as cell functions at slow points, in files too
 collocation         : emitted linear residuals at points, as numbers; the best last layer of a

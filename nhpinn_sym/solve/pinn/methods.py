@@ -17,17 +17,17 @@ from ..progress import Progress, silent
 from ..solution import CellSolver as CellSolverProtocol
 from ..solution import CellTask, Coefficients, Solution
 from .callables import differentiable
-from .options import SOLVERS, read_options
+from .options import read_options, solver_names
 
-_BY_PHASES = "cells.jumps:JumpCellSolver"
+_BY_PHASES = ".cells.jumps:JumpCellSolver"
 Choose = Callable[[LoweredCells, Mapping[str, Any]], str]
 
 
 @dataclass(frozen=True)
 class Method:
     """cells: "module:class" of a `CellSolver`, or a function of the cell problems and the options
-    that names it; equations: "module:function". "" where the method solves none. what: for
-    messages.
+    that names it; equations: "module:function". "" where the method solves none. Modules of this
+    package begin with a dot, others may stand anywhere. what: for messages.
     """
 
     cells: str | Choose
@@ -45,29 +45,29 @@ def _by_data(cells: LoweredCells, options: Mapping[str, Any]) -> str:
         return _BY_PHASES
     several = bool(cells.slow and cells.functions) and cells.cell.dim + len(cells.slow) > 2
     if several and not read_options(options).trains:
-        return "cells.separable:SeparableCellSolver"
-    return "cells.smooth:SmoothCellSolver"
+        return ".cells.separable:SeparableCellSolver"
+    return ".cells.smooth:SmoothCellSolver"
 
 
 _RESIDUAL = Method(
     _by_data,
-    "equations.strong:solve_equation",
+    ".equations.strong:solve_equation",
     "the strong form; where coefficients jump one net per phase, with rows for the flux",
 )
 METHODS: dict[str, Method] = {
     "auto": _RESIDUAL,
     "residual": _RESIDUAL,
     "energy": Method(
-        "cells.energy:EnergyCellSolver",
-        "equations.energy:solve_energy",
+        ".cells.energy:EnergyCellSolver",
+        ".equations.energy:solve_energy",
         "the Ritz energy of symmetric problems, and its dual",
     ),
     "nh-pinn": Method(
-        "classical.cells:ClassicalCellSolver",
-        "classical.equation:solve_classical",
+        ".classical.cells:ClassicalCellSolver",
+        ".classical.equation:solve_classical",
         "NH-PINN, the baseline: soft periodicity, Adam",
     ),
-    "classical": Method("", "classical.equation:solve_classical", "the classical PINN"),
+    "classical": Method("", ".classical.equation:solve_classical", "the classical PINN"),
 }
 
 
@@ -113,7 +113,7 @@ def solve_equation(
     """Solve a boundary value problem by the formulation that the options name."""
     name, rest = split_method(options)
     solve = _load(METHODS[name].equations)
-    _load("equations.boundary_value:require_continuous")(equation, parameters)
+    _load(".equations.boundary_value:require_continuous")(equation, parameters)
     solution: Solution = solve(equation, coefficients, parameters, progress, **rest)
     return solution
 
@@ -126,7 +126,7 @@ def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     options = dict(given)
     method = options.pop("method", "auto")
-    if isinstance(method, str) and method in SOLVERS:
+    if isinstance(method, str) and method in solver_names():
         if options.setdefault("solver", method) != method:
             raise ProblemError(
                 "two solvers are named",
@@ -138,12 +138,12 @@ def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         raise ProblemError(
             f"the PINN backend has no method {shortened(method)}",
             term=f"method={shortened(method)}",
-            remedy=f"use one of {', '.join((*METHODS, *SOLVERS))}",
+            remedy=f"use one of {', '.join((*METHODS, *solver_names()))}",
         )
     return method, options
 
 
 def _load(place: str) -> Any:
-    """What stands at "module:name" of this package; imported when it is first used."""
+    """What stands at "module:name"; imported when it is first used."""
     module, name = place.split(":")
-    return getattr(importlib.import_module(f"{__package__}.{module}"), name)
+    return getattr(importlib.import_module(module, __package__), name)

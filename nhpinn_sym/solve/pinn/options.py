@@ -18,7 +18,6 @@ from .objective import ENGINES
 from .optimizers import OPTIMIZERS
 
 RANDOM_FEATURES = "random-features"
-SOLVERS = (RANDOM_FEATURES, *OPTIMIZERS)
 DTYPES = ("float64", "float32")
 # Of a net that is trained where only the one or the other is asked for.
 _WIDTH = 24
@@ -29,6 +28,11 @@ _DENSE = 2300
 _INPUTS = 4
 # Options that one least-squares solve has no use for.
 _OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint", "callback")
+
+
+def solver_names() -> tuple[str, ...]:
+    """What `solver=` may say besides "auto"."""
+    return (RANDOM_FEATURES, *OPTIMIZERS)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
                 remedy=_whose_option(name) or "its options are method, " + ", ".join(known),
             )
     options = Options(**given)
-    for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", ENGINES), ("dtype", DTYPES)):
+    for name, choices in (("solver", ("auto", *solver_names())), ("flavour", ENGINES), ("dtype", DTYPES)):
         require_choice(name, getattr(options, name), choices)
     counts = {
         name: getattr(options, name)
