@@ -141,7 +141,11 @@ def read_options(given: Mapping[str, Any]) -> Options:
                 remedy=_whose_option(name) or "its options are method, " + ", ".join(known),
             )
     options = Options(**given)
-    for name, choices in (("solver", ("auto", *solver_names())), ("flavour", ENGINES), ("dtype", DTYPES)):
+    for name, choices in (
+        ("solver", ("auto", *solver_names())),
+        ("flavour", ENGINES),
+        ("dtype", DTYPES),
+    ):
         require_choice(name, getattr(options, name), choices)
     counts = {
         name: getattr(options, name)
