@@ -31,14 +31,15 @@ class Store:
 
     A part that is damaged, or that is not `sound`, is computed again. What is handed out is always
     what was read from the file, so that a resumed run goes on with the same numbers. folder None
-    keeps nothing.
+    writes nothing. A part that is asked for again is the one of the first time; `taken` are those
+    of an earlier run.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, key: str) -> None:
         self.folder = None if folder is None else output_path(folder)
         self.key = hashlib.sha256(key.encode()).hexdigest()[:16]
         self.taken: list[str] = []
-        self._written: set[str] = set()
+        self._held: dict[str, Any] = {}
         if self.folder is not None:
             check_folder(self.folder)
             sweep(self.folder)
@@ -82,6 +83,19 @@ class Store:
         writer: Callable[[T, Path], Path],
         sound: Callable[[T], bool],
     ) -> T:
+        if name not in self._held:
+            self._held[name] = self._found(name, compute, reader, writer, sound)
+        held: T = self._held[name]
+        return held
+
+    def _found(
+        self,
+        name: str,
+        compute: Callable[[], T],
+        reader: Callable[[Path], T],
+        writer: Callable[[T, Path], Path],
+        sound: Callable[[T], bool],
+    ) -> T:
         path = self._path(name)
         if path is None:
             return compute()
@@ -99,12 +113,11 @@ class Store:
         except UnsupportedError:
             # A formula that has no form in a file: this part is computed by every run.
             return result
-        self._written.add(name)
         return reader(path)
 
     def _take(self, name: str) -> None:
-        """Note a part of an earlier run: what this run wrote it may read again."""
-        if name not in self._written and name not in self.taken:
+        """Note a part of an earlier run, once."""
+        if name not in self._held and name not in self.taken:
             self.taken.append(name)
 
     def write(self, name: str, data: bytes) -> None:

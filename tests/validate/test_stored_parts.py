@@ -158,8 +158,6 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(
     done: Path, tmp_path: Path
 ) -> None:
     """nan, other names and other shapes with a right digest."""
-    earlier = Store(tmp_path, "key")
-    store = Store(tmp_path, "key")
 
     def part() -> dict[str, Any]:
         return {"values": np.ones(3)}
@@ -168,24 +166,30 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(
         return bool(np.isfinite(arrays.get("values", np.nan)).all())
 
     for name, nonsense in (("p", {"values": np.full(3, np.nan)}), ("w", {"other": np.ones(3)})):
-        earlier.arrays(name, lambda nonsense=nonsense: nonsense)
-        assert store.arrays(name, part, sound)["values"].tolist() == [1, 1, 1]
+        Store(tmp_path, "key").arrays(name, lambda nonsense=nonsense: nonsense)
+        later = Store(tmp_path, "key")
+        assert later.arrays(name, part, sound)["values"].tolist() == [1, 1, 1]
+        assert later.taken == []
     cells = nh.load(next((done / "parts").glob("cells_fourier_*.npz")))
     bad = replace(
         cells,
         entries={name: replace(e, values=e.values * np.nan) for name, e in cells.entries.items()},
     )
-    earlier.cells("c", lambda: bad)
-    assert np.isfinite(store.cells("c", lambda: cells).effective["A"]).all()
-    assert store.taken == []
+    Store(tmp_path, "key").cells("c", lambda: bad)
+    later = Store(tmp_path, "key")
+    assert np.isfinite(later.cells("c", lambda: cells).effective["A"]).all()
+    assert later.taken == []
 
 
-def test_a_part_of_this_run_is_none_of_an_earlier_one(tmp_path: Path) -> None:
-    for taken in ([], ["p"]):
-        store = Store(tmp_path, "key")
+def test_a_part_is_computed_once_and_is_none_of_an_earlier_run(tmp_path: Path) -> None:
+    calls: list[int] = []
+    for folder, taken in ((None, []), (tmp_path, []), (tmp_path, ["p"])):
+        calls.clear()
+        store = Store(folder, "key")
         for _ in range(2):
-            store.arrays("p", lambda: {"v": np.ones(2)})
-        assert store.taken == taken
+            found = store.arrays("p", lambda: calls.append(1) or {"values": np.ones(3)})
+            assert found["values"].tolist() == [1, 1, 1]
+        assert (len(calls), store.taken) == (1 - len(taken), taken)
 
 
 def test_parts_with_any_bytes_are_computed_again_or_right(tmp_path: Path) -> None:
