@@ -10,16 +10,19 @@ import sympy as sp
 from .conditions import Condition, Dirichlet, Neumann, Robin
 from .domain import Cell
 from .errors import ProblemError, UnsupportedError, shortened
+from .images import ImageFunction
 from .joined_shapes import Shape
+from .pores import outside
 from .scales import Scales
 from .shapes import phases
 
-Holes = dict[Shape, Condition]
+Holes = dict[Shape | ImageFunction, Condition]
+"""Shapes, or one image that is 1 in the holes and 0 elsewhere."""
 
 
 def check_holes(holes: Any) -> Holes:
-    """Shapes with Neumann or Robin conditions, or Dirichlet(0) for velocities; ProblemError for
-    what is none, UnsupportedError for other conditions.
+    """Shapes, or an image, with Neumann or Robin conditions, or Dirichlet(0) for velocities;
+    ProblemError for what is none, UnsupportedError for other conditions.
     """
     if holes is None:
         return {}
@@ -57,7 +60,19 @@ def check_holes(holes: Any) -> Holes:
             term=shortened(list(holes.values())),
             remedy="give all of them one",
         )
+    if any(isinstance(shape, ImageFunction) for shape in holes):
+        _check_image(holes)
     return dict(holes)
+
+
+def _check_image(holes: Mapping[Any, Condition]) -> None:
+    """UnsupportedError for an image beside other holes, or with data that go through its pixels."""
+    if len(holes) > 1 or any(map(any, map(surface_data, holes.values()))):
+        raise UnsupportedError(
+            "an image of holes beside other holes, or with data at them",
+            term=shortened(dict(holes)),
+            remedy="write holes={nh.image(s, labels, {0: 0, 1: 1}): nh.Neumann(0)}",
+        )
 
 
 def surface_data(condition: Condition) -> tuple[sp.Expr, sp.Expr]:
@@ -82,4 +97,7 @@ def solid_part(holes: Holes, scales: Scales, cell: Cell) -> sp.Expr | None:
             term=next(iter(holes)),
             remedy="take two or three dimensions",
         )
+    image = next(iter(holes))
+    if isinstance(image, ImageFunction):
+        return scales.plain(outside(image))
     return scales.plain(phases(scales, dict.fromkeys(holes, 0), default=1, cell=cell))

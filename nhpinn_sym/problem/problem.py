@@ -25,7 +25,7 @@ from .errors import (
 )
 from .escaping import latex_expression
 from .holes import are_walls, check_holes, solid_part
-from .images import check_images
+from .images import ImageFunction, check_images
 from .joined_shapes import Shape
 from .regions import Region
 from .scales import Fast, Scales, unknown_functions
@@ -61,7 +61,8 @@ class MultiscaleProblem:
                  grad u = (beta/eps) [u]; nh.Spring(...) for displacements. See docs/interfaces.md.
     holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
                  goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for
-                 the velocities of Stokes' equations, see `FlowModel`.
+                 the velocities of Stokes' equations, see `FlowModel`. An image that is 1 in holes
+                 and 0 elsewhere stands for shapes.
     ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
                  coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
@@ -91,7 +92,7 @@ class MultiscaleProblem:
         tau_period: object = 1,
         parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None,
         ranges: Mapping[Any, tuple[object, object]] | None = None,
-        holes: Mapping[Shape, Condition] | None = None,
+        holes: Mapping[Any, Condition] | None = None,
         contacts: Mapping[Shape, Any] | None = None,
         name: str = "",
         paper: Mapping[object, Mapping[str, float]] | None = None,
@@ -135,8 +136,10 @@ class MultiscaleProblem:
             )
         self._check_shapes()
         self._check_lattices()
-        check_images(self.equations, {self.scales.y: self.cell, self.scales.z: self.fast_cell})
         self.holes = check_holes(holes)
+        marked = [hole for hole in self.holes if isinstance(hole, ImageFunction)]
+        cells = {self.scales.y: self.cell, self.scales.z: self.fast_cell}
+        check_images([*self.equations, *marked], cells)
         if self.holes:
             refuse_lattice(self.cell, "holes")
         outside = solid_part(self.holes, self.scales, self.cell)

@@ -36,7 +36,7 @@ from .double_porosity import TOLERANCE as BLOCKS
 from .double_porosity import block_options, solve_blocks
 from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
-from .flow import flow_options, solve_flow
+from .flow import solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField
@@ -101,7 +101,7 @@ def solve_cells(
     [[1.73205081]]
     """
     if isinstance(model, FlowModel):
-        return solve_flow(model, backend, tolerance, progress, **flow_options(options))
+        return solve_flow(model, backend, tolerance, progress, options)
     if isinstance(model, DoublePorosityModel):
         modes = block_options(options, backend)
         wanted = BLOCKS if tolerance is None else tolerance

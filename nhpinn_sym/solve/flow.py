@@ -1,4 +1,5 @@
-"""The permeability of a model of flow, by scikit-fem on meshes that fit the walls."""
+"""The permeability of a model of flow: by finite elements on meshes that fit the walls, or on
+voxels."""
 
 from __future__ import annotations
 
@@ -7,8 +8,6 @@ import time
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from ..derive.porous import FlowModel
 from ..problem.errors import (
@@ -19,20 +18,21 @@ from ..problem.errors import (
     shortened,
     warn_tolerance,
 )
+from ..problem.images import images_in
 from ..problem.user_input import positive_integer, positive_number
 from ..runtime.arrays import Flags
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.parts import UnconnectedParts
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .backend_choice import AUTO
-from .backends import BACKENDS
-from .cell_solution import CellSolution, FormInfo
-from .effective_entries import Entry
+from .backends import BACKENDS, check_options
+from .cell_solution import CellSolution
 from .fem.grid_functions import TriangleField
-from .interpolation import Nodes
+from .flow_solution import flow_solution, permeability_entries
 from .perforations import inside, meshes_around
 from .progress import Progress, shown
-from .solution import Array
+from .solution import Array, EffectiveKey
+from .voxel_flow import solve_voxel_flow
 
 TOLERANCE = 1e-5
 # Factor by which the error of K falls where triangles are halved: walls of order 2 give h^4, and so
@@ -45,50 +45,73 @@ def solve_flow(
     backend: str,
     tolerance: float | None,
     progress: Progress | None,
-    *,
-    degree: int = 3,
-    max_dofs: int = 300_000,
+    options: Mapping[str, Any],
 ) -> CellSolution:
-    """The velocities w^j of the cell problems and K, on meshes whose triangles are halved until the
-    estimate is below the tolerance.
+    """The velocities w^j of the cell problems and K; "auto" is skfem in the plane, and voxel in
+    space and for images.
 
-    degree : of the velocities, 2 or 3; pressures have one less
-    UnsupportedError in three dimensions, and for other backends than skfem and dolfinx;
-    ProblemError where walls touch, or the fluid is not connected.
+    UnsupportedError for other backends than skfem, dolfinx and voxel, ProblemError for an option
+    that they do not have.
     """
-    library = "skfem" if backend == AUTO else backend
+    library = backend
+    images = bool(images_in(model.fluid))
+    if backend == AUTO:
+        library = "voxel" if images or model.dim == 3 else "skfem"
+    if tolerance is not None:
+        tolerance = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+    if library == "voxel":
+        return solve_voxel_flow(
+            model, tolerance, progress, **check_options(solve_voxel_flow, options, library)
+        )
     if library not in ("skfem", "dolfinx"):
         raise UnsupportedError(
             f"Stokes' equations on the {backend} backend",
             term=shortened(backend),
-            remedy='use backend="skfem" or "dolfinx"',
+            remedy='use backend="skfem", "dolfinx" or "voxel"',
         )
-    if model.dim != 2:
+    if model.dim != 2 or images:
         raise UnsupportedError(
-            "Stokes' equations in three dimensions", term=model.fluid, remedy="take two"
+            f"Stokes' equations in three dimensions, or around images, on the {library} backend",
+            term=model.fluid,
+            remedy='use backend="voxel"',
         )
+    chosen = check_options(solve_on_triangles, options, library)
+    return solve_on_triangles(model, library, tolerance, progress, **chosen)
+
+
+def solve_on_triangles(
+    model: FlowModel,
+    library: str,
+    tolerance: float | None,
+    progress: Progress | None,
+    *,
+    degree: int = 3,
+    max_dofs: int = 300_000,
+) -> CellSolution:
+    """On meshes whose triangles are halved until the estimate is below the tolerance.
+
+    degree : of the velocities, 2 or 3; pressures have one less
+    ProblemError where walls touch, or the fluid is not connected.
+    """
     if degree not in (2, 3):
         raise ProblemError(
             "the degree of the velocities is 2 or 3",
             term=f"degree={shortened(degree)}",
             remedy="leave it out",
         )
-    wanted = TOLERANCE
-    if tolerance is not None:
-        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+    wanted = TOLERANCE if tolerance is None else tolerance
     layout = meshes_around(model.problem, model.fluid)
     levels = layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3)
     runtime = _runtime(library)
     start = time.perf_counter()
-    history: list[dict[Any, Array]] = []
-    keys = [("K", (i, j)) for i in range(2) for j in range(2)]
+    history: list[dict[EffectiveKey, Array]] = []
     with shown(progress)(f"flow ({library})") as task:
         for k in range(len(levels)):
             mesh = levels[k]
             found = _solved(runtime, mesh, inside(layout, mesh), degree)
-            history.append({key: np.array([found.tensor[key[1]]]) for key in keys})
+            history.append(permeability_entries(found.tensor))
             errors = estimate_entries(history, _RATE)
-            estimate = relative_estimate(errors, history[-1], by_name(keys))
+            estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
             task.update((k + 1) / len(levels), f"{len(mesh.mesh.cells)} triangles")
             if len(history) >= FEWEST and estimate <= wanted:
                 break
@@ -108,19 +131,9 @@ def solve_flow(
         "fredholm": 0.0,
         "multipliers": {},
     }
-    return _solution(model, library, found, history[-1], info)
-
-
-def flow_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `solve_flow`; ProblemError for others."""
-    unknown = [name for name in options if name not in ("degree", "max_dofs")]
-    if unknown:
-        raise ProblemError(
-            f"models of flow have no option {unknown[0]!r}",
-            term=f"{unknown[0]}={shortened(options[unknown[0]])}",
-            remedy="their options are degree and max_dofs",
-        )
-    return dict(options)
+    axes = range(model.dim)
+    fields = tuple(tuple(TriangleField(found.velocities[j, i][None]) for i in axes) for j in axes)
+    return flow_solution(model, library, fields, history[-1], info)
 
 
 def _runtime(backend: str) -> ModuleType:
@@ -146,33 +159,3 @@ def _solved(runtime: Any, mesh: FittedMesh, fluid: Flags, degree: int) -> Any:
         raise SolveError(
             f"Stokes' equations: {cause}", remedy="try another degree, or move the shapes"
         ) from cause
-
-
-def _solution(
-    model: FlowModel, backend: str, found: Any, table: dict[Any, Array], info: dict[str, Any]
-) -> CellSolution:
-    nodes = Nodes((), 0)
-    dim = model.dim
-    zero = (0,) * (dim + 1)
-    place = (1, 0, zero, None, zero)
-    fields = tuple(
-        tuple(TriangleField(found.velocities[j, i][None]) for i in range(dim)) for j in range(dim)
-    )
-    forms = tuple(
-        FormInfo(f"w_{j + 1}", "corrector", 0.0, (((None, zero), 1),)) for j in range(dim)
-    )
-    names = [f"y{k + 1}" for k in range(dim)]
-    return CellSolution(
-        backend=backend,
-        dim=dim,
-        axes=dim,
-        order=2,
-        forms=forms,
-        fields=fields,
-        nodes=nodes,
-        slow=(),
-        entries={key: Entry(nodes, (), value, place) for key, value in table.items()},
-        info=info,
-        components=dim,
-        cell=dict(zip(names, model.problem.cell.bounds, strict=True)),
-    )

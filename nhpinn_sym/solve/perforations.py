@@ -6,6 +6,7 @@ import numpy as np
 import sympy as sp
 
 from ..problem.errors import UnsupportedError
+from ..problem.images import images_in
 from ..problem.problem import MultiscaleProblem
 from ..resolution.interface_meshes import FIRST
 from ..runtime.arrays import Flags
@@ -29,8 +30,8 @@ def inside(layout: FittedLayout, mesh: FittedMesh) -> Flags:
 
 def require_one_solid(problem: MultiscaleProblem) -> None:
     """UnsupportedError where a part of the solid floats in a hole of a plane cell: nothing holds
-    it, and what it does is not seen from outside."""
-    if problem.solid is None or problem.scales.dim != 2:
+    it, and what it does is not seen from outside. In images such pixels do nothing."""
+    if problem.solid is None or problem.scales.dim != 2 or images_in(problem.solid):
         return
     layout = meshes_around(problem, problem.solid)
     mesh = layout.meshes.mesh(FIRST, 0)

@@ -114,6 +114,43 @@ def test_the_law_is_that_of_darcy() -> None:
     assert "align" in found.derivation.latex()
 
 
+def _around(dim: int, hole: Callable[[nh.Scales], Any]) -> Any:
+    """Of any dimension, and images."""
+    s = nh.Scales(dim)
+    v, p = s.unknown("v", components=dim), s.unknown("p")
+    stokes = [(-(s.eps**2) * s.laplacian(v) + s.grad(p), sp.zeros(dim, 1)), (s.div(v), 0)]
+    walls = {hole(s): nh.Dirichlet(0, unknown=v)}
+    return nh.homogenize(nh.MultiscaleProblem(stokes, scales=s, unknown=[v, p], holes=walls))
+
+
+def test_a_cubic_array_of_spheres() -> None:
+    """Zick, Homsy 1982, J. Fluid Mech. 115:13: 6 pi R K = 1/4.292 for a share of 0.125."""
+    radius = (3 * 0.125 / (4 * np.pi)) ** (1 / 3)
+    ball = _around(3, lambda s: nh.Ball((0.4, 0.5, 0.9), radius))
+    cells = nh.solve_cells(ball, max_dofs=100_000, tolerance=0.2)
+    exact = 1 / (4.292 * 6 * np.pi * radius)
+    assert cells.info["cells"] == (32, 32, 32)
+    assert np.abs(cells.effective["K"] - exact * np.eye(3)).max() < cells.info["estimate"] * exact
+    assert cells.info["estimate"] < 0.15
+
+
+def test_an_image_of_walls(tmp_path: Path) -> None:
+    """Squares are their own pixels: as on triangles that fit them."""
+    square = nh.Polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)])
+    exact = nh.solve_cells(_around(2, lambda _: square), "skfem", tolerance=1e-3).effective["K"]
+    labels = np.full((4, 4), 7)
+    labels[1:3, 1:3] = 255
+    image = _around(2, lambda s: nh.image(s, labels, {7: 0, 255: 1}))
+    cells = nh.solve_cells(image, n_sub=8)
+    error = np.abs(cells.effective["K"] - exact).max() / exact.max()
+    assert 1e-4 < error < cells.info["estimate"] <= 0.03
+    cells.save(tmp_path / "flow.npz")
+    point = [[0.1, 0.3]]
+    assert nh.load(tmp_path / "flow.npz").functions[1](point) == pytest.approx(
+        cells.functions[1](point), rel=0, abs=0
+    )
+
+
 FRAME = tuple(
     nh.Polygon(corners)
     for corners in (
@@ -123,6 +160,13 @@ FRAME = tuple(
         [(0.7, 0.2), (0.8, 0.2), (0.8, 0.8), (0.7, 0.8)],
     )
 )
+
+
+BALL = nh.Ball((0, 0, 0), 0.01)
+
+
+def BOARD(s: nh.Scales) -> Any:
+    return nh.checkerboard(s, 0, 1)
 
 
 def _diffusion(hole: Any) -> Any:
@@ -139,6 +183,13 @@ def _diffusion(hole: Any) -> Any:
     [
         (lambda: nh.solve_cells(model(FRAME)), "pockets of fluid"),
         (lambda: nh.solve_cells(model(disk(0.2)), "fourier"), "on the fourier backend"),
+        (lambda: nh.solve_cells(_around(3, lambda _: BALL), "skfem"), "three dimensions"),
+        (lambda: nh.solve_cells(_around(2, BOARD), degree=2), "no option"),
+        (lambda: nh.solve_cells(_around(2, BOARD), n=8), "pixels"),
+        (lambda: nh.solve_cells(_around(2, BOARD), "dolfinx"), "images"),
+        (lambda: _around(2, lambda s: nh.image(s, [[1, 2]], {1: 1, 2: 3})), "1 in them"),
+        (lambda: _around(2, lambda s: 1 + BOARD(s)), "not a Shape"),
+        (lambda: nh.solve_cells(_around(3, lambda _: BALL), n=4, n_sub=1), "without walls"),
         (lambda: nh.solve_cells(model(disk(0.2)), degree=4), "degree"),
         (lambda: nh.solve_cells(model(disk(0.2)), mesh="own"), "no option"),
         (lambda: nh.solve_cells(model(disk(0.9))), "touch|leaves|larger|overlap|cell"),

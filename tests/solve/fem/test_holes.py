@@ -41,6 +41,9 @@ def test_a_square_hole_by_voxels_and_by_elements() -> None:
     image = nh.solve_cells(model(nh.image(S, LABELS, {0: 1, 1: 0})), "voxel", n_sub=4)
     # the sub-lattices differ: 4 x 4 pixels cut into 4 are the lattice of 16
     assert image.effective["A"] == pytest.approx(fem.effective["A"], abs=1e-8)
+    marked = nh.solve_cells(model(1, nh.image(S, LABELS, {0: 0, 1: 1})), "voxel", n_sub=4)
+    assert marked.effective["A"] == pytest.approx(image.effective["A"], abs=1e-12)
+    assert marked.effective["f"] == pytest.approx(2 * 0.75)
     error = np.abs(voxel.effective["A"] - fine.effective["A"]).max()
     assert error < voxel.info["estimate"]
     assert voxel.effective["f"] == pytest.approx(2 * 0.75)
