@@ -33,7 +33,7 @@ def initial_share(
     slow = dict.fromkeys(op.slow, 0.0) | {v: numbers[str(v)] for v in model.problem.parameters}
     (weight,) = sampler([rho], op)(list(y.T), slow)
     phi = np.ones(len(y)) if cells.ground_state is None else cells.ground_state(y)
-    psi = cells.adjoints[0](y) if cells.adjoints else phi
+    psi = cells.adjoints[0](y) if cells.adjoints else np.ones(len(y))
     return float((psi * weight).mean() / (psi * weight * phi).mean())
 
 

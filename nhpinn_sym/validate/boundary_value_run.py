@@ -31,7 +31,7 @@ from ..solve.reconstruct import leading_term
 from ..solve.solution import Solution
 from .budget_verdict import Findings, evidence, falls, needs_third
 from .comparison import Comparison, printed_errors, sampled_coefficients
-from .evidence import fewest_periods, larger_eps
+from .evidence import data_breaks, fewest_periods, larger_eps
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
@@ -78,7 +78,8 @@ class BoundaryValueRun:
         self.fine_problem = problem
         self.parameters = settings.parameters
         self.progress = settings.progress
-        quadrature = resolving(domain, shortest_periods(problem, self.eps))
+        breaks = data_breaks(self.model, self.eps, settings.parameters)
+        quadrature = resolving(domain, shortest_periods(problem, self.eps), breaks)
         points, self.plot_shape = plot_points(domain)
         self.sources: tuple[Source, ...] = ()
         if out is not None:

@@ -10,8 +10,11 @@ import sympy as sp
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine
+from ..lower.forms import LoweredEquation
 from ..lower.nonlinear_reference import reference_fine
 from ..operator.parse import parse
+from ..problem.problem import MultiscaleProblem
+from ..problem.user_input import parameter_numbers
 from ..resolution import AxisResolution, resolve_equation
 from ..runtime.arrays import Array
 from ..solve.solution import Solution
@@ -64,6 +67,25 @@ def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterat
             yield ratio * eps
 
 
+def fine_equation(of: HomogenizedModel | NonlinearModel | MultiscaleProblem) -> LoweredEquation:
+    """The multiscale equation; of a nonlinear one its tangent, which has the same data."""
+    if isinstance(of, NonlinearModel):
+        return reference_fine(of.state)
+    problem = of if isinstance(of, MultiscaleProblem) else of.problem
+    return lower_fine(parse(problem), first_order_in_time(problem) if is_wave(problem) else None)
+
+
+def data_breaks(
+    of: HomogenizedModel | NonlinearModel | MultiscaleProblem,
+    eps: float,
+    parameters: Mapping[sp.Symbol, float] | None,
+) -> tuple[tuple[float, ...], ...]:
+    """Planes across each axis at which data of the multiscale equation jump or kink."""
+    problem = of if isinstance(of, MultiscaleProblem) else of.problem
+    numbers = parameter_numbers(parameters, problem.parameters)
+    return resolve_equation(fine_equation(of), {**numbers, "epsilon": eps}).breaks
+
+
 def coarse_reference(
     model: HomogenizedModel | NonlinearModel,
     fine: Solution,
@@ -74,13 +96,7 @@ def coarse_reference(
     does."""
     if not fine.lines:
         return ""
-    if isinstance(model, NonlinearModel):
-        equation = reference_fine(model.state)
-    elif is_wave(model.problem):
-        equation = lower_fine(parse(model.problem), first_order_in_time(model.problem))
-    else:
-        equation = lower_fine(model.operator)
-    found = resolve_equation(equation, {**parameters, "epsilon": eps})
+    found = resolve_equation(fine_equation(model), {**parameters, "epsilon": eps})
     if found.unresolved is not None:
         return found.unresolved
     for axis, lines in zip(found.axes, fine.lines, strict=True):

@@ -38,7 +38,7 @@ from ..solve.reconstruct import reconstruct
 from ..solve.solution import Solution
 from .budget_verdict import Findings, evidence, falls, needs_third
 from .comparison import Comparison, printed_errors
-from .evidence import fewest_periods, larger_eps
+from .evidence import data_breaks, fewest_periods, larger_eps
 from .law_comparison import LawComparison, compare_laws
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, remembered, resolving
@@ -165,7 +165,8 @@ class _NonlinearRun:
         self.eps = positive_eps(eps)
         self.exact = number_expression(eps)
         self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
-        quadrature = resolving(domain, shortest_periods(problem, self.eps))
+        breaks = data_breaks(self.model, self.eps, settings.parameters)
+        quadrature = resolving(domain, shortest_periods(problem, self.eps), breaks)
         points, self.plot_shape = plot_points(domain)
         if out is not None:
             check_folder(output_path(out))

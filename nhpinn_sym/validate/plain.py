@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from .. import __version__
+from ..operator.parse import parse_nonlinear
 from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.numeric import lambdified
 from ..problem.pictures import Drawing
@@ -30,6 +31,7 @@ from ..runtime.quadrature import Quadrature
 from ..solve.backends import other_elements
 from ..solve.equations import solve_fine
 from ..solve.solution import Solution
+from .evidence import data_breaks
 from .page import Content, keep_pictures, page
 from .quadrature import plot_points, resolving
 from .report import Report
@@ -69,7 +71,10 @@ def validate_plain(
     does not cover, or fails at, is kept: errors["pinn"] is not a number then.
     """
     assert problem.domain is not None
-    quadrature = resolving(problem.domain, (1.0,) * problem.domain.dim)
+    breaks: Sequence[Sequence[float]] = ()
+    if parse_nonlinear(problem).linear:
+        breaks = data_breaks(problem, _UNUSED, settings.parameters)
+    quadrature = resolving(problem.domain, (1.0,) * problem.domain.dim, breaks)
     run = _Plain(problem, settings, quadrature)
     known = None if exact is None else run.exact(exact, quadrature.points)
     store = Store(

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..lower.forms import MultiIndex
-from ..problem.domain import Domain
+from ..problem.domain import Box, Domain
 from ..runtime.arrays import Array
-from ..runtime.quadrature import Quadrature
+from ..runtime.lattice import Lattice
+from ..runtime.quadrature import GaussRule, Quadrature
 from ..solve.domains import grid_points, quadrature_rule
 from ..solve.exports import SolutionExtent
 from ..solve.solution import Solution
@@ -27,9 +28,11 @@ _MOST_POINTS = 400_000
 _DRAWN = {1: (1601,), 2: (201, 201), 3: (121, 121, 1)}
 
 
-def resolving(domain: Domain, periods: Sequence[float]) -> Quadrature:
+def resolving(
+    domain: Domain, periods: Sequence[float], breaks: Sequence[Sequence[float]] = ()
+) -> Quadrature:
     """Gauss points that resolve so many periods along each axis (fewer intervals a period where
-    that would be too many points).
+    that would be too many points), in a box between `breaks`, where solutions kink.
     """
     dim = domain.dim
     order = _GAUSS[dim]
@@ -37,6 +40,8 @@ def resolving(domain: Domain, periods: Sequence[float]) -> Quadrature:
     excess = (np.prod(intervals) * order**dim / _MOST_POINTS) ** (1 / dim)
     if excess > 1:
         intervals = [int(np.ceil(n / excess)) for n in intervals]
+    if isinstance(domain, Box):
+        return GaussRule(Lattice.fitted(domain.bounds, intervals, breaks), order).inside()
     return quadrature_rule(domain, intervals, order).inside()
 
 

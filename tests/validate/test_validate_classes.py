@@ -15,6 +15,9 @@ from scipy.linalg import eigh_tridiagonal, expm
 
 import nhpinn_sym as nh
 from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
+from nhpinn_sym.solve.ground_states import initial_share
+from nhpinn_sym.validate.evidence import data_breaks
+from nhpinn_sym.validate.quadrature import resolving
 from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
@@ -341,3 +344,36 @@ def test_a_wrong_coefficient_in_one_solver_of_equations_is_named(
     report = nh.validate(problem(1.0), EPS, fem="skfem")
     assert report.verdict is verdict, report.evidence
     assert verdict_of(report.as_dict()) is verdict
+
+
+def test_data_of_a_flow_in_divergence_form() -> None:
+    """The adjoint kernel is constant there: v(0) is u(0) over the mean of phi."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    flux = (2 + C(s.y[0])) * u / s.eps - (1 + S(s.y[0]) / 2) * s.grad(u)[0]
+    equation = sp.Eq(s.dt(u) + s.div(sp.Matrix([flux])), 0)
+    model = nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u))
+    cells = nh.solve_cells(model, "fourier")
+    y = (np.arange(64)[:, None] + 0.5) / 64
+    assert initial_share(model, cells, None) == pytest.approx(1 / cells.ground_state(y).mean())
+
+
+def test_norms_know_where_solutions_kink() -> None:
+    """(x - k)+ between planes k of a coefficient that jumps, which equal intervals miss."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (9, True))
+    domain = nh.Box((0, 1))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=domain,
+        boundary=[nh.Dirichlet(0)],
+    )
+    breaks = data_breaks(problem, float(EPS), None)
+    quadrature = resolving(domain, (8.0,), breaks)
+    for k in breaks[0]:
+        kink = np.maximum(quadrature.points[:, 0] - k, 0)
+        assert quadrature.norm(kink) == pytest.approx(((1 - k) ** 3 / 3) ** 0.5, rel=1e-12)
+    assert np.allclose(breaks[0][:2], (1 / 24, 1 / 8))
