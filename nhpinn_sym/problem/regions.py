@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from ..runtime.arrays import Array, Flags
+from ..runtime.tensor_grids import unit_gauss
 from .domain import BoundaryPart, part_named
 from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
@@ -33,7 +34,7 @@ _NO_AREA = 1e-12
 _CUSP = 1e-3
 # Points of a piece by which extents and places are found.
 _PLACES = 33
-_GAUSS = np.polynomial.legendre.leggauss(64)
+_GAUSS = unit_gauss(64)
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class Piece:
     @cached_property
     def length(self) -> float:
         x, weights = _GAUSS
-        return float(weights @ np.linalg.norm(self.tangent((x + 1) / 2), axis=1) / 2)
+        return float(weights @ np.linalg.norm(self.tangent(x), axis=1))
 
     @cached_property
     def area(self) -> float:
         """Of the sector between the piece and the origin, by Green's formula."""
         x, weights = _GAUSS
-        (a, b), (u, v) = self.at((x + 1) / 2).T, self.tangent((x + 1) / 2).T
-        return float(weights @ (a * v - b * u) / 4)
+        (a, b), (u, v) = self.at(x).T, self.tangent(x).T
+        return float(weights @ (a * v - b * u) / 2)
 
     def distances(self, points: Array) -> Array:
         """Of points (n, 2) close to it, about; those of its ends where these are nearer."""

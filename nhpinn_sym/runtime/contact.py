@@ -20,7 +20,7 @@ from .fitted.elements import nodes, places_of
 from .fitted.functions import FittedMesh
 from .lattice import Lattice
 from .mesh import Mesh
-from .tensor_grids import tensor_points, tensor_weights
+from .tensor_grids import tensor_points, tensor_weights, unit_gauss
 
 # More points along a facet than polynomials of the degree need: K may vary, and edges are curved.
 _MORE = 3
@@ -88,11 +88,6 @@ def _lagrange(degree: int, places: Array) -> Array:
     return np.asarray(np.vander(places, degree + 1) @ np.linalg.inv(np.vander(knots, degree + 1)))
 
 
-def _gauss(degree: int) -> tuple[Array, Array]:
-    x, w = np.polynomial.legendre.leggauss(degree + 1 + _MORE)
-    return (x + 1) / 2, w / 2
-
-
 @jump_facets.register
 def _(mesh: FittedMesh, sides: Integers, degree: int) -> JumpFacets:
     own = mesh.mesh
@@ -107,7 +102,7 @@ def _(mesh: FittedMesh, sides: Integers, degree: int) -> JumpFacets:
     triangle, edge = one // 3, one % 3
     reference = nodes(1)
     start, end = reference[edge], reference[(edge + 1) % 3]
-    t, w = _gauss(degree)
+    t, w = unit_gauss(degree + 1 + _MORE)
 
     def along(places: Array) -> Array:
         return np.asarray(start[:, None] + places[:, None] * (end - start)[:, None])
@@ -143,7 +138,7 @@ def _across(mesh: Lattice, sides: Integers, axis: int, degree: int) -> JumpFacet
     after = np.roll(sides, -1, axis)
     cells = np.argwhere(sides != after)
     others = [k for k in range(mesh.dim) if k != axis]
-    t, w = _gauss(degree)
+    t, w = unit_gauss(degree + 1 + _MORE)
     low = np.stack([mesh.lines[k][cells[:, k]] for k in range(mesh.dim)], axis=1)
     high = np.stack([mesh.lines[k][cells[:, k] + 1] for k in range(mesh.dim)], axis=1)
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import Array
+from .tensor_grids import unit_gauss
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_NODES, _WEIGHTS = unit_gauss(8)
 _HALVINGS = 45
 _MOST_PANELS = 4000
 _FEWEST = 32
@@ -279,9 +280,9 @@ class InvertedHamiltonian:
 
 def _rule(panels: Array) -> tuple[Array, Array]:
     """Gauss points and weights of panels (k, 2), flat."""
-    half = (panels[:, 1] - panels[:, 0])[:, None] / 2
-    points = panels.mean(axis=1)[:, None] + half * _NODES
-    return points.ravel(), (half * _WEIGHTS).ravel()
+    lengths = (panels[:, 1] - panels[:, 0])[:, None]
+    points = panels[:, :1] + lengths * _NODES
+    return points.ravel(), (lengths * _WEIGHTS).ravel()
 
 
 def _sums(integrand: Callable[[Array], Array], panels: Array, absolute: bool = False) -> Array:

@@ -32,9 +32,15 @@ def uniform_line(bounds: tuple[float, float], count: int) -> Array:
     return np.asarray(a + (b - a) * np.arange(count) / count)
 
 
+def unit_gauss(count: int) -> tuple[Array, Array]:
+    """`count` Gauss points of (0, 1), and their weights, whose sum is 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return (nodes + 1) / 2, weights / 2
+
+
 def gauss_line(edges: Array, count: int) -> tuple[Array, Array]:
     """`count` Gauss points between each two neighbours of rising `edges`, and their weights."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = unit_gauss(count)
     lengths = np.diff(edges)[:, None]
-    points = edges[:-1, None] + lengths * (nodes + 1) / 2
-    return points.ravel(), (lengths * weights / 2).ravel()
+    points = edges[:-1, None] + lengths * nodes
+    return points.ravel(), (lengths * weights).ravel()

@@ -12,6 +12,7 @@ import numpy as np
 from ..runtime.arrays import AnyArray, Integers
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.elements import jacobians, places_of, rule
+from ..runtime.tensor_grids import unit_gauss
 from .cell_solution import CellSolution
 from .solution import Array
 from .vtk_files import boxes, write_elements
@@ -75,14 +76,14 @@ def _in_triangles(mesh: CellMesh, vectors: Array) -> CellPoints:
 def _in_boxes(lines: Sequence[Array], count: int, vectors: Array) -> CellPoints:
     """`count` Gauss points along each axis of the boxes between lines."""
     dim = len(lines)
-    gauss, shares = np.polynomial.legendre.leggauss(count)
+    gauss, shares = unit_gauss(count)
     columns, factors = [], []
     for k, line in enumerate(lines):
         lengths = np.diff(line)[:, None]
         shape = [1] * (2 * dim)
         shape[k], shape[dim + k] = len(line) - 1, count
-        columns.append((line[:-1, None] + lengths * (1 + gauss) / 2).reshape(shape))
-        factors.append((lengths * shares / 2).reshape(shape))
+        columns.append((line[:-1, None] + lengths * gauss).reshape(shape))
+        factors.append((lengths * shares).reshape(shape))
     coordinates = np.stack(np.broadcast_arrays(*columns), axis=-1).reshape(-1, dim)
     weights = np.prod(np.broadcast_arrays(*factors), axis=0).ravel()
     nodes = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, dim)

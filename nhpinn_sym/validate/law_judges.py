@@ -18,6 +18,7 @@ from ..runtime.fourier.energies import energy_bounds
 from ..runtime.fourier.law_levels import law_at
 from ..runtime.fourier.states import MacroState
 from ..runtime.nonlinear_arrays import SLOPE, VALUE, dense, named, off_zero
+from ..runtime.tensor_grids import gauss_line
 
 # Change of the gradient, relative to it, between whose energies the flux is enclosed.
 _STEP = 2e-3
@@ -111,11 +112,8 @@ class LawJudges:
         """Gauss points (n,) of the cell between the lines of the data, and weights of sum 1."""
         (axis,) = self.found.axes
         lines = np.unique([*axis.interval, *axis.lines, *axis.breaks])
-        nodes, weights = np.polynomial.legendre.leggauss(_GAUSS)
-        middles = (lines[1:] + lines[:-1])[:, None] / 2
-        halves = np.diff(lines)[:, None] / 2
-        sizes = (halves * weights).ravel()
-        return (middles + halves * nodes).ravel(), sizes / sizes.sum()
+        points, sizes = gauss_line(lines, _GAUSS)
+        return points, sizes / sizes.sum()
 
     def _slopes_at(self, macro: MacroState, points: Array, wanted: float) -> Array:
         """The slopes at which the flux is the wanted one, point by point, by bisection."""

@@ -13,7 +13,7 @@ import sympy as sp
 
 from ...problem.errors import SolveError
 from ...runtime.arrays import Array, Integers
-from ...runtime.tensor_grids import tensor_points
+from ...runtime.tensor_grids import tensor_points, tensor_weights, unit_gauss
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
 from .data import DataAxis, DataSpace, Interval, in_data_symbols, number, real_imaginary
 from .enclosure import enclose
@@ -255,10 +255,10 @@ def _volume(space: DataSpace) -> float:
 
 def _gauss(values: VectorFunction, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
     """(integrals of a function, of its size) over each box, (boxes, m)."""
-    t, w = np.polynomial.legendre.leggauss(n)
+    t, w = unit_gauss(n)
     d = lo.shape[1]
-    nodes = tensor_points([(1 + t) / 2] * d)
-    weights = np.prod(tensor_points([w / 2] * d), axis=1)
+    nodes = tensor_points([t] * d)
+    weights = tensor_weights([w] * d)
     points = lo[:, None] + nodes * (hi - lo)[:, None]
     found = values(points.reshape(-1, d)).reshape(*points.shape[:2], -1)
     volumes = np.prod(hi - lo, axis=1)[:, None]

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..arrays import Array
+from ..tensor_grids import unit_gauss
 
 # Exponents of the monomials of each degree.
 _EXPONENTS = {
@@ -74,8 +75,7 @@ def places_of(corners_and_middles: Array, places: Array, index: Sequence[int] = 
 def rule(count: int) -> tuple[Array, Array]:
     """Points and weights on the reference triangle, `count` along each direction: exact for
     polynomials of degree 2 count - 2."""
-    x, w = np.polynomial.legendre.leggauss(count)
-    x, w = (x + 1) / 2, w / 2
+    x, w = unit_gauss(count)
     u, v = (part.ravel() for part in np.meshgrid(x, x, indexing="ij"))
     weights = np.outer(w, w).ravel() * (1 - v)
     return np.stack([u * (1 - v), v], axis=1), weights

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
+from ..tensor_grids import unit_gauss
 from .elements import INSIDE, nodal_polynomials
 from .triangulation import Triangulation
 
@@ -30,10 +31,7 @@ _BENT = 0.06
 # Shares of it within which the interface is looked for: less where there are others beside it.
 _REACHES = (1.0, 0.2, 0.04)
 # Places on an edge, and weights, by which the area under an arc is integrated.
-_GAUSS = tuple(
-    (part + shift) / 2
-    for part, shift in zip(np.polynomial.legendre.leggauss(4), (1, 0), strict=True)
-)
+_GAUSS = unit_gauss(4)
 
 
 class TooCoarse(Exception):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..nonlinear_arrays import SLOPE, dense, named, off_zero
+from ..tensor_grids import unit_gauss
 from .block_operator import BlockOperator
 from .grid import Grid
 from .states import MacroState, States, StateSolver
@@ -62,10 +63,9 @@ def _slopes(solver: StateSolver, data: dict[str, Any]) -> np.ndarray:
 
 def _density(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
     """W at slopes (m, d, ...): (...)."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    places = (nodes + 1) / 2
+    places, weights = unit_gauss(_NODES)
     total = np.zeros(slopes.shape[2:])
-    for place, weight in zip(places, weights / 2):
+    for place, weight in zip(places, weights):
         t = place**_GRADING
         flux = _flux(forms, data, t * slopes)
         rate = _GRADING * place ** (_GRADING - 1)
