@@ -75,7 +75,7 @@ def order_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
     return [f"ORDER = {lowered.order}"]
 
 
-def middles_constant(lowered: LoweredCells) -> list[str]:
+def middles_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
     """The line that names the coordinates at which conditions are asked, where these are not those
     of the point."""
     if not lowered.middles:

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, Natural, WeakTerm
+from ..lower.interfaces import equation_with_middles
 from ..problem.escaping import literal
 from .boundary_parts import describe_parts, normals_text
 from .fem_scope import (
     equation_breaks,
     equation_spans,
     external_keys,
+    middles_constant,
     order_constant,
     require_order,
     varies_in_time,
@@ -53,6 +55,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     """
     for term in (*lowered.bilinear, *lowered.linear):
         require_order(term, (term.left, term.right), lowered.order // 2)
+    lowered = equation_with_middles(lowered)
     writer = _Writer(lowered)
     groups = writer.groups()
     conditions = [writer.natural(k, n) for k, n in enumerate(lowered.natural)]
@@ -218,6 +221,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
         *statement(f"BREAKS = {breaks!r}"),
         *statement(f"FAST_BREAKS = {fast!r}"),
         f"COMPONENTS = {lowered.components}",
+        *middles_constant(lowered),
         *order_constant(lowered),
         *_clamped(lowered),
         *statement(f"EXTERNALS = {literal(external_keys(lowered))}"),
@@ -254,7 +258,7 @@ def _docstring(lowered: LoweredEquation, groups: dict[str, _Group]) -> list[str]
         *conditions,
         "",
         *definitions,
-        *data_note("x", [*lowered.parameters, *externals]),
+        *data_note("x", [*lowered.parameters, *lowered.middles, *externals]),
     ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from ..lower.forms import LoweredEquation, Natural, WeakTerm
+from ..lower.interfaces import equation_with_middles
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
 from .boundary_parts import describe_parts, normals_text, tags_of, tags_text
@@ -53,6 +54,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
             term=f"periodic along {lowered.coordinates[lowered.periodic[0]]}",
             remedy='use "skfem", whose elements have continuous derivatives',
         )
+    lowered = equation_with_middles(lowered)
     writer = _Writer(lowered)
     functions = [writer.stiffness(), writer.load(), writer.dirichlet()]
     if lowered.time is not None:
@@ -68,7 +70,9 @@ class _Writer:
         self.lowered = lowered
         self.components = lowered.components
         self.names = {v: str(v) for v in lowered.coordinates}
-        self.names |= {v: f"p[{literal(str(v))}]" for v in lowered.parameters}
+        self.names |= {
+            v: f"p[{literal(str(v))}]" for v in (*lowered.parameters, *lowered.middles)
+        }
         for e in weak_externals(lowered):
             self.names[e.symbol] = f"k[{literal(external_key(e))[1:-1]}]"
         if lowered.time is not None:
@@ -190,6 +194,7 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
         "COMPONENTS": repr(lowered.components),
         **({"ORDER": "4"} if lowered.order == 4 else {}),
         "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
+        **({"MIDDLES": literal(tuple(map(str, lowered.middles)))} if lowered.middles else {}),
         "EXTERNALS": literal(tuple(map(external_key, weak_externals(lowered)))),
         "PERIODIC": literal(tuple(lowered.periodic)),
         "DIRICHLET": literal(tuple((e.parts, e.field) for e in lowered.essential)),

@@ -285,6 +285,7 @@ class LoweredEquation:
     `averaged_axes`.
     `repeats` is the time after which the operator of a fine problem is the same again, where it
     depends on the fast time alone.
+    `middles` are the coordinates of the middle of an element, where meshes fit jumps.
     `moments` are conditions that the weak form of an equation of fourth order holds by itself: the
     sum of `terms` vanishes on the parts, where u is given and its slope is not.
     """
@@ -316,6 +317,7 @@ class LoweredEquation:
     averaged_axes: tuple[FastAxis, ...] = ()
     moments: tuple[Natural, ...] = ()
     repeats: sp.Expr | None = None
+    middles: tuple[sp.Symbol, ...] = ()
 
     @property
     def order(self) -> int:

@@ -1,4 +1,4 @@
-"""Interfaces of plane cell problems at which coefficients jump, for meshes that fit them.
+"""Interfaces of plane problems at which coefficients jump, for meshes that fit them.
 
 On such a mesh every element lies on one side of each interface, but points of a curved element may
 lie beyond it: conditions are asked in the middle of the element, values at the points themselves.
@@ -17,9 +17,10 @@ from sympy.core.relational import Relational
 
 from ..operator.numbers.breaks import smooth_levels
 from ..problem.numeric import lambdified
+from ..problem.regions import Region
 from ..runtime.arrays import Array, Integers
 from .coefficient_maps import map_coefficients
-from .forms import LoweredCells
+from .forms import LoweredCells, LoweredEquation, WeakTerm
 
 _STEPS = (sp.floor, sp.ceiling)
 
@@ -43,6 +44,36 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     return replace(
         map_coefficients(found, lambda c: in_middles(c, cells.coordinates)), middles=middles
     )
+
+
+def equation_with_middles(equation: LoweredEquation) -> LoweredEquation:
+    """The same for what is integrated over a plane region; as it is on other domains, where nothing
+    jumps in the coordinates, and where jumps move in time."""
+    conditions = {c for datum in integrated(equation) for c in _jumps_by(datum)}
+    known = {*equation.coordinates, *equation.parameters}
+    here = any(c.has(*equation.coordinates) for c in conditions)
+    fitted = isinstance(equation.domain, Region) and equation.order == 2
+    if not (fitted and here and all(c.free_symbols <= known for c in conditions)):
+        return equation
+
+    def moved(terms: tuple[WeakTerm, ...]) -> tuple[WeakTerm, ...]:
+        own = equation.coordinates
+        return tuple(replace(t, coefficient=in_middles(t.coefficient, own)) for t in terms)
+
+    return replace(
+        equation,
+        mass=moved(equation.mass),
+        bilinear=moved(equation.bilinear),
+        linear=moved(equation.linear),
+        middles=middle_symbols(equation.coordinates),
+    )
+
+
+def integrated(equation: LoweredEquation) -> list[sp.Expr]:
+    """The coefficients and sources of a boundary value problem, with jumps by Piecewise and floor
+    alone."""
+    terms = (*equation.mass, *equation.bilinear, *equation.linear)
+    return [_written(c) for c in dict.fromkeys(t.coefficient for t in terms)]
 
 
 def middle_symbols(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:
@@ -94,13 +125,18 @@ def _along(condition: sp.Basic, cells: LoweredCells) -> set[sp.Basic]:
 
 def _conditions(cells: LoweredCells) -> list[sp.Basic]:
     """What the coefficients jump by: conditions, and arguments of steps."""
-    found: dict[sp.Basic, None] = {}
-    for node in _nodes(cells):
-        if isinstance(node, sp.Piecewise):
-            found |= dict.fromkeys(c for _, c in node.args if c != sp.true)
-        else:
-            found[node.args[0]] = None
-    return list(found)
+    return list(dict.fromkeys(c for node in _nodes(cells) for c in _asked(node)))
+
+
+def _asked(node: sp.Basic) -> list[sp.Basic]:
+    """The conditions of a Piecewise, the argument of a step."""
+    if isinstance(node, sp.Piecewise):
+        return [c for _, c in node.args if c != sp.true]
+    return [node.args[0]]
+
+
+def _jumps_by(datum: sp.Expr) -> list[sp.Basic]:
+    return [c for node in _outer(datum) for c in _asked(node)]
 
 
 def _outer(c: sp.Basic) -> Iterator[sp.Basic]:
@@ -128,6 +164,14 @@ def _nodes(cells: LoweredCells, inner: bool = True) -> list[sp.Basic]:
     return sorted(found, key=sp.default_sort_key)
 
 
+def _zeros(condition: sp.Basic) -> Iterator[sp.Expr]:
+    """Smooth functions that vanish where a condition, or the step of an expression, changes."""
+    for relation in sp.ordered(condition.atoms(Relational)):
+        yield from smooth_levels(relation.lhs - relation.rhs)
+    if isinstance(condition, sp.Expr):
+        yield sp.sin(sp.pi * condition)
+
+
 @dataclass(frozen=True)
 class CellInterfaces:
     """The interfaces of cell problems for some values of the parameters.
@@ -140,6 +184,20 @@ class CellInterfaces:
     bounds: tuple[tuple[float, float], ...]
     jumps: tuple[sp.Basic, ...]
     levels: tuple[sp.Expr, ...]
+
+    @classmethod
+    def around(
+        cls,
+        data: Sequence[sp.Expr],
+        coordinates: tuple[sp.Symbol, ...],
+        bounds: tuple[tuple[float, float], ...],
+    ) -> CellInterfaces:
+        """Of data that hold the coordinates alone."""
+        nodes = dict.fromkeys(node for datum in data for node in _outer(datum))
+        levels: dict[sp.Expr, None] = {}
+        for condition in dict.fromkeys(c for node in nodes for c in _asked(node)):
+            levels |= dict.fromkeys(_zeros(condition))
+        return cls(coordinates, bounds, tuple(nodes), tuple(levels))
 
     @classmethod
     def of(cls, cells: LoweredCells, parameters: Mapping[str, Any]) -> CellInterfaces | None:
@@ -156,11 +214,7 @@ class CellInterfaces:
         jumps = [node.xreplace(numbers) for node in _nodes(cells, inner=False)]
         levels: dict[sp.Expr, None] = {}
         for condition in _conditions(cells):
-            put = condition.xreplace(numbers)
-            for relation in sp.ordered(put.atoms(Relational)):
-                levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
-            if isinstance(put, sp.Expr):
-                levels[sp.sin(sp.pi * put)] = None
+            levels |= dict.fromkeys(_zeros(condition.xreplace(numbers)))
         own = tuple(v for v in levels if v.has(*cells.coordinates))
         if any(not v.free_symbols <= set(cells.coordinates) for v in own):
             return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ..lower.interfaces import CellInterfaces
 from ..problem.regions import Corner, Region
 from ..runtime.arrays import Array, Integers
 from ..runtime.fitted.region_mesher import RegionOutline
@@ -16,6 +18,9 @@ _SAMPLES = 48
 # to another piece.
 _BEND = 1.0
 _GAP = 1.0
+# Length of triangles on which corners of interfaces are looked for, as a share of the longer side,
+# and of the narrowest panel of the data.
+_SEEN = 0.1
 # Centres of triangles that are looked at together.
 _BLOCK = 4096
 # Panels of the data that are narrower, as a share of the longer side, are not followed: triangles
@@ -35,15 +40,17 @@ def outline_of(
     corners: Sequence[tuple[Corner, float]],
     panels: Sequence[Array] = (),
     share: float = 1.0,
+    interfaces: CellInterfaces | None = None,
 ) -> RegionOutline:
     """What meshes fit; panels: lines along each axis between which data are resolved, by triangles
-    no longer than that share of one."""
+    no longer than that share of one; interfaces: at which data jump."""
     names = tuple(part.name for part in region.parts)
     numbers = np.array([names.index(piece.outline.name) for piece in region.pieces])
     low, high = np.array(region.bounds).T
     boundary = _sizes_along(region)
 
-    least = NARROW * (high - low).max()
+    longest = float((high - low).max())
+    least = NARROW * longest
 
     def size(centres: Array) -> Array:
         found = boundary(centres)
@@ -51,7 +58,7 @@ def outline_of(
             found = np.minimum(found, share * np.maximum(_width(lines, x), least))
         return found
 
-    return RegionOutline(
+    outline = RegionOutline(
         lambda points: region.holds(points).astype(np.int64),
         np.array([corner.place for corner, _ in corners]).reshape(-1, 2),
         [grading for _, grading in corners],
@@ -61,6 +68,23 @@ def outline_of(
         low,
         high,
     )
+    if interfaces is None:
+        return outline
+    seen = min([_SEEN * longest, *(_SEEN * max(np.diff(x).min(), least) for x in panels)])
+    return replace(
+        outline,
+        label=lambda points: np.where(region.holds(points), 1 + interfaces.label(points), 0),
+        levels=lambda points: np.concatenate(
+            [interfaces.values(points), _boundary_levels(region, points)], axis=1
+        ),
+        seen=seen,
+    )
+
+
+def _boundary_levels(region: Region, points: Array) -> Array:
+    """Functions of points (n, 2) that vanish on each curve of the boundary."""
+    curves = {id(piece.curve): piece.curve for piece in region.pieces}
+    return np.stack([curve.level(points) for curve in curves.values()], axis=1)
 
 
 def _width(lines: Array, x: Array) -> Array:

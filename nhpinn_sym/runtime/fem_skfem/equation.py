@@ -28,7 +28,7 @@ from ..rigid_modes import (
     without_cancelled,
 )
 from ..time_stepping import GAMMA, KeptStages, sdirk4
-from .block_forms import block_matrix, block_vector, evaluate
+from .block_forms import block_matrix, block_vector, evaluate_at
 from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import Data, FunctionSpace
@@ -116,14 +116,23 @@ class System:
     def matrix(
         self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data
     ) -> sps.csr_matrix:
-        fields = evaluate(coefficients, basis, data)
+        fields = self._fields(coefficients, basis, data)
         return block_matrix(self.space, blocks, basis, fields, self.components)
 
     def vector(
         self, blocks: Mapping[int, Any], basis: Any, coefficients: Any, data: Data
     ) -> tuple[Array, float]:
-        fields = evaluate(coefficients, basis, data)
+        fields = self._fields(coefficients, basis, data)
         return block_vector(self.space, blocks, basis, fields, self.components)
+
+    def _fields(self, coefficients: Any, basis: Any, data: Data) -> dict[str, Any]:
+        """The coefficients at the quadrature points; conditions inside of elements are asked in
+        their middles, where the forms say so."""
+        points = np.asarray(basis.global_coordinates())
+        names = getattr(self.forms, "MIDDLES", ())
+        if names and basis is self.space.basis:
+            data = {**data, **dict(zip(names, self.space.middles(points)))}
+        return evaluate_at(coefficients, points, data)
 
     def _on(self, parts: Sequence[str], field: int, clamped: bool) -> NDArray[np.intp]:
         """The unknowns of one component on some parts of the boundary."""

@@ -28,7 +28,7 @@ _AT_NODE = 0.65
 _ON_EDGE = 0.15
 # Solutions are as d^(1/2) at a corner of interfaces at worst, and of quadratic elements no more is
 # left of them with this grading than of smooth functions.
-_GRADING = 0.75
+GRADING = 0.75
 _RADIUS = 0.3
 # Of the largest triangle: lengths of edges are compared in nine digits of that.
 _LEAST = 1e-6
@@ -115,7 +115,7 @@ def graded(
     """Smaller triangles towards corners: at the distance d of one h (d/R)^grading long."""
     largest = float(mesh.longest.max())
     reach = radius * float(np.linalg.norm(mesh.vectors, axis=1).min())
-    powers = [_GRADING] * len(corners) if gradings is None else gradings
+    powers = [GRADING] * len(corners) if gradings is None else gradings
     least = _LEAST * largest
     while len(corners):
         shares = []

@@ -73,14 +73,14 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
     while fine.longest.max() > _SEEN * np.linalg.norm(interfaces.vectors, axis=1).max():
         fine = fine.quartered()
     corners = corners_of(fine, interfaces.levels, interfaces.label)
-    base = _seeing(base, *curve_points(fine, interfaces.levels, interfaces.label))
+    base = seeing(base, *curve_points(fine, interfaces.levels, interfaces.label))
     while True:
         base, found = resolved(graded(base, corners), corners, interfaces.label)
         yield found
         base = base.quartered()
 
 
-def _seeing(base: Triangulation, points: Array, radii: Array) -> Triangulation:
+def seeing(base: Triangulation, points: Array, radii: Array) -> Triangulation:
     """The base, made finer where curves through points are smaller than its triangles: their nodes
     would not meet them."""
     for _ in range(_ROUNDS):

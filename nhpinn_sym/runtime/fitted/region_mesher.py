@@ -9,15 +9,18 @@ import numpy as np
 
 from ..arrays import Array, Integers
 from ..lattice import Lattice
-from .corners import graded
+from .corners import GRADING, LevelValues, corners_of, graded
 from .curved_triangles import CurvedTriangles
 from .domain_mesh import DomainMesh, boundary_of
 from .interfaces import Label
-from .mesher import resolved
+from .mesher import resolved, seeing
+from .small_parts import curve_points
 from .triangulation import Triangulation, regular
 
 # Share of the box within which triangles become smaller towards a corner.
 _RADIUS = 0.15
+# Distance of two corners that are one, as a share of the box.
+_SAME = 1e-6
 # Halvings of the triangles of the first mesh, at most.
 _HALVINGS = 60
 
@@ -29,6 +32,8 @@ class RegionOutline:
     label    : 0 outside, and the number of the phase inside, of points (n, 2)
     corners  : (k, 2) where it has corners, or phases have; gradings: how fast triangles become
                smaller towards each, see `corners.graded`
+    levels   : functions of points whose zeros hold the boundary and all interfaces, where phases
+               meet, for which is looked with triangles of the length `seen`
     size     : how long triangles with these centres (m, 2) may be
     part     : the number in `names` of the part of the boundary that points (n, 2) lie next to
     low, high: of the smallest box around it
@@ -42,6 +47,8 @@ class RegionOutline:
     names: tuple[str, ...]
     low: Array
     high: Array
+    levels: LevelValues | None = None
+    seen: float = np.inf
 
     def start(self, n: int) -> Triangulation:
         """A box of triangles around it, n of them along its longer side."""
@@ -66,11 +73,29 @@ def region_meshes(outline: RegionOutline, n: int) -> Iterator[DomainMesh]:
         if not wanted.any():
             break
         base = base.bisected(wanted)
+    corners, gradings = outline.corners, [*outline.gradings]
+    if outline.levels is not None:
+        base, met = _with_interfaces(base, outline, outline.levels)
+        corners, gradings = np.concatenate([corners, met]), [*gradings, *[GRADING] * len(met)]
     while True:
-        base = graded(base, outline.corners, outline.gradings, _RADIUS)
-        base, found = resolved(base, outline.corners, outline.label)
+        base = graded(base, corners, gradings, _RADIUS)
+        base, found = resolved(base, corners, outline.label)
         yield _inside(found, outline)
         base = base.quartered()
+
+
+def _with_interfaces(
+    base: Triangulation, outline: RegionOutline, levels: LevelValues
+) -> tuple[Triangulation, Array]:
+    """The base, finer where interfaces are smaller than its triangles, and the places (k, 2) where
+    these turn, or meet each other or the boundary beside its corners."""
+    fine = base
+    while fine.longest.max() > outline.seen:
+        fine = fine.bisected(fine.longest > outline.seen)
+    found = corners_of(fine, levels, outline.label)
+    apart = np.linalg.norm(found[:, None] - outline.corners, axis=2).min(axis=1, initial=np.inf)
+    new = apart > _SAME * (outline.high - outline.low).max()
+    return seeing(base, *curve_points(fine, levels, outline.label)), found[new]
 
 
 def _inside(mesh: CurvedTriangles, outline: RegionOutline) -> DomainMesh:

@@ -11,11 +11,9 @@ from typing import Any, overload
 
 import numpy as np
 import sympy as sp
-from sympy.core.relational import Relational
 
 from ...lower.forms import LoweredCells
 from ...lower.interfaces import CellInterfaces
-from ...operator.numbers.breaks import smooth_levels
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...problem.user_input import positive_number
 from ...resolution import Resolution, resolve
@@ -150,11 +148,7 @@ def layout_around(
     """The meshes that fit the edges of the phases of `data`, on a box."""
     axes = [(v, interval, True) for v, interval in zip(coordinates, bounds, strict=True)]
     found = resolve(data, axes)
-    nodes = list(dict.fromkeys(node for c in data for node in c.atoms(sp.Piecewise)))
-    levels: dict[sp.Expr, None] = {}
-    for relation in sp.ordered(r for node in nodes for r in node.atoms(Relational)):
-        levels |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
-    interfaces = CellInterfaces(coordinates, bounds, tuple(nodes), tuple(levels))
+    interfaces = CellInterfaces.around(data, coordinates, bounds)
     vectors = np.diag([b - a for a, b in bounds])
     meshes = InterfaceMeshes.around(interfaces, found, vectors)
     return FittedLayout(meshes, found.unresolved)

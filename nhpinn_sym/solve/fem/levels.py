@@ -12,6 +12,7 @@ import numpy as np
 import sympy as sp
 
 from ...lower.forms import LoweredCells, LoweredEquation
+from ...lower.substitution import substituted
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
@@ -79,7 +80,8 @@ def solve_levels(
     neither  : refined from the panels of the data until the estimate is below `tolerance`
     """
     found = resolve_equation(equation, parameters)
-    layout = meshes_of(equation.domain, equation, found)
+    numbers = _numbers(equation.parameters, parameters)
+    layout = meshes_of(equation.domain, substituted(equation, numbers), found)
     missed = equation_data_error(equation, parameters, fields, layout, degree)
     spans = None
     unresolved = layout.unresolved

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 import numpy as np
 
 from ...lower.forms import LoweredEquation
+from ...lower.interfaces import CellInterfaces, equation_with_middles, integrated
 from ...problem.errors import SolveError
 from ...problem.mesh_domain import Mesh
 from ...problem.regions import Corner, Region
@@ -63,7 +64,7 @@ class RegionMeshes:
     """The meshes of a region as an equation asks for them, see `layout.Meshes`.
 
     corners: with the grading towards each; panels: of the data along each axis, which are `narrow`
-    where triangles are not as short
+    where triangles are not as short; interfaces: at which data jump, and which meshes fit
     """
 
     region: Region
@@ -72,6 +73,7 @@ class RegionMeshes:
     erratic: bool
     unresolved: str | None
     narrow: bool
+    interfaces: CellInterfaces | None = None
     made: dict[tuple[int, int], tuple[Iterator[Any], list[RegionMesh]]] = field(
         default_factory=dict
     )
@@ -84,7 +86,8 @@ class RegionMeshes:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
         side, and follows the data from number `resolving` on."""
         if (first, resolving) not in self.made:
-            outline = outline_of(self.region, self.corners, self.panels, 2.0**resolving)
+            share = 2.0**resolving
+            outline = outline_of(self.region, self.corners, self.panels, share, self.interfaces)
             self.made[first, resolving] = (region_meshes(outline, first), [])
         more, known = self.made[first, resolving]
         try:
@@ -116,21 +119,33 @@ class RegionMeshes:
     def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:
         """The mesh of that n along the longer side, before it those of a quarter and of half of
         it, if that is not below the least there is."""
-        n = max(cells)
-        halvings = 0
-        while halvings < FEWEST - 1 and n / 2 ** (halvings + 1) >= _FIRST:
-            halvings += 1
-        first = math.ceil(n / 2**halvings)
+        first, halvings = _halved(max(cells))
         return [self.mesh(first, halvings, k) for k in range(halvings + 1)]
 
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
         """As many nodes along the longer side as that many cells have corners, and triangles that
-        follow the data."""
-        return self.given([math.ceil(max(cells) / _DEGREE)])
+        follow the data; two meshes where interfaces ask for more triangles on the first."""
+        n = math.ceil(max(cells) / _DEGREE)
+        first, halvings = _halved(n)
+        longest = max(b - a for a, b in self.bounds)
+        enough = 2 * n**2 * self.region.area / longest**2
+        found = [self.mesh(first, halvings, 0)]
+        while len(found) <= halvings and (len(found) < 2 or found[-1].cells[0] < enough):
+            found.append(self.mesh(first, halvings, len(found)))
+        return found
 
     def resolves(self, mesh: Any) -> bool:
         """Whether no triangle is longer than the panels of the data."""
         return not self.erratic and not self.narrow
+
+
+def _halved(n: int) -> tuple[int, int]:
+    """The triangles along the longer side of the first mesh, and how often they are halved to be n:
+    twice, if that is not below the least there is."""
+    halvings = 0
+    while halvings < FEWEST - 1 and n / 2 ** (halvings + 1) >= _FIRST:
+        halvings += 1
+    return math.ceil(n / 2**halvings), halvings
 
 
 def grading_of(corner: Corner, equation: LoweredEquation) -> float:
@@ -158,7 +173,26 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
     longest = max(b - a for a, b in domain.bounds)
     narrow = any(np.diff(lines).min() < NARROW * longest for lines in panels)
     erratic = found.jumps or bool(found.curved)
-    return RegionMeshes(domain, corners, panels, erratic, found.unresolved, narrow)
+    plain = RegionMeshes(domain, corners, panels, erratic, found.unresolved, narrow)
+    interfaces = _interfaces(equation)
+    if interfaces is None:
+        return plain
+    fitting = replace(plain, interfaces=interfaces, erratic=False)
+    try:
+        fitting.mesh(_FIRST, 0, 0)
+    except SolveError:
+        return plain
+    return fitting
+
+
+def _interfaces(equation: LoweredEquation) -> CellInterfaces | None:
+    """Those inside of the region, for parameters that have been put in; None where no mesh fits
+    them."""
+    if not equation_with_middles(equation).middles:
+        return None
+    ends = equation.domain.bounds
+    beside = tuple((2 * a - b, 2 * b - a) for a, b in ends)
+    return CellInterfaces.around(integrated(equation), equation.coordinates, beside)
 
 
 @dataclass(frozen=True)

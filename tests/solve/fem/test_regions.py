@@ -204,3 +204,40 @@ def test_an_oscillating_coefficient_in_an_l_shape_is_resolved_and_not_more() -> 
     u0 = nh.solve_homogenized(nh.homogenize(given), cells, "skfem", tolerance=1e-3)
     with pytest.raises(nh.UnsupportedError, match="270 degrees at"):
         nh.reconstruct(u0, cells, 0.5, boundary_layers=given)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_coefficient_that_jumps_across_a_circle_is_fitted(backend: str) -> None:
+    square = X**2 + Y**2
+    a = sp.Piecewise((10, square < sp.Rational(1, 4)), (1, True))
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    given = nh.MultiscaleProblem(
+        equation, scales=S, unknown=U, domain=nh.Disk((0, 0), 1), boundary=[nh.Dirichlet(0)]
+    )
+    found = nh.solve_fine(given, 1, backend)
+    exact = sp.Piecewise(
+        ((sp.Rational(1, 4) - square) / 40 + sp.Rational(3, 16), square < sp.Rational(1, 4)),
+        ((1 - square) / 4, True),
+    )
+    off = error(found, sp.lambdify((X, Y), exact, "numpy"))
+    assert off < found.info["estimate"] < 1e-4
+    assert off < 1e-6  # without a mesh that fits the circle 1e-2
+
+
+@pytest.mark.parametrize(
+    "a",
+    [
+        sp.Piecewise((10, 10 * X < 3), (1, True)),
+        nh.phases(S, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1),
+    ],
+    ids=["a line to the boundary", "a disk in every period"],
+)
+def test_jumps_inside_are_fitted(a: sp.Expr) -> None:
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    given = nh.MultiscaleProblem(
+        equation, scales=S, unknown=U, domain=L_SHAPE, boundary=[nh.Dirichlet(0)]
+    )
+    found, finer = (nh.solve_fine(given, 1, "skfem", mesh=n) for n in (8, 16))
+    off = error(finer, lambda x, y: found(np.stack([x, y], axis=1)))
+    assert off < found.info["estimate"] < 2e-2
+    assert len(np.unique(found.grid.mesh.mesh.phases)) == 2
