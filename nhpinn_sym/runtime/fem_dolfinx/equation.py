@@ -77,7 +77,8 @@ class EquationProblem:
         self.method = method(solver, mesh.dim, forms.POSITIVE, many)
         self.t = self.box.constant(0.0)
         self._given = {name: self.box.constant(parameters[name]) for name in forms.PARAMETERS}
-        self._given |= self.box.middles(getattr(forms, "MIDDLES", ()))
+        if hasattr(forms, "MIDDLES"):
+            self._given |= self.box.middles(forms.MIDDLES)
         self._effective = {
             key: self.box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS
         }
