@@ -71,7 +71,6 @@ if TYPE_CHECKING:
     from .solve.families import CellFamily as CellFamily
     from .solve.families import load_family as load_family
     from .solve.families import solve_family as solve_family
-    from .solve.hierarchy import MeanField as MeanField
     from .solve.hierarchy import solve_hierarchy as solve_hierarchy
     from .solve.law.law_file import load_law as load_law
     from .solve.law.law_solution import LawSolution as LawSolution
@@ -123,7 +122,7 @@ _LATER = {
     "LawSolution": "solve.law.law_solution",
     "stability": "solve.law.stability",
     "Stability": "solve.law.stability",
-    "MeanField": "solve.hierarchy",
+    "MeanField": "solve.mean_field",
     "dispersion": "solve.dispersion",
     "Dispersion": "solve.dispersion",
 }

@@ -22,6 +22,8 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 \setlength{\parindent}{0pt}
 \begin{document}
 """
+HOMOGENIZED = "Homogenized equation"
+"""The title of the step that ends with it."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ parameter can have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -40,6 +40,8 @@ class Integrands:
     source[i]   : in a cell alone
     reaction[i], storage[i] : in a cell their means are those of the law
     load[i]     : in a cell alone, the right-hand side of the law; in an equation it is in reaction
+    Correctors of order 2 need in a cell also name_x, the derivatives by the coordinates x,
+    storage_t, and name_Nu, those by correctors and values.
     """
 
     values: Mapping[str, IndexTable]
@@ -109,8 +111,12 @@ class _Names:
         }
 
 
-def lower_state(state: StateProblem, title: str, fitted: bool = False) -> LoweredState:
-    """The integrands of a cell; `fitted`: for meshes that fit its interfaces."""
+def lower_state(
+    state: StateProblem, title: str, fitted: bool = False, order: int = 1
+) -> LoweredState:
+    """The integrands of a cell; `fitted`: for meshes that fit its interfaces; `order` of the
+    correctors.
+    """
     op = state.operator
     names = _Names(state)
     middles = middle_symbols(op.fast) if fitted else ()
@@ -146,6 +152,8 @@ def lower_state(state: StateProblem, title: str, fitted: bool = False) -> Lowere
         "load": {(i,): put(f) for i, f in enumerate(state.load)},
     }
     integrands = _with_derivatives(arrays, names)
+    if order > 1:
+        integrands = _with_slow_derivatives(integrands, names, op.coordinates)
     held = _held(integrands)
     return LoweredState(
         title,
@@ -206,15 +214,37 @@ def _with_derivatives(arrays: Mapping[str, IndexTable], names: _Names) -> Integr
     derivatives: dict[str, IndexTable] = {}
     for name, table in values.items():
         for letter, arguments in names.arguments().items():
-            slopes = {
-                (*index, *other): sp.diff(e, v)
-                for index, e in table.items()
-                for other, v in arguments.items()
-            }
-            held = _nonzero(slopes)
+            held = _derivatives(table, arguments)
             if held:
                 derivatives[f"{name}_{letter}"] = held
     return Integrands(values, derivatives)
+
+
+def _with_slow_derivatives(
+    integrands: Integrands, names: _Names, coordinates: Sequence[sp.Symbol]
+) -> Integrands:
+    """What correctors of order 2 need beside the derivatives that there are."""
+    *x, t = coordinates
+    places = {(k,): v for k, v in enumerate(x)}
+    arguments = names.arguments()
+    found = dict(integrands.derivatives)
+    for name, table in integrands.values.items():
+        found[f"{name}_x"] = _derivatives(table, places)
+        by_correctors = integrands.derivatives.get(f"{name}_N", {})
+        found[f"{name}_Nu"] = _derivatives(by_correctors, arguments["u"])
+    found["storage_t"] = _derivatives(integrands.values["storage"], {(): t})
+    return Integrands(integrands.values, {name: t for name, t in found.items() if t})
+
+
+def _derivatives(table: IndexTable, arguments: Mapping[Index, sp.Symbol]) -> dict[Index, sp.Expr]:
+    """The entries differentiated by each of the arguments, whose index comes last."""
+    return _nonzero(
+        {
+            (*index, *other): sp.diff(e, v)
+            for index, e in table.items()
+            for other, v in arguments.items()
+        }
+    )
 
 
 def _nonzero(table: IndexTable) -> dict[Index, sp.Expr]:

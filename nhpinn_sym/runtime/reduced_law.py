@@ -175,11 +175,11 @@ class ReducedLaw:
         for start in range(0, macro.count, count):
             chosen = slice(start, start + count)
             own = macro.part(chosen)
-            slopes = self.forms.slopes(self._data(own, c[chosen]))
+            slopes = self.forms.slopes(self.data(own, c[chosen]))
             parts.append(self._columns(slopes, own.count))
         return np.concatenate(parts)
 
-    def _data(self, macro: MacroState, c: np.ndarray) -> dict[str, Any]:
+    def data(self, macro: MacroState, c: np.ndarray) -> dict[str, Any]:
         basis = self.basis
         n = macro.count
         k = basis.count
@@ -206,7 +206,7 @@ class ReducedLaw:
 
     def _residual(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, k): <flux . grad phi + source phi>; and the size of the flux (n,)."""
-        tables = self.forms.values(self._data(macro, c))
+        tables = self.forms.values(self.data(macro, c))
         n = macro.count
         flux = np.moveaxis(self._array(tables, "flux", "md", n), 2, 0).reshape(n, -1)
         source = np.moveaxis(self._array(tables, "source", "m", n), 1, 0).reshape(n, -1)
@@ -217,7 +217,7 @@ class ReducedLaw:
         size = np.sqrt(np.sum(flux**2, axis=1) / self.q)
         return found / self.q, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
 
-    def _matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
+    def matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
         """(n, k, k): the derivative of the residual."""
         basis = self.basis
         total = np.zeros((n, basis.count, basis.count))
@@ -285,7 +285,7 @@ class ReducedLaw:
         lost = np.zeros(n, dtype=bool)
         if self.basis.count:
             c, lost = self._solved(macro, c)
-        data = self._data(macro, c)
+        data = self.data(macro, c)
         values = self.forms.values(data)
         slopes = self.forms.slopes(data)
         columns = self._columns(slopes, n)
@@ -310,8 +310,8 @@ class ReducedLaw:
             if not active.any():
                 break
             own = macro.part(active)
-            slopes = self.forms.slopes(self._data(own, c[active]))
-            matrix = self._matrix(slopes, own.count)
+            slopes = self.forms.slopes(self.data(own, c[active]))
+            matrix = self.matrix(slopes, own.count)
             step = -_solve(matrix, residual[active][..., None])[..., 0]
             moved = self._damped(own, c[active], step, residual[active])
             c[active], residual[active], size[active], fine = moved
@@ -351,16 +351,21 @@ class ReducedLaw:
 
     def _columns(self, slopes: Any, n: int) -> np.ndarray:
         """Derivatives (n, k, m + m d) of the coefficients by values and slopes of u0."""
-        basis = self.basis
-        count = self.m + self.m * self.d
-        if not basis.count:
-            return np.zeros((n, 0, count))
+        if not self.basis.count:
+            return np.zeros((n, 0, self.m + self.m * self.d))
         flux = self._explicit(slopes, "flux", n)
         source = self._explicit(slopes, "source", n)
+        return self.responses(self.matrix(slopes, n), flux, source)
+
+    def responses(self, matrix: np.ndarray, flux: np.ndarray, source: np.ndarray) -> np.ndarray:
+        """Coefficients (n, k, c) of w, L w = div flux - source for the derivative L of the problem,
+        whose `matrix` that is, for c of them: flux (m, d, c, n, q), source (m, c, n, q).
+        """
+        basis = self.basis
         right = _paired(np.moveaxis(flux, 2, 0), basis.slopes)
         right = right + _paired(np.moveaxis(source, 1, 0), basis.values)
         right = np.moveaxis(right, 0, 2)
-        return -_solve(self._matrix(slopes, n), right / self.q)
+        return -_solve(matrix, right / self.q)
 
     def _derivatives(self, slopes: Any, name: str, n: int, columns: np.ndarray) -> np.ndarray:
         """(*axes, m + m d, n)."""

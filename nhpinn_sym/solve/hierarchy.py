@@ -4,7 +4,7 @@ the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,9 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import symbols_of
-from ..lower.forms import External, LoweredEquation, MultiIndex
+from ..lower.forms import External, LoweredEquation
 from ..lower.hierarchy import entry_and_slope, lower_mean_field
 from ..problem.errors import UnsupportedError
 from ..problem.user_input import instance, parameter_numbers
@@ -22,8 +23,10 @@ from .cell_solution import CellSolution
 from .derivative_recovery import recover_derivatives
 from .effective_entries import require
 from .equations import solve_homogenized
-from .exports import SolutionExtent
-from .periods import number_expression, positive_eps
+from .law.law_solution import LawSolution
+from .law.mean_fields import mean_fields
+from .mean_field import MeanField, ZeroSolution
+from .periods import number_expression
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
@@ -34,102 +37,9 @@ _ROUNDING = 1e-13
 _PROBES = 64
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class ZeroSolution(Solution):
-    """The solution of an equation whose data vanish."""
-
-    where: SolutionExtent
-
-    @property
-    def extent(self) -> SolutionExtent:
-        return self.where
-
-    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
-        return np.zeros((len(indices), len(points)))
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class SummedFields(Solution):
-    """U_0 + eps U_1 + ... + eps^n U_n."""
-
-    fields: tuple[Solution, ...]
-    eps: float
-
-    def __repr__(self) -> str:
-        return f"sum of {self.method}, eps = {self.eps:g}"
-
-    @property
-    def extent(self) -> SolutionExtent:
-        """That of U_0."""
-        return self.fields[0].extent
-
-    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
-        parts = [self.eps**k * u.evaluate(points, indices, t) for k, u in enumerate(self.fields)]
-        return np.asarray(sum(parts))
-
-
-@dataclass(frozen=True)
-class MeanField:
-    """The mean fields of an expansion: `fields` = (U_0, ..., U_n), each a `Solution` with
-    derivatives of every order.
-
-    `print` shows a table of sizes and estimates. `reconstruct(mean_field, cells, eps)` adds the
-    oscillations.
-
-    >>> s = nh.Scales(1)
-    >>> u = s.unknown("u")
-    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    >>> problem = nh.MultiscaleProblem(
-    ...     sp.Eq(-s.div(a * s.grad(u)), 1),
-    ...     scales=s,
-    ...     unknown=u,
-    ...     domain=nh.Box((0, 1)),
-    ...     boundary=[nh.Dirichlet(0)],
-    ... )
-    >>> model = nh.homogenize(problem, order=2)
-    >>> mean = nh.solve_hierarchy(model, nh.solve_cells(model, "fourier"), "skfem")
-    >>> mean.order, round(float(mean.total(1 / 8)(0.5)), 4)
-    (2, 0.0722)
-    """
-
-    fields: tuple[Solution, ...]
-
-    @property
-    def order(self) -> int:
-        return len(self.fields) - 1
-
-    def total(self, eps: object) -> Solution:
-        """U_0 + eps U_1 + ... + eps^n U_n, without oscillations."""
-        number = positive_eps(eps)
-        leading = self.fields[0]
-        info = {"eps": number, "fields": [dict(u.info) for u in self.fields]}
-        method = f"{len(self.fields)} mean fields, {leading.method}"
-        return SummedFields(leading.backend, method, info, self.fields, number)
-
-    def __str__(self) -> str:
-        rows = [("field", "method", "size", "estimate", "seconds")]
-        for k, u in enumerate(self.fields):
-            rows.append(
-                (
-                    f"U_{k}",
-                    u.method,
-                    str(u.info.get("size", "")),
-                    f"{u.info['estimate']:.1e}",
-                    f"{u.info.get('seconds', 0.0):.1f}",
-                )
-            )
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        )
-
-    __repr__ = __str__
-
-
 def solve_hierarchy(
-    model: HomogenizedModel,
-    cells: CellSolution,
+    model: HomogenizedModel | NonlinearModel,
+    cells: CellSolution | LawSolution,
     backend: str = "pinn",
     *,
     eps: object = None,
@@ -145,6 +55,9 @@ def solve_hierarchy(
     Boundary layers are not part of the expansion: order n + 1 in eps is for periodic problems, and
     for those whose correctors vanish on the boundary. eps: as for `solve_homogenized`, where
     natural conditions hold the phase of their wall.
+
+    A nonlinear model of order 2 has U_0 and U_1, whose equation is linear, from its law in the
+    place of cells.
 
     Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved
     without `hierarchy`; those of `solve_homogenized`.
@@ -164,9 +77,12 @@ def solve_hierarchy(
     >>> [round(float(field(0.5)), 4) for field in mean.fields]
     [0.0722, 0.0, 0.0]
     """
+    if isinstance(model, NonlinearModel):
+        return _with_law(model, cells, backend, parameters, progress, options)
     model = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
     )
+    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     if model.problem.time_order:
         raise UnsupportedError(
             "the mean fields beyond U_0 of a time-dependent problem",
@@ -194,6 +110,24 @@ def solve_hierarchy(
             )
             known.fields.append(recover_derivatives(solution, equation.periodic))
     return MeanField(tuple(known.fields))
+
+
+def _with_law(
+    model: NonlinearModel,
+    law: object,
+    backend: str,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> MeanField:
+    """U_0 and U_1 of a nonlinear model."""
+    model.require_second("the mean field U_1")
+    law = instance(law, LawSolution, "the law", "write law = solve_law(model)")
+    leading = solve_homogenized(
+        model, law, backend, parameters=parameters, progress=progress, **options
+    )
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    return MeanField(mean_fields(model, law, leading, numbers, shown(progress), options))
 
 
 @dataclass

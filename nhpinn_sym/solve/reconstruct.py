@@ -17,9 +17,9 @@ from ..problem.user_input import instance
 from .boundary_layers import with_layers
 from .cell_solution import CellFunction, CellSolution
 from .exports import COUNTS, SolutionExtent
-from .hierarchy import MeanField
 from .law.law_solution import LawSolution
 from .law.reconstruct import reconstruct_with_law
+from .mean_field import MeanField
 from .periods import positive_eps
 from .progress import Progress
 from .solution import Array, Solution
@@ -220,7 +220,7 @@ def reconstruct(
                       each layer is that of the data at its time; waves have none.
 
     For a nonlinear problem its law stands in the place of the cells: u0 + eps N(x/eps; u0, grad
-    u0).
+    u0); for a `MeanField` of it N at U_0 + eps U_1, and the second corrector.
 
     UnsupportedError for cell functions of tau; ProblemError for cells of a model of order 1 with
     mean fields of a higher one.
@@ -283,7 +283,7 @@ def reconstruct(
 
 
 def _with_law(u0: object, law: LawSolution, eps: object, boundary_layers: object) -> Solution:
-    if not isinstance(u0, Solution):
+    if not isinstance(u0, (MeanField, Solution)):
         raise ProblemError(
             "u0 is not a solution of the homogenized equation",
             term=shortened(u0),

@@ -3,9 +3,10 @@
 1. gather      what stands under each derivative, by powers of eps (state), for v = phi(y, u) where
                the flux holds its gradient (change_of_unknown); finite strain is told from fluxes
                that are monotone (finite_strain)
-2. check       kernels, means, monotonicity, storage, on samples (checks)
+2. check       kernels, means, monotonicity, storage, on samples (checks), and what order 2 rests
+               on (second_order)
 3. linearize   the ordinary model of the tangent (linearized): refuses what is not elliptic
-4. write       the derivation (steps)
+4. write       the derivation (steps; second_steps for correctors of order 2)
 """
 
 from __future__ import annotations
@@ -17,27 +18,30 @@ from ...operator.table import Operator
 from ...problem.contacts import refuse_contacts
 from ...problem.domain import refuse_lattice
 from ...problem.problem import MultiscaleProblem
+from ..branches import name_branches
+from ..derivation import Derivation
 from ..model import HomogenizedModel
 from .change_of_unknown import change_of_unknown
 from .checks import check_state
 from .finite_strain import with_finite_strain
 from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
-from .model import NonlinearModel, refuse_order
-from .steps import write_nonlinear_steps
+from .model import NonlinearModel
+from .second_order import check_order
+from .second_steps import second_steps
+from .steps import nonlinear_steps
 from .steps_of_hamiltonians import write_steps_of_hamiltonian
 
 
 def homogenize_nonlinear(
     op: Operator, order: int, homogenize: Callable[[MultiscaleProblem], HomogenizedModel]
 ) -> NonlinearModel:
-    """The state problem, the law and the first corrector of an operator (A. Pankov, G-Convergence
+    """The state problem, the law and the correctors of an operator (A. Pankov, G-Convergence
     and Homogenization of Nonlinear Partial Differential Operators, 1997, for monotone fluxes).
 
     homogenize : of linear problems. Errors: SolvabilityError where means or kernels forbid the
                  expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
-    refuse_order(order)
     refuse_lattice(op.problem.cell, "a law")
     refuse_contacts(op.problem.contacts, "a nonlinear law")
     change = change_of_unknown(op)
@@ -45,7 +49,14 @@ def homogenize_nonlinear(
         op = parse_nonlinear(change.problem)
     state = with_finite_strain(read_state(op))
     check_state(state)
+    check_order(state, order)
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
-    return NonlinearModel(op.problem, op, state, tangent, write_nonlinear_steps, change=change)
+    return NonlinearModel(op.problem, op, state, tangent, _written, order, change)
+
+
+def _written(model: NonlinearModel) -> Derivation:
+    """The numbered steps that `print(model)` shows."""
+    steps = [*nonlinear_steps(model), *second_steps(model)]
+    return Derivation(model.title, name_branches(steps))

@@ -9,9 +9,9 @@ from functools import cached_property
 import sympy as sp
 
 from ...operator.table import Operator
-from ...problem.errors import UnsupportedError
+from ...problem.errors import ProblemError, UnsupportedError
 from ...problem.problem import MultiscaleProblem
-from ..derivation import Derivation
+from ..derivation import HOMOGENIZED, Derivation
 from ..model import HomogenizedModel
 from .change_of_unknown import ChangeOfUnknown
 from .state import StateProblem
@@ -27,6 +27,7 @@ class NonlinearModel:
                  effective flux by the gradient, its cell functions are those of the corrector
     potential  : whether the state problem is that of a minimum, and the effective flux the
                  derivative of an energy
+    order      : of the correctors, 1 or 2: with 2 `solve_hierarchy` gives U_1 beside u0
     frozen     : whether the state problem is linear at a fixed value of u0
     change     : v = phi(y, u) where the flux is that of grad phi(y, u): `problem`, state and law
                  are in v then, u0 = beta(y, v0) oscillates. None for other problems
@@ -109,9 +110,19 @@ class NonlinearModel:
         """The homogenized equation for u0 (the first of a system), in the law of
         `derivation.steps`.
         """
-        found = self.derivation.steps[-1].equations[0]
+        steps = self.derivation.steps
+        found = next(step for step in steps if step.title == HOMOGENIZED).equations[0]
         assert isinstance(found, sp.Equality)
         return found
+
+    def require_second(self, what: str) -> None:
+        """ProblemError for what a model of order 1 has not."""
+        if self.order < 2:
+            raise ProblemError(
+                f"{what} of a model of order {self.order}",
+                term=self.title,
+                remedy="write model = homogenize(problem, order=2)",
+            )
 
     def __str__(self) -> str:
         return str(self.derivation)
@@ -120,13 +131,3 @@ class NonlinearModel:
 
     def _repr_latex_(self) -> str:
         return self.derivation.fragment()
-
-
-def refuse_order(order: int) -> None:
-    """UnsupportedError for correctors beyond the first."""
-    if order > 1:
-        raise UnsupportedError(
-            f"correctors of order {order} of a nonlinear problem",
-            term=f"order={order}",
-            remedy="write order=1: the law, its tangent and the first corrector are derived",
-        )

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from ..branches import name_branches
-from ..derivation import Derivation, Step
+from ..derivation import HOMOGENIZED, Step
 from ..notation import Mean, equation, text, tidy
 from ..prose import Formula, Prose, box, eps_power, fast_of_slow
 
@@ -20,10 +19,10 @@ _EPS = Formula("eps", r"\epsilon")
 _Y = Formula("y", "y")
 
 
-def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
-    """The numbered steps that `print(model)` shows."""
+def nonlinear_steps(model: NonlinearModel) -> list[Step]:
+    """From the multiscale equation to the homogenized one."""
     writer = StateWriter(model)
-    steps = [
+    return [
         *writer.change(),
         Step("Multiscale equation", writer.setting(), writer.multiscale()),
         Step("Ansatz", writer.gauge(), writer.ansatz()),
@@ -37,12 +36,11 @@ def write_nonlinear_steps(model: NonlinearModel) -> Derivation:
         ),
         Step("Tangent", writer.about_tangent(), writer.tangent()),
         Step(
-            "Homogenized equation",
+            HOMOGENIZED,
             Prose("for the leading order ", writer.value, " of the expansion."),
             writer.homogenized(),
         ),
     ]
-    return Derivation(model.title, name_branches(steps))
 
 
 class StateWriter:

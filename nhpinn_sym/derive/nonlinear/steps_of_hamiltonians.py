@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from ..branches import name_branches
-from ..derivation import Derivation, Step
+from ..derivation import HOMOGENIZED, Derivation, Step
 from ..notation import Mean, equation
 from ..prose import Formula, Prose, eps_power
 from .steps import StateWriter
@@ -46,7 +46,7 @@ def write_steps_of_hamiltonian(model: NonlinearModel) -> Derivation:
             writer.slope(),
         ),
         Step(
-            "Homogenized equation",
+            HOMOGENIZED,
             Prose(
                 "of first order, for viscosity solutions; the corrector holds where they are"
                 " smooth."
@@ -92,7 +92,7 @@ def _steps_of_roots(writer: _HamiltonianWriter) -> list[Step]:
             writer.rate(),
         ),
         Step(
-            "Homogenized equation",
+            HOMOGENIZED,
             "of first order, for viscosity solutions.",
             writer.limit(),
         ),

@@ -321,16 +321,23 @@ class StateSolver:
 
     def _columns(self, macro: MacroState, states: States, slopes: Any) -> np.ndarray:
         """The derivatives of the correctors by values and slopes of u0: (m + m d, n, m, ...)."""
-        grid = self.grid
         n = macro.count
         flux = self._explicit(slopes, "flux", n)
         source = self._explicit(slopes, "source", n)
+        return self.responses(self.operator(macro, states.modes), flux, source)
+
+    def responses(
+        self, operator: BlockOperator, flux: np.ndarray, source: np.ndarray
+    ) -> np.ndarray:
+        """Modes (c, n, m, ...) of w with <w> = 0, operator w = div flux - source without its mean,
+        for c of them: flux (m, d, c, n, ...), source (m, c, n, ...).
+        """
+        grid = self.grid
         right = -grid.forward(source)
         for k, unit in enumerate(self.units):
             right = right + grid.symbol(unit) * grid.forward(flux[:, k])
         right = np.moveaxis(right, 0, 2).copy()
         right[grid.zero] = 0
-        operator = self.operator(macro, states.modes)
         columns, _, _ = operator.solve(right, np.zeros_like(right), _TANGENT)
         columns[grid.zero] = 0
         return columns

@@ -72,9 +72,9 @@ def solve_with_law(
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
     law.require_modes("a homogenized equation")
     reference = reference_homogenized(model.state)
-    solver = _solver(backend, reference, model.state, numbers, shown(progress), options)
+    solver = equation_problem(backend, reference, model.state, numbers, shown(progress), options)
     macro = MacroLaw(law, solver.gathered)
-    solution = solver.solve(macro, _symmetric(model), grown=macro.grown, rounds=ROUNDS)
+    solution = solver.solve(macro, symmetric_law(model), grown=macro.grown, rounds=ROUNDS)
     info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
     info["estimate"] = max(info["estimate"], macro.error)
     if not macro.error <= law.tolerance:
@@ -101,7 +101,7 @@ def solve_nonlinear_fine(
     state.require_diffusion("a solution at one eps by finite elements or nets")
     reference = reference_fine(state)
     numbers = {**parameters, "epsilon": eps}
-    solver = _solver(backend, reference, state, numbers, shown(progress), options)
+    solver = equation_problem(backend, reference, state, numbers, shown(progress), options)
     title = "Multiscale equation"
     forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")
 
@@ -113,7 +113,7 @@ def solve_nonlinear_fine(
     return solver.solve(law, symmetric), reference
 
 
-def _symmetric(model: NonlinearModel) -> bool:
+def symmetric_law(model: NonlinearModel) -> bool:
     """Whether the derivative of the homogenized problem is symmetric."""
     return model.potential and not model.state.depends_on_values
 
@@ -126,7 +126,7 @@ class _Solver:
     gathered: Callable[[Array], list[Array]] = lambda own: [own]
 
 
-def _solver(
+def equation_problem(
     backend: str,
     reference: LoweredEquation,
     state: StateProblem,

@@ -1,4 +1,4 @@
-"""u0 + eps N(x/eps; u0, grad u0): the approximation of first order of a nonlinear problem."""
+"""u0 + eps N(x/eps; u0, grad u0), and eps^2 N2 with it: the expansions of a nonlinear problem."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import numpy as np
 from ...lower.forms import MultiIndex
 from ...problem.errors import UnsupportedError
 from ...runtime.fourier.grid import evaluate_modes
+from ...runtime.reduced_law import ReducedBasis
 from ..exports import SolutionExtent
 from ..interpolation import Array
+from ..mean_field import MeanField
 from ..solution import Solution
 from .law_solution import LawSolution
 from .macro_law import MacroLaw
+from .mean_fields import jets_of
 from .original_unknown import in_original
+from .second_law import SecondLaw
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,12 +42,7 @@ class LawReconstruction(Solution):
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         d = self.dim
         units = np.eye(d, dtype=int)
-        if any(sum(index) > 1 for index in indices):
-            raise UnsupportedError(
-                "a second derivative of a truncated expansion",
-                term=indices,
-                remedy="first derivatives are available",
-            )
+        _require_first(indices)
         slopes_asked = any(any(index) for index in indices)
         if slopes_asked and any(v.name.startswith("x") for v in self.law.model.state.places):
             raise UnsupportedError(
@@ -80,27 +79,89 @@ class LawReconstruction(Solution):
         return stacked[:, 0] if stacked.shape[1] == 1 else np.moveaxis(stacked, 1, 2)
 
     def _modes(self, macro_law: MacroLaw, y: Array, index: MultiIndex) -> Array:
-        """D^index of the modes (k, m, n) at points (n, d) of the cell."""
         assert macro_law.reduced is not None
-        basis = macro_law.reduced.basis
-        d = y.shape[1]
-        n = round(basis.points.shape[1] ** (1 / d))
-        if not basis.count:
-            return np.zeros((0, basis.values.shape[1], len(y)))
-        values = basis.values.reshape(*basis.values.shape[:2], *(n,) * d)
-        modes = np.fft.fftn(values, axes=tuple(range(-d, 0)), norm="forward")
-        return np.asarray(evaluate_modes(modes, self.law.forms.CELL, y, index))
+        return _modes(macro_law.reduced.basis, self.law, y, index)
 
 
-def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> Solution:
-    """u0 + eps N(x/eps; u0, grad u0); with a change of unknown beta(x/eps, .) of that."""
+@dataclass(frozen=True, eq=False, repr=False)
+class SecondReconstruction(Solution):
+    """U + eps N(x/eps; U, grad U) + eps^2 N2(x/eps; U, grad U, D^2 U) for the total U of mean
+    fields. First derivatives only, without their terms of order eps^2.
+    """
+
+    mean: Solution
+    law: SecondLaw
+    eps: float
+
+    def __repr__(self) -> str:
+        return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
+
+    @property
+    def extent(self) -> SolutionExtent:
+        return self.mean.extent
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        _require_first(indices)
+        values, slopes, curvatures = jets_of(self.mean, points, t)
+        states = self.law(points.T, 0.0 if t is None else t, values, slopes, curvatures)
+        eps = self.eps
+        zero = (0,) * self.dim
+        found = []
+        for index in indices:
+            fast = self._corrector(states.first, self.law.first_basis, points, index)
+            second = self._corrector(states.second, self.law.basis, points, index)
+            if index == zero:
+                found.append(values + eps * (fast + eps * second))
+                continue
+            axis = index.index(1)
+            slow = self._corrector(states.slow[axis], self.law.basis, points, zero)
+            found.append(slopes[:, axis] + fast + eps * (slow + second))
+        stacked = np.stack(found)
+        return stacked[:, 0] if stacked.shape[1] == 1 else np.moveaxis(stacked, 1, 2)
+
+    def _corrector(self, c: Array, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
+        """(m, n) of coefficients (n, k)."""
+        modes = _modes(basis, self.law.law, points / self.eps, index)
+        return np.asarray(np.einsum("nk,kmn->mn", c, modes))
+
+
+def _require_first(indices: Sequence[MultiIndex]) -> None:
+    if any(sum(index) > 1 for index in indices):
+        raise UnsupportedError(
+            "a second derivative of a truncated expansion",
+            term=indices,
+            remedy="first derivatives are available",
+        )
+
+
+def _modes(basis: ReducedBasis, law: LawSolution, y: Array, index: MultiIndex) -> Array:
+    """D^index of the modes (k, m, n) at points (n, d) of the cell."""
+    d = y.shape[1]
+    n = round(basis.points.shape[1] ** (1 / d))
+    if not basis.count:
+        return np.zeros((0, basis.values.shape[1], len(y)))
+    values = basis.values.reshape(*basis.values.shape[:2], *(n,) * d)
+    modes = np.fft.fftn(values, axes=tuple(range(-d, 0)), norm="forward")
+    return np.asarray(evaluate_modes(modes, law.forms.CELL, y, index))
+
+
+def reconstruct_with_law(u0: Solution | MeanField, law: LawSolution, eps: float) -> Solution:
+    """u0 + eps N(x/eps; u0, grad u0), for mean fields with the second corrector; with a change of
+    unknown beta(x/eps, .) of that.
+    """
     law.require_modes("an expansion")
+    mean = u0.total(eps) if isinstance(u0, MeanField) else u0
+    order = 2 if isinstance(u0, MeanField) else 1
     info = {
         "eps": eps,
-        "u0": dict(u0.info),
+        "u0": dict(mean.info),
         "law": dict(law.info),
-        "estimate": u0.info["estimate"],
+        "estimate": mean.info["estimate"],
     }
-    method = f"expansion to order 1, law by {law.backend}"
-    found = LawReconstruction(u0.backend, method, info, u0, law, eps)
+    method = f"expansion to order {order}, law by {law.backend}"
+    found: Solution
+    if order == 2:
+        found = SecondReconstruction(mean.backend, method, info, mean, SecondLaw(law), eps)
+    else:
+        found = LawReconstruction(mean.backend, method, info, mean, law, eps)
     return in_original(found, law.model.change, eps, law.parameters)

@@ -1,0 +1,136 @@
+"""The mean field U_1 of a nonlinear problem: the law linearized at U_0, driven by what it has at
+order eps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ...derive.nonlinear.model import NonlinearModel
+from ...lower.forms import LoweredEquation
+from ...lower.nonlinear_reference import reference_homogenized
+from ...problem.errors import UnsupportedError
+from ...runtime.arrays import MultiIndex
+from ..derivative_recovery import recover_derivatives
+from ..mean_field import ZeroSolution
+from ..progress import Progress
+from ..solution import Array, Solution
+from .equations import equation_problem, symmetric_law
+from .law_solution import LawSolution
+from .second_law import SecondLaw
+
+# Size of U_1, beside U_0, that is rounding; random points of the domain where it is looked at.
+_ROUNDING = 1e-9
+_PROBES = 64
+
+
+def mean_fields(
+    model: NonlinearModel,
+    law: LawSolution,
+    leading: Solution,
+    numbers: Mapping[str, float],
+    progress: Progress,
+    options: Mapping[str, Any],
+) -> tuple[Solution, ...]:
+    """(U_0, U_1) from U_0, with homogeneous conditions for U_1. UnsupportedError for problems in
+    time.
+    """
+    if model.state.timely:
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of a time-dependent problem",
+            term=model.equation,
+            remedy="solve_homogenized gives U_0",
+        )
+    reference = _homogeneous(reference_homogenized(model.state))
+    first = recover_derivatives(leading, reference.periodic)
+    own = {**{k: v for k, v in options.items() if k != "tolerance"}, **_resolution(leading)}
+    solver = equation_problem(leading.backend, reference, model.state, numbers, progress, own)
+    driven = DrivenLaw(SecondLaw(law, solver.gathered), first)
+    found = solver.solve(driven, symmetric_law(model))
+    info = {**found.info, "second_corrector": driven.second.error}
+    info["estimate"] = max(info["estimate"], driven.second.error)
+    if _size(found, first) <= max(_ROUNDING, law.tolerance) * _size(first, first):
+        return first, ZeroSolution(
+            leading.backend, "zero data", {**info, "estimate": 0.0}, first.extent
+        )
+    return first, recover_derivatives(replace(found, info=info), reference.periodic)
+
+
+def _resolution(leading: Solution) -> dict[str, Any]:
+    """The options with which U_1 is resolved as U_0: where it vanishes, its relative error says
+    nothing.
+    """
+    if "cells" in leading.info:
+        return {"mesh": leading.info["cells"]}
+    return {"features": leading.info["features"]}
+
+
+def _size(u: Solution, like: Solution) -> float:
+    """The largest of some values."""
+    lines = like.extent.lines
+    points = np.random.default_rng(0).random((_PROBES, len(lines)))
+    low, high = np.array([(line[0], line[-1]) for line in lines]).T
+    return float(np.abs(u(low + (high - low) * points)).max())
+
+
+class DrivenLaw:
+    """`Law` of the linear problem for U_1: the tangent of the law at U_0, and what the law has at
+    order eps.
+    """
+
+    def __init__(self, second: SecondLaw, leading: Solution) -> None:
+        self.second = second
+        self.leading = leading
+        self._known: dict[int, dict[str, Array]] = {}
+
+    def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
+        count = points.shape[1]
+        if count not in self._known:
+            self._known = {count: self._arrays(points, t)}
+        held = self._known[count]
+        arrays = {name: a for name, a in held.items() if "_" in name}
+        for name in ("flux", "reaction", "storage"):
+            by_values = np.einsum("...jn,jn->...n", held[f"{name}_u"], values)
+            by_slopes = np.einsum("...jkn,jkn->...n", held[f"{name}_p"], slopes)
+            arrays[name] = held[name] + by_values + by_slopes
+        return arrays
+
+    def _arrays(self, points: Array, t: float) -> dict[str, Array]:
+        """The derivatives of the law at U_0, and its values at order eps."""
+        jets = jets_of(self.leading, points.T)
+        added = self.second(points, t, *jets)
+        law = self.second.macro(points, t, jets[0], jets[1])
+        return {**{name: a for name, a in law.items() if "_" in name}, **added.arrays}
+
+
+def jets_of(u: Solution, points: Array, t: float | None = None) -> tuple[Array, Array, Array]:
+    """Values (m, n), slopes (m, d, n) and second derivatives (m, d, d, n) at points (n, d)."""
+    d = points.shape[1]
+    units = [tuple(int(k == axis) for k in range(d)) for axis in range(d)]
+    pairs = [_sum(one, other) for one in units for other in units]
+    found = u.evaluate(points, [(0,) * d, *units, *pairs], t)
+    found = found.reshape(1 + d + d * d, len(points), -1)
+    rows = np.moveaxis(found, (0, 1, 2), (1, 2, 0))
+    return rows[:, 0], rows[:, 1 : 1 + d], rows[:, 1 + d :].reshape(len(rows), d, d, -1)
+
+
+def _sum(one: MultiIndex, other: MultiIndex) -> MultiIndex:
+    return tuple(p + q for p, q in zip(one, other, strict=True))
+
+
+def _homogeneous(reference: LoweredEquation) -> LoweredEquation:
+    """The same problem without data."""
+    none = sp.Integer(0)
+    return replace(
+        reference,
+        title="Mean field U_1",
+        sources=(none,) * len(reference.sources),
+        linear=(),
+        essential=tuple(replace(e, value=none) for e in reference.essential),
+        natural=tuple(replace(n, value=none) for n in reference.natural),
+    )
