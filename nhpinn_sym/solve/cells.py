@@ -206,7 +206,8 @@ def _cell_data(request: CellRequest, backend: str) -> CellData:
 def _above(
     inner: HomogenizedModel, request: CellRequest, cells: LoweredCells, backend: str
 ) -> CellData:
-    """The cell problems whose coefficients are the effective ones of a finer level, solved.
+    """The cell problems whose coefficients are the effective ones of a finer level, solved by what
+    its own data ask for.
 
     UnsupportedError for nets where these jump: they would need the places.
     """
@@ -218,7 +219,7 @@ def _above(
         request.progress,
         coefficients=finer_functions(inner, request.coefficients, backend),
     )
-    finer = solve_request(below, "fourier")
+    finer = solve_request(below, AUTO)
     fields = FinerLevel(finer.entries, inner, point_names(cells))
     found = resolve_cells(cells, request.values, slow_box(request.model, cells)[0])
     rough = any(found.breaks) or bool(found.curved)

@@ -139,3 +139,15 @@ def test_functions_that_elements_cannot_take(backend: str) -> None:
     )
     with pytest.raises(UnsupportedError, match="derivative of a coefficient"):
         nh.solve_fine(steep, 1, backend, coefficients={"a": lambda x: 1 + x})
+
+
+def test_a_finer_level_that_jumps() -> None:
+    """a = (2 + cos 2 pi y) b(z), layers of 1 and 5: harmonic means of both, and arithmetic ones."""
+    s = nh.Scales(2, levels=2)
+    u = s.unknown("u")
+    layers = sp.Piecewise((1, s.z[0] < sp.Rational(3, 10)), (5, True))
+    a = (2 + sp.cos(2 * sp.pi * s.y[0])) * layers
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    cells = nh.solve_cells(nh.homogenize(problem), "fourier")
+    exact = np.diag([np.sqrt(3) / (0.3 + 0.7 / 5), 2 * 3.8])
+    np.testing.assert_allclose(cells.effective["A"], exact, atol=1e-8)
