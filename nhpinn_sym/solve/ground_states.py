@@ -12,8 +12,9 @@ from ..operator.sampling import sampler
 from ..operator.table import Operator
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import parameter_numbers
+from ..runtime.arrays import Array
 from ..runtime.tensor_grids import tensor_points
-from .cell_solution import CellSolution
+from .cell_solution import CellFunction, CellSolution
 
 # Points per axis of the midpoint rule on the cell, by the number of axes.
 _POINTS = {1: 1024, 2: 128, 3: 32}
@@ -32,9 +33,17 @@ def initial_share(
     numbers = parameter_numbers(parameters, model.problem.parameters)
     slow = dict.fromkeys(op.slow, 0.0) | {v: numbers[str(v)] for v in model.problem.parameters}
     (weight,) = sampler([rho], op)(list(y.T), slow)
-    phi = np.ones(len(y)) if cells.ground_state is None else cells.ground_state(y)
-    psi = cells.adjoints[0](y) if cells.adjoints else np.ones(len(y))
+    phi = np.ones(len(y)) if cells.ground_state is None else _kernel(cells.ground_state, y)
+    psi = _kernel(cells.adjoints[0], y) if cells.adjoints else np.ones(len(y))
     return float((psi * weight).mean() / (psi * weight * phi).mean())
+
+
+def _kernel(function: CellFunction, y: Array) -> Array:
+    """Values of a kernel at points of the cell: the same for all slow variables that other cell
+    functions may depend on."""
+    slow = np.tile(function.shape.nodes.points[:1], (len(y), 1))
+    none = (0,) * len(function.shape.slow)
+    return function.at(y, slow, [(0,) * y.shape[1]], none)[0]
 
 
 def without_growth(op: Operator, growth: float) -> MultiscaleProblem:

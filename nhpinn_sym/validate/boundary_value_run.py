@@ -110,7 +110,9 @@ class BoundaryValueRun:
             return cell_report(
                 self.model, self.settings, self.store, self.cells, self.expansion, self.label
             )
-        cells = {name: self._cells(name) for name in ("pinn", self.fem)}
+        # What nets do not cover they are given: the equation is compared all the same.
+        own = self.fem if "pinn" in found.refused else "pinn"
+        cells = {"pinn": self._cells(own), self.fem: self._cells(self.fem)}
         oracle, self.oracle = self._oracle()
         cells["oracle"] = cells[self.fem] if oracle is None else oracle
         if self.model.eigenvalue is not None and self.problem.time_order:
@@ -289,12 +291,7 @@ class BoundaryValueRun:
 
     def _effective(self, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
         """The effective coefficients of the two that are judged, and of what judges them."""
-        named = {
-            "pinn": cells["pinn"],
-            self.fem: cells[self.fem],
-            cells["oracle"].backend: cells["oracle"],
-        }
-        return {name: sampled_coefficients(c, self.problem) for name, c in named.items()}
+        return {c.backend: sampled_coefficients(c, self.problem) for c in cells.values()}
 
     def _methods(
         self, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
@@ -302,7 +299,7 @@ class BoundaryValueRun:
         """What solved which part."""
         oracle = cells["oracle"]
         return {
-            "PINN cells": f"pinn: {cells['pinn'].method}",
+            "PINN cells": f"{cells['pinn'].backend}: {cells['pinn'].method}",
             "PINN u0": str(parts["p"]["method"]),
             "FEM cells": f"{self.fem}: {cells[self.fem].method}",
             "FEM u0": str(parts["v"]["method"]),
@@ -317,7 +314,11 @@ class BoundaryValueRun:
             **({"errors by component": apart} if apart else {}),
             "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
             "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
-            "cells": {name: {k: c.info[k] for k in c.info} for name, c in cells.items()},
+            "cells": {
+                name: {k: c.info[k] for k in c.info}
+                for name, c in cells.items()
+                if name in (c.backend, "oracle")
+            },
             "resumed": list(self.store.taken),
             "version": __version__,
         }

@@ -377,3 +377,57 @@ def test_norms_know_where_solutions_kink() -> None:
         kink = np.maximum(quadrature.points[:, 0] - k, 0)
         assert quadrature.norm(kink) == pytest.approx(((1 - k) ** 3 / 3) ** 0.5, rel=1e-12)
     assert np.allclose(breaks[0][:2], (1 / 24, 1 / 8))
+
+
+def test_nets_are_given_the_cells_that_they_do_not_cover() -> None:
+    """A beam of layers, clamped and supported, by integration of D u'' = m, m'' = 1: e4; and that
+    the equation is compared though no net solves the cells."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    stiffness = sp.Piecewise((1, s.y[0] < sp.Rational(3, 10)), (20, True))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.laplacian(stiffness * s.laplacian(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Clamped(on="left"), nh.Dirichlet(0, on="right")],
+    )
+    report = nh.validate(problem, sp.Rational(1, 5), fem="skfem")
+    assert report.verdict is Verdict.NOT_COMPARED
+    assert report.methods["PINN cells"].startswith("skfem")
+    x = (np.arange(40000) + 0.5) / 40000
+
+    def deflection(compliance: np.ndarray) -> np.ndarray:
+        twice = [np.cumsum(np.cumsum(compliance * m)) / 40000**2 for m in (x**2 - x, 1 - x)]
+        # m = (x^2 - x)/2 + k (1 - x), with k so that the right end stays.
+        return twice[0] / 2 - twice[0][-1] / 2 / twice[1][-1] * twice[1]
+
+    fine = deflection(np.where((5 * x) % 1 < 0.3, 1.0, 1 / 20))
+    limit = deflection(np.full_like(x, 0.3 + 0.7 / 20))
+    expected = np.linalg.norm(limit - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e2", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=2e-3)
+
+
+def test_a_ground_state_beside_a_reaction_of_x() -> None:
+    """v_t - A v'' + x v = 0 has cell functions at every x, and a reaction that vanishes at one end."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    potential = STRENGTH * C(s.y[0]) / s.eps**2 + s.x[0]
+    model = nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(s.dt(u) - s.laplacian(u) + potential * u, 0),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[nh.Dirichlet(0)],
+            initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+            final_time=END,
+        )
+    )
+    cells = nh.solve_cells(model, "fourier")
+    y = (np.arange(64)[:, None] + 0.5) / 64
+    phi = cells.ground_state(y, x=[0.5])
+    assert initial_share(model, cells, None) == pytest.approx(phi.mean() / (phi**2).mean())
+    u0 = nh.solve_homogenized(model, cells, "skfem", tolerance=1e-5)
+    assert u0.info["estimate"] < 1e-5

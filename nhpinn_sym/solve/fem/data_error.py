@@ -99,21 +99,28 @@ def _missed_by_triangles(
 
 def fields_error(
     fields: Sequence[Callable[[Array], Array]],
+    inverses: Sequence[bool],
     layout: Meshes | FittedLayout | GivenLayout,
     mesh: Mesh,
     degree: int,
 ) -> float:
     """The same of fields, points (n, d) -> values (n,), of which nothing else is known; what
     vanishes beside the largest of them is measured by that.
+
+    inverses: of which fields the mean of the inverse counts too, as of what fluxes are made of: a
+              reaction may vanish somewhere.
     """
-    if not (isinstance(layout, Layout) and isinstance(mesh, Lattice)):
-        own = _all_means(fields, rule_on(mesh, degree + 1))
-        return _worst(own, _all_means(fields, rule_on(mesh, 2 * degree + 2)))
-    lattice = mesh
-    axes = range(lattice.dim)
-    finer = _finer(layout, lattice, axes, degree, _FINER[lattice.dim], _MOST_OF_A_FIELD)
-    own = _all_means(fields, _rule(lattice.lines, degree))
-    return _worst(own, _all_means(fields, _rule(finer, degree)))
+    if isinstance(layout, Layout) and isinstance(mesh, Lattice):
+        axes = range(mesh.dim)
+        finer = _finer(layout, mesh, axes, degree, _FINER[mesh.dim], _MOST_OF_A_FIELD)
+        rules = _rule(mesh.lines, degree), _rule(finer, degree)
+    else:
+        rules = rule_on(mesh, degree + 1), rule_on(mesh, 2 * degree + 2)
+    own, fine = (
+        [_means(f, rule.blocks(), wanted) for f, wanted in zip(fields, inverses, strict=True)]
+        for rule in rules
+    )
+    return _worst(own, fine)
 
 
 def _missed(
@@ -269,12 +276,14 @@ def _all_means(calls: Sequence[Callable[[Array], Array]], rule: QuadratureRule) 
     return [_means(call, rule.blocks()) for call in calls]
 
 
-def _means(call: Callable[[Array], Array], blocks: Iterable[Quadrature]) -> _Means:
+def _means(
+    call: Callable[[Array], Array], blocks: Iterable[Quadrature], positive: bool = True
+) -> _Means:
+    """positive: whether it may be, and its inverse is asked for."""
     volume = 0.0
     value = 0.0
     size = 0.0
     inverse = 0.0
-    positive = True
     for some in blocks:
         values = call(some.points)
         volume += float(some.weights.sum())

@@ -197,7 +197,7 @@ def solve_equation(
             steps=steps,
             tolerance=tolerance,
             max_dofs=max_dofs,
-            fields=[partial(coefficients, e) for e in externals.values()],
+            fields={e.symbol.name: partial(coefficients, e) for e in externals.values()},
         )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,11 @@ def solve_levels(
     tolerance: float | None,
     max_dofs: int | None,
     by_elements: bool = False,
-    fields: Sequence[PointFunction] = (),
+    fields: Mapping[str, PointFunction] = MappingProxyType({}),
 ) -> GridSolution:
     """The solution, on one of three kinds of meshes. SolveError where it does not fit into memory.
 
-    fields   : the external coefficients, of which nothing else is known
+    fields   : the external coefficients by symbol, of which nothing else is known
     mesh     : about so many cells along each axis, with lines where data jump
     at_least : so many cells along each axis at least, and lines wherever the data ask for them
     neither  : refined from the panels of the data until the estimate is below `tolerance`
@@ -167,7 +168,7 @@ def _refuse_without_effect(**options: Any) -> None:
 def equation_data_error(
     equation: LoweredEquation,
     parameters: Mapping[str, Any],
-    fields: Sequence[PointFunction],
+    fields: Mapping[str, PointFunction],
     layout: Meshes,
     degree: int,
 ) -> Callable[[Mesh], float]:
@@ -178,12 +179,16 @@ def equation_data_error(
     if equation.time is not None and equation.final_time is not None:
         values[equation.time] = _DURING * float(equation.final_time)
 
+    fluxes = [t.coefficient for t in equation.bilinear if any(t.left) and any(t.right)]
+    conducting = {v.name for c in fluxes for v in c.free_symbols}
+
     def missed(mesh: Mesh) -> float:
         known = data_error(data, equation.coordinates, values, layout, mesh, degree)
         if not fields:
             return known
         # Where functions jump unseen, solutions are off by more than the means.
-        return max(known, SAFETY * fields_error(fields, layout, mesh, degree))
+        inverses = [name in conducting for name in fields]
+        return max(known, SAFETY * fields_error([*fields.values()], inverses, layout, mesh, degree))
 
     return missed
 
@@ -210,7 +215,7 @@ def cell_data_error(
             found.append(data_error(data, cells.coordinates, values, layout, mesh, degree))
             held = list(fields.at(point).values())
             if held:
-                found.append(fields_error(held, layout, mesh, degree))
+                found.append(fields_error(held, [True] * len(held), layout, mesh, degree))
         return max(found)
 
     return missed

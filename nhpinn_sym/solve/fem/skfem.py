@@ -127,7 +127,7 @@ def solve_equation(
             steps=steps,
             tolerance=tolerance,
             max_dofs=max_dofs,
-            fields=list(fields.values()),
+            fields=fields,
             by_elements=True,
         )
 
