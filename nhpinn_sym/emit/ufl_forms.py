@@ -70,9 +70,7 @@ class _Writer:
         self.lowered = lowered
         self.components = lowered.components
         self.names = {v: str(v) for v in lowered.coordinates}
-        self.names |= {
-            v: f"p[{literal(str(v))}]" for v in (*lowered.parameters, *lowered.middles)
-        }
+        self.names |= {v: f"p[{literal(str(v))}]" for v in (*lowered.parameters, *lowered.middles)}
         for e in weak_externals(lowered):
             self.names[e.symbol] = f"k[{literal(external_key(e))[1:-1]}]"
         if lowered.time is not None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .mesh import MeshFunction
 
 Solve = Callable[[Array], Array]
 
@@ -62,6 +63,10 @@ class Assembly(ABC):
     def extended(self, free: Array) -> Array:
         """The function with these free unknowns, and essential values 0."""
 
+    @abstractmethod
+    def function(self, values: Array) -> MeshFunction:
+        """The functions with values (..., nodes) at the nodes of this process."""
+
     @property
     @abstractmethod
     def integrals(self) -> Array:
@@ -74,6 +79,10 @@ class Assembly(ABC):
 
     def sums(self, array: Any) -> Any:
         """The sum over all processes."""
+        return array
+
+    def gathered(self, array: Array) -> Array:
+        """The entries (..., n) of all processes, in the same order on each."""
         return array
 
     def largest(self, value: float) -> float:

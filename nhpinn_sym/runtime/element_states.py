@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, MultiIndex
 from .assembly import Assembly
-from .fourier.states import LawValues, MacroState
+from .fourier.energies import energy_density, total_slopes
+from .fourier.states import LawValues, MacroState, States
 from .newton import Linearized, NewtonError, newton
 from .nonlinear_arrays import (
     CONTINUATION,
@@ -27,6 +28,7 @@ from .nonlinear_arrays import (
     named,
     off_zero,
 )
+from .reduced_basis import ReducedBasis, principal, snapshots_of
 
 
 class ElementStates:
@@ -40,22 +42,70 @@ class ElementStates:
         self.m = assembly.m
         self.d = assembly.d
 
-    def law(self, macro: MacroState) -> tuple[LawValues, Array, int]:
-        """The law at n states, the relative residual of each (infinite for one that is not found),
-        and the largest number of steps.
+    def law(self, macro: MacroState) -> tuple[LawValues, States]:
+        """The law at n states, and these with their columns: modes (n, m, nodes) are the values at
+        the nodes of this process, residuals of states that are not found infinite.
         """
         parts = []
+        modes = []
+        columns = []
         residuals = []
         steps = 0
         for k in range(macro.count):
             own = macro.part(slice(k, k + 1))
             u, residual, used = self._approached(own)
-            parts.append(self._values(own, self.assembly.centred(u)))
+            u = self.assembly.centred(u)
+            values, by_state = self._values(own, u)
+            parts.append(values)
+            modes.append(self._by_component(u))
+            columns.append([self._by_component(column) for column in by_state])
             residuals.append(residual)
             steps = max(steps, used)
         names = parts[0]
         values = {name: np.stack([part[name] for part in parts], axis=-1) for name in names}
-        return LawValues(values), np.array(residuals), steps
+        moved = np.moveaxis(np.array(columns), 1, 0)
+        return LawValues(values), States(np.array(modes), np.array(residuals), steps, 0.0, moved)
+
+    def _by_component(self, u: Array) -> Array:
+        return u.reshape(-1, self.m).T
+
+    def energy(self, macro: MacroState, states: States) -> Array:
+        """f* at n states, see `fourier.energies`: (n,)."""
+        found = []
+        for k in range(macro.count):
+            u = states.modes[k].T.ravel()
+            data = self._data(macro.part(slice(k, k + 1)), u)
+            density = energy_density(self.forms, data, total_slopes(self.forms, data))
+            source = self._array(self.forms.values(data), "source", "m")
+            driven = np.sum(source * self.assembly.fields(u)[0], axis=0)
+            found.append(float(self.assembly.mean(density + driven)))
+        return np.array(found)
+
+    def basis(self, states: States, spread: Array) -> ReducedBasis:
+        """The principal modes of correctors and their derivatives, see `snapshots_of`, at the
+        quadrature points of all processes.
+        """
+        assembly = self.assembly
+        modes = snapshots_of(states, spread)
+        fields = [assembly.fields(mode.T.ravel()) for mode in modes]
+        points, middles, weights, values, slopes = (
+            assembly.gathered(array)
+            for array in (
+                assembly.points,
+                assembly.middles,
+                assembly.weights,
+                np.array([v for v, _ in fields]),
+                np.array([s for _, s in fields]),
+            )
+        )
+        held = ReducedBasis(values, slopes, points, weights / weights.sum(), middles, modes)
+        return principal(held, mixed=self.m > 1 and not self.forms.SYMMETRIC)
+
+    def evaluate(self, modes: Array, points: Array, index: MultiIndex) -> Array:
+        """D^index of functions (k, m, nodes) at points (n, d), periodically: (k, m, n)."""
+        low, high = np.transpose(self.forms.CELL)
+        inside = low + np.mod(points - low, high - low)
+        return self.assembly.function(modes).evaluate(inside, index)
 
     def _approached(self, macro: MacroState) -> tuple[Array, float, int]:
         """The corrector, its residual relative to its parts, and the number of Newton steps; by
@@ -118,13 +168,14 @@ class ElementStates:
         }
         return self.assembly.matrix(arrays, "flux", "source")
 
-    def _values(self, macro: MacroState, u: Array) -> dict[str, Array]:
-        """The arrays of the law at one state."""
+    def _values(self, macro: MacroState, u: Array) -> tuple[dict[str, Array], list[Array]]:
+        """The arrays of the law at one state, and the derivatives of the corrector."""
         mean = self.assembly.mean
         data = self._data(macro, u)
         values = self.forms.values(data)
         slopes = self.forms.slopes(data)
-        fields = [self.assembly.fields(column) for column in self._columns(slopes)]
+        columns = self._columns(slopes)
+        fields = [self.assembly.fields(column) for column in columns]
         arrays: dict[str, Array] = {}
         for name, axes in LAW_AXES.items():
             total = mean(self._explicit(slopes, name))
@@ -135,7 +186,7 @@ class ElementStates:
                 implied = implied + np.einsum("...jq,jq->...q", by_values, n)
                 total[..., c] += mean(implied)
             arrays |= law_arrays(name, mean(self._array(values, name, axes)), total, self.m)
-        return arrays
+        return arrays, columns
 
     def _explicit(self, slopes: Any, name: str) -> Array:
         return by_values_and_slopes(partial(self._array, slopes), name)

@@ -16,7 +16,8 @@ import numpy as np
 
 from .fourier.grid import Grid
 from .fourier.states import LawValues, MacroState, States, StateSolver
-from .reduced_law import ReducedLaw, for_unknowns, orthonormal
+from .reduced_basis import span_of
+from .reduced_law import ReducedLaw
 
 SCALES = (0.3, 0.6, 1.2, 2.4)
 """Of the weights of hidden layers that are tried: how much a feature varies within a period."""
@@ -35,7 +36,7 @@ class FeatureSolver(StateSolver):
         self.scale = scale
         values, slopes = hidden_layer(grid, count, scale, seed)
         points = grid.columns
-        span = for_unknowns(*orthonormal(values, slopes, _INDEPENDENT), self.m, points)
+        span = span_of(values, slopes, points, self.m, _INDEPENDENT)
         self.law_in_span = ReducedLaw(forms, span)
 
     def solve_states(

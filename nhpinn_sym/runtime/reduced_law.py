@@ -8,12 +8,11 @@ tangent have the square of the error of the states. It holds for every state, wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .fourier.states import LawValues, MacroState, States, StateSolver
+from .fourier.states import LawValues, MacroState
 from .nonlinear_arrays import (
     CORRECTOR,
     CURVATURE,
@@ -28,6 +27,7 @@ from .nonlinear_arrays import (
     named,
     off_zero,
 )
+from .reduced_basis import ReducedBasis
 
 # Numbers of one array over modes, points and states that are solved at once.
 _NUMBERS = 2**20
@@ -42,96 +42,6 @@ _SMALLEST = 2.0**-24
 # Residuals are relative to the flux, or to that share of the largest one of all states: where the
 # gradient vanishes by symmetry, it is rounding.
 _BESIDE = 1e-3
-# Size of a mode, relative to the first, below which it is rounding.
-_INDEPENDENT = 1e-9
-
-
-@dataclass(frozen=True)
-class ReducedBasis:
-    """Modes as values (k, m, q) and slopes (k, m, d, q) at the q points (d, q) of a grid."""
-
-    values: np.ndarray
-    slopes: np.ndarray
-    points: np.ndarray
-
-    @property
-    def count(self) -> int:
-        return len(self.values)
-
-    def first(self, count: int) -> ReducedBasis:
-        """The leading modes."""
-        return ReducedBasis(self.values[:count], self.slopes[:count], self.points)
-
-
-def basis_of(solver: StateSolver, states: States, spread: np.ndarray) -> ReducedBasis:
-    """The principal modes of correctors and of their derivatives by values and slopes of u0, each
-    as long as a typical change of what it is by: `spread` (m + m d,).
-    """
-    grid = solver.grid
-    assert states.columns is not None
-    weights = spread.reshape(-1, *[1] * (states.columns.ndim - 1))
-    snapshots = [states.modes, *(states.columns * weights)]
-    modes = np.concatenate(snapshots)
-    if solver.mixed:
-        return _for_every_unknown(solver, modes)
-    slopes = np.stack([grid.derivative(modes, unit) for unit in solver.units], axis=2)
-    values = grid.backward(modes)
-    count = len(modes)
-    flat = slopes.reshape(count, -1)
-    left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
-    kept = [k for k, size in enumerate(sizes) if size > _INDEPENDENT * sizes[0]]
-    points = grid.columns
-    q = points.shape[1]
-    if not kept:
-        return ReducedBasis(
-            np.zeros((0, solver.m, q)), np.zeros((0, solver.m, solver.d, q)), points
-        )
-    mix = left[:, kept].T * (np.sqrt(q) / sizes[kept])[:, None]
-    return ReducedBasis(
-        (mix @ values.reshape(count, -1)).reshape(-1, solver.m, q),
-        (mix @ flat).reshape(-1, solver.m, solver.d, q),
-        points,
-    )
-
-
-def _for_every_unknown(solver: StateSolver, modes: np.ndarray) -> ReducedBasis:
-    """The principal modes of all components, each for every unknown: an equation whose flux is that
-    of another unknown is tested by the modes of this one then.
-    """
-    grid = solver.grid
-    scalar = modes.reshape(-1, *modes.shape[2:])
-    slopes = np.stack([grid.derivative(scalar, unit) for unit in solver.units], axis=1)
-    whole = orthonormal(grid.backward(scalar).reshape(len(scalar), -1), slopes)
-    points = grid.columns
-    return for_unknowns(*whole, solver.m, points)
-
-
-def orthonormal(
-    values: np.ndarray, slopes: np.ndarray, least: float = _INDEPENDENT
-) -> tuple[np.ndarray, np.ndarray]:
-    """Functions (count, q) with slopes (count, d, ...) as principal ones, orthonormal in their
-    slopes: (k, q) and (k, d, q); what is smaller than `least` of the first is left out.
-    """
-    count, q = values.shape
-    flat = slopes.reshape(count, -1)
-    left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
-    kept = (sizes > least * sizes[0]) & (sizes > 0)
-    mix = left[:, kept].T * (np.sqrt(q) / sizes[kept])[:, None]
-    return mix @ values, (mix @ flat).reshape(-1, slopes.shape[1], q)
-
-
-def for_unknowns(
-    values: np.ndarray, slopes: np.ndarray, m: int, points: np.ndarray
-) -> ReducedBasis:
-    """Functions (k, q) with slopes (k, d, q), for each of m unknowns."""
-    k, q = values.shape
-    d = slopes.shape[1]
-    all_values = np.zeros((k, m, m, q))
-    all_slopes = np.zeros((k, m, m, d, q))
-    for j in range(m):
-        all_values[:, j, j] = values
-        all_slopes[:, j, j] = slopes
-    return ReducedBasis(all_values.reshape(k * m, m, q), all_slopes.reshape(k * m, m, d, q), points)
 
 
 class ReducedLaw:
@@ -143,6 +53,9 @@ class ReducedLaw:
         self.m = int(forms.COMPONENTS)
         self.d = int(forms.DIM)
         self.q = basis.points.shape[1]
+        self.weights = basis.weights
+        self._tested_values = basis.values * basis.weights
+        self._tested_slopes = basis.slopes * basis.weights
         self._products: dict[tuple[int, int, int, int], np.ndarray] = {}
 
     def __call__(
@@ -193,6 +106,7 @@ class ReducedLaw:
         }
         return {
             **dict(zip(self.forms.COORDINATES, basis.points[:, None, :])),
+            **dict(zip(getattr(self.forms, "MIDDLES", ()), basis.middles[:, None, :])),
             **others,
             **named(VALUE, macro.values[..., None], 1),
             **named(MACRO, macro.slopes[..., None], 2),
@@ -211,11 +125,10 @@ class ReducedLaw:
         flux = np.moveaxis(self._array(tables, "flux", "md", n), 2, 0).reshape(n, -1)
         source = np.moveaxis(self._array(tables, "source", "m", n), 1, 0).reshape(n, -1)
         k = self.basis.count
-        found = (
-            flux @ self.basis.slopes.reshape(k, -1).T + source @ self.basis.values.reshape(k, -1).T
-        )
-        size = np.sqrt(np.sum(flux**2, axis=1) / self.q)
-        return found / self.q, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
+        found = flux @ self._tested_slopes.reshape(k, -1).T
+        found += source @ self._tested_values.reshape(k, -1).T
+        size = np.sqrt(np.sum(flux.reshape(n, -1, self.q) ** 2, axis=1) @ self.weights)
+        return found, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
 
     def matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
         """(n, k, k): the derivative of the residual."""
@@ -225,12 +138,12 @@ class ReducedLaw:
             if not self.forms.SYMMETRIC or (i, a) <= (j, b):
                 total += self._weighted((i, a, j, b), c, n)
         for (i, a, j), c in slopes.get("flux_N", {}).items():
-            left = basis.slopes[:, i, a] * np.broadcast_to(c, (n, self.q))[:, None, :]
+            left = self._tested_slopes[:, i, a] * np.broadcast_to(c, (n, self.q))[:, None, :]
             total += left @ basis.values[:, j].T
         for (i, j, m), c in slopes.get("source_p", {}).items():
-            left = basis.values[:, i] * np.broadcast_to(c, (n, self.q))[:, None, :]
+            left = self._tested_values[:, i] * np.broadcast_to(c, (n, self.q))[:, None, :]
             total += left @ basis.slopes[:, j, m].T
-        return total / self.q
+        return total
 
     def _weighted(self, index: tuple[int, int, int, int], c: Any, n: int) -> np.ndarray:
         """sum_q c left_k right_l (n, k, l) of an entry of the tangent; of a symmetric one with that
@@ -252,7 +165,7 @@ class ReducedLaw:
             whole[:, columns, rows] = found
             return whole
         i, a, j, b = index
-        left = self.basis.slopes[:, i, a] * weight[:, None, :]
+        left = self._tested_slopes[:, i, a] * weight[:, None, :]
         found = left @ self.basis.slopes[:, j, b].T
         if self.forms.SYMMETRIC and (i, a) != (j, b):
             found = found + np.swapaxes(found, 1, 2)
@@ -272,7 +185,7 @@ class ReducedLaw:
         alone: the matrices of many states are one product with it then.
         """
         i, a, j, b = index
-        left, right = self.basis.slopes[:, i, a], self.basis.slopes[:, j, b]
+        left, right = self._tested_slopes[:, i, a], self.basis.slopes[:, j, b]
         product = left[:, None] * right[None]
         if self.forms.SYMMETRIC:
             if (i, a) != (j, b):
@@ -291,7 +204,7 @@ class ReducedLaw:
         columns = self._columns(slopes, n)
         arrays: dict[str, np.ndarray] = {}
         for name, axes in LAW_AXES.items():
-            mean = self._array(values, name, axes, n).mean(axis=-1)
+            mean = self._array(values, name, axes, n) @ self.weights
             arrays |= law_arrays(name, mean, self._derivatives(slopes, name, n, columns), self.m)
         for array in arrays.values():
             array[..., lost] = np.nan
@@ -361,11 +274,9 @@ class ReducedLaw:
         """Coefficients (n, k, c) of w, L w = div flux - source for the derivative L of the problem,
         whose `matrix` that is, for c of them: flux (m, d, c, n, q), source (m, c, n, q).
         """
-        basis = self.basis
-        right = _paired(np.moveaxis(flux, 2, 0), basis.slopes)
-        right = right + _paired(np.moveaxis(source, 1, 0), basis.values)
-        right = np.moveaxis(right, 0, 2)
-        return -_solve(matrix, right / self.q)
+        right = _paired(np.moveaxis(flux, 2, 0), self._tested_slopes)
+        right = right + _paired(np.moveaxis(source, 1, 0), self._tested_values)
+        return -_solve(matrix, np.moveaxis(right, 0, 2))
 
     def _derivatives(self, slopes: Any, name: str, n: int, columns: np.ndarray) -> np.ndarray:
         """(*axes, m + m d, n)."""
@@ -374,13 +285,13 @@ class ReducedLaw:
         if not any(key.rpartition("_")[0] == name for key in slopes):
             head = [self.m if axis == "m" else self.d for axis in axes]
             return np.zeros((*head, self.m + self.m * self.d, n))
-        total = self._explicit(slopes, name, n).mean(axis=-1)
+        total = self._explicit(slopes, name, n) @ self.weights
         if not basis.count:
             return total
         by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)
         by_values = self._array(slopes, f"{name}_N", f"{axes}m", n)
-        inner = _paired(by_slopes, basis.slopes) + _paired(by_values, basis.values)
-        return total + np.einsum("...nk,nkc->...cn", inner / self.q, columns, optimize=True)
+        inner = _paired(by_slopes, self._tested_slopes) + _paired(by_values, self._tested_values)
+        return total + np.einsum("...nk,nkc->...cn", inner, columns, optimize=True)
 
 
 def _paired(array: np.ndarray, basis: np.ndarray) -> np.ndarray:

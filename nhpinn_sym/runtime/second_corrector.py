@@ -22,7 +22,8 @@ import numpy as np
 
 from .fourier.states import MacroState, StateSolver
 from .nonlinear_arrays import BY, CELL_AXES, NamedTables, dense
-from .reduced_law import ReducedBasis, ReducedLaw
+from .reduced_basis import ReducedBasis
+from .reduced_law import ReducedLaw
 
 _AXES = {**BY, "N": "m", "xi": "md", "x": "d", "t": "", "Nu": "mm"}
 """The axes of a derivative, by the letters behind the name of what is differentiated."""

@@ -112,6 +112,12 @@ class RankAssembly(Assembly):
     def sums(self, array: Any) -> Any:
         return np.sum(self.box.comm.allgather(np.asarray(array)), axis=0)
 
+    def gathered(self, array: Array) -> Array:
+        return np.concatenate(self.box.comm.allgather(array), axis=-1)
+
+    def function(self, values: Array) -> MeshFunction:
+        return self.box.grid(values)
+
     def largest(self, value: float) -> float:
         return max(self.box.comm.allgather(value))
 

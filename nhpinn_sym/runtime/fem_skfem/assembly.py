@@ -52,6 +52,9 @@ class ElementAssembly(Assembly):
             slopes[j] = field.grad
         return values.reshape(self.m, -1), slopes.reshape(self.m, self.d, -1)
 
+    def function(self, values: Array) -> MeshFunction:
+        return self.space.grid(values)
+
     def _by_element(self, array: Array) -> Array:
         return array.reshape(*array.shape[:-1], *self._shape)
 

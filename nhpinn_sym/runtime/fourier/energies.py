@@ -7,6 +7,7 @@ W(y, p) = int_0^1 flux(y, t p) . p dt. f*(xi) = min <W(xi + grad v) + source v>;
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,7 @@ _HALVINGS = 30
 def energy(solver: StateSolver, macro: MacroState, states: States) -> np.ndarray:
     """f* at n states: (n,)."""
     data = solver.data(macro, states.modes)
-    slopes = _slopes(solver, data)
-    density = _density(solver.forms, data, slopes)
+    density = energy_density(solver.forms, data, total_slopes(solver.forms, data))
     source = solver.array(solver.forms.values(data), "source", "m", macro.count)
     correctors = np.moveaxis(solver.grid.backward(states.modes), 1, 0)
     return np.asarray(solver.grid.mean(density + np.sum(source * correctors, axis=0)))
@@ -47,21 +47,22 @@ def energy_bounds(
     refined = States(grid.refined(states.modes, coarse), states.residual, 0, 0.0)
     upper = energy(fine, macro, refined)
     data = fine.data(macro, refined.modes)
-    slopes = _slopes(fine, data)
+    slopes = total_slopes(fine.forms, data)
     flux = _balanced(fine, macro, refined)
     dual = _inverse(fine, data, slopes, flux)
-    gap = _density(fine.forms, data, slopes) - _density(fine.forms, data, dual)
+    gap = energy_density(fine.forms, data, slopes) - energy_density(fine.forms, data, dual)
     gap = gap - np.sum(flux * (slopes - dual), axis=(0, 1))
     return upper - np.maximum(grid.mean(gap), 0.0), upper
 
 
-def _slopes(solver: StateSolver, data: dict[str, Any]) -> np.ndarray:
-    """Total slopes (m, d, n, ...)."""
-    rows = [[data[f"{SLOPE}_{j}_{k}"] for k in range(solver.d)] for j in range(solver.m)]
+def total_slopes(forms: Any, data: Mapping[str, Any]) -> np.ndarray:
+    """Those (m, d, ...) that a text is called with."""
+    axes = range(int(forms.DIM))
+    rows = [[data[f"{SLOPE}_{j}_{k}"] for k in axes] for j in range(int(forms.COMPONENTS))]
     return np.stack([np.stack(row) for row in rows])
 
 
-def _density(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+def energy_density(forms: Any, data: Mapping[str, Any], slopes: np.ndarray) -> np.ndarray:
     """W at slopes (m, d, ...): (...)."""
     places, weights = unit_gauss(_NODES)
     total = np.zeros(slopes.shape[2:])
@@ -73,7 +74,7 @@ def _density(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray
     return total
 
 
-def _flux(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+def _flux(forms: Any, data: Mapping[str, Any], slopes: np.ndarray) -> np.ndarray:
     held = {**data, **named(SLOPE, off_zero(slopes), 2)}
     return dense(forms.values(held), "flux", slopes.shape[:2], slopes.shape[2:])
 

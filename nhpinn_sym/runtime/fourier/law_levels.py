@@ -18,6 +18,7 @@ from ..levels import (
     relative_change,
 )
 from ..nonlinear_arrays import CONTINUATION, MEASURED
+from .energies import energy
 from .grid import Grid, evaluate_modes
 from .refinement import grid_sizes
 from .states import LawValues, MacroState, States, StateSolver
@@ -49,6 +50,10 @@ class LawLevel:
         values = grid.backward(self.states.modes[k])
         modes = np.fft.fftn(values, axes=grid.axes, norm="forward")
         return evaluate_modes(modes, grid.bounds, points, index)
+
+    def energy(self, macro: MacroState) -> np.ndarray:
+        """f* at the states: (n,)."""
+        return energy(self.solver, macro, self.states)
 
 
 def law_at(

@@ -70,17 +70,18 @@ def solve_with_law(
             )
     if model.hamiltonian:
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
-    law.require_modes("a homogenized equation")
+    model.state.require_diffusion("a homogenized equation")
     reference = reference_homogenized(model.state)
     solver = equation_problem(backend, reference, model.state, numbers, shown(progress), options)
     macro = MacroLaw(law, solver.gathered)
     solution = solver.solve(macro, symmetric_law(model), grown=macro.grown, rounds=ROUNDS)
-    info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
+    info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.source.n}
     info["estimate"] = max(info["estimate"], macro.error)
     if not macro.error <= law.tolerance:
         warn_tolerance(
             f"the law at the points of the homogenized equation has a relative error of"
-            f" {macro.error:.1e}, reduced to {macro.modes} functions on {macro.n} points per axis;"
+            f" {macro.error:.1e}, reduced to {macro.modes} functions on {macro.source.n} points per"
+            " axis, or cells;"
             f" its tolerance is {law.tolerance:.1e}"
         )
     return replace(solution, info=info), reference

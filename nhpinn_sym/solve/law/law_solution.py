@@ -19,7 +19,6 @@ from ...problem.errors import (
     shortened,
     warn_tolerance,
 )
-from ...runtime.fourier.energies import energy as energies
 from ...runtime.fourier.energies import energy_bounds as energy_bounds
 from ...runtime.fourier.invariant_measure import mean_drift
 from ..backends import BACKENDS
@@ -101,7 +100,7 @@ class LawSolution(LawStates):
         level = self._level(asked.macro)
         if self.model.finite_strain:
             require_energy_path(level.solver, asked.macro, level.states)
-        found = energies(level.solver, asked.macro, level.states)
+        found = level.energy(asked.macro)
         return _number_or_array(found.reshape(asked.shape))
 
     def bounds(
@@ -118,6 +117,7 @@ class LawSolution(LawStates):
         wider is a ToleranceWarning.
         """
         self._require_potential()
+        self.require_modes("bounds on the energy")
         refuse_finite_strain(self.model, "bounds on the energy")
         asked = self._asked(grad, u, x, strain, t, needs_grad=True)
         _require_one(asked, "bounds are asked for at one state", "bounds")
@@ -280,7 +280,7 @@ class LawSolution(LawStates):
         index: tuple[int, ...] | None = None,
     ) -> Array:
         """D^index N at points (q, d) of the cell, at one state: (q,), for systems (q, m)."""
-        self.require_modes("the corrector at points")
+        self.model.state.require_diffusion("the corrector at points")
         asked = self._asked(grad, u, x, None, t, needs_grad=True)
         level = self._level(asked.macro)
         d = self.model.problem.scales.dim
@@ -298,7 +298,6 @@ class LawSolution(LawStates):
 
     def _require_potential(self) -> None:
         self._require_flux()
-        self.require_modes("energy and bounds")
         if not self.model.potential:
             raise UnsupportedError(
                 "the flux has no potential: there is no energy",

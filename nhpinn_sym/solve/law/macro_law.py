@@ -10,17 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ...problem.errors import SolveError
 from ...runtime.arrays import Integers
-from ...runtime.fourier.grid import Grid
-from ...runtime.fourier.law_levels import FIRST, solve_states
-from ...runtime.fourier.refinement import GROWTH, grid_sizes
-from ...runtime.fourier.states import LawValues, MacroState, States, StateSolver
-from ...runtime.levels import SAFETY
-from ...runtime.nonlinear_arrays import MEASURED
-from ...runtime.reduced_law import ReducedBasis, ReducedLaw, basis_of
+from ...runtime.fourier.states import MacroState
+from ...runtime.reduced_law import ReducedLaw
 from ..interpolation import Array
 from .law_solution import LawSolution
+from .state_sources import law_difference, source_of
 
 _TRAINING = 8
 """States that are solved for the first basis, and added at most whenever it has to grow."""
@@ -28,8 +23,6 @@ _TESTED = 6
 _REMEMBERED = 512
 """States of each time but the last of which those that are tested are chosen."""
 _MOST_MODES = 60
-_MARGIN = 0.1
-"""Share of the tolerance that the grid of the modes may cost."""
 ROUNDS = 6
 
 
@@ -49,8 +42,7 @@ class MacroLaw:
         self.training: MacroState | None = None
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
-        self.n: int | None = None
-        self._of_grid = 0.0
+        self.source = source_of(law)
         self._guesses: dict[int, Array] = {}
         self._seen: dict[float, MacroState] = {}
 
@@ -103,13 +95,12 @@ class MacroLaw:
         if tested is None:  # the basis is made of all of them
             self.error = 0.0 if np.isinf(self.error) else self.error
             return False
-        known = self._of_grid
-        if self.law.nets is not None:
-            known = float(self.law.nets(tested).estimate.max())
-        _, exact, _ = self._solved(tested)
+        exact, _ = self.source.solved(tested)
         found, _ = self.reduced(tested)
-        self.error = max(_difference(found, exact), known)
-        if self.error <= self.law.tolerance or self.modes >= _MOST_MODES:
+        reduction = law_difference(found, exact)
+        self.error = max(reduction, self.source.error)
+        # More modes than the states are known to are of no use.
+        if reduction <= max(self.law.tolerance, self.source.error) or self.modes >= _MOST_MODES:
             return False
         before = self.modes
         self._extend(tested)
@@ -142,56 +133,10 @@ class MacroLaw:
         chosen = _spread_out(macro, _TRAINING, self.training)
         assert chosen is not None
         self.training = chosen if self.training is None else self.training.joined(chosen)
-        solver, _, states = self._solved(self.training)
-        basis = basis_of(solver, states, _ranges(self.training))
-        self.reduced = ReducedLaw(self.law.forms, self._cut(basis))
+        _, states = self.source.solved(self.training)
+        basis = self.source.basis(states, _ranges(self.training))
+        self.reduced = ReducedLaw(self.law.forms, basis.first(_MOST_MODES))
         self._guesses = {}
-
-    def _cut(self, basis: ReducedBasis) -> ReducedBasis:
-        return basis.first(min(basis.count, _MOST_MODES))
-
-    def _solver(self, n: int) -> StateSolver:
-        return StateSolver(self.law.forms, Grid(self.law.forms.CELL, n))
-
-    def _grid_size(self, macro: MacroState) -> int:
-        """The points per axis from which on the law stays; where it does on none, the finest, and
-        what is known of the error there, which falls like 1/n with jumps, counts from then on.
-        """
-        law = self.law
-        sizes = grid_sizes(law.forms, law.n, law.least, FIRST)
-        before: LawValues | None = None
-        for k, n in enumerate(sizes):
-            values, states = solve_states(self._solver(n), macro)
-            self._require(states.solved, macro)
-            change = 0.0 if before is None else _difference(before, values)
-            if before is not None and change <= _MARGIN * law.tolerance:
-                return sizes[k - 1]
-            before = values
-        self._of_grid = SAFETY * change / (GROWTH - 1)
-        return sizes[-1]
-
-    def _solved(self, macro: MacroState) -> tuple[StateSolver, LawValues, States]:
-        """The states without a reduction, on the grid or with the features of the law."""
-        solver: StateSolver
-        if self.law.nets is not None:
-            features, values, states = self.law.nets.solved(macro)
-            self.n = features.grid.n
-            solver = features
-        else:
-            self.n = self._grid_size(macro) if self.n is None else self.n
-            solver = self._solver(self.n)
-            values, states = solve_states(solver, macro)
-        self._require(states.solved, macro)
-        return solver, values, states
-
-    def _require(self, solved: Array, macro: MacroState) -> None:
-        if not np.all(solved):
-            lost = int(np.argmin(solved))
-            raise SolveError(
-                "a state of the cell was not found at a point of the macroscopic problem",
-                term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
-                remedy="regularise a law that is degenerate or localizes",
-            )
 
 
 def _coordinates(macro: MacroState) -> Array:
@@ -238,17 +183,3 @@ def _ranges(macro: MacroState) -> Array:
     slopes = spread[len(macro.values) :]
     spread[len(macro.values) :] = np.maximum(slopes, 0.1 * slopes.max(initial=0.0))
     return spread
-
-
-def _difference(found: LawValues, exact: LawValues) -> float:
-    """The largest difference of an array, relative to its largest entry over all states."""
-    worst = 0.0
-    whole = float(np.abs(exact.flux).max(initial=0.0))
-    for name in MEASURED:
-        wanted = exact.arrays[name]
-        size = float(np.abs(wanted).max(initial=0.0))
-        own = float(np.abs(found.arrays[name] - wanted).max(initial=0.0))
-        if not np.isfinite(own):
-            return np.inf
-        worst = max(worst, own / max(size, 1e-6 * whole)) if own else worst
-    return worst

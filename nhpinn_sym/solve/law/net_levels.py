@@ -15,7 +15,8 @@ from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import LawLevel, law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
 from ...runtime.levels import FEWEST, error_of_fast_levels, relative_change
-from ...runtime.reduced_law import ReducedLaw, basis_of
+from ...runtime.reduced_basis import basis_of
+from ...runtime.reduced_law import ReducedLaw
 from ..interpolation import Array
 
 SIZES = {
@@ -189,7 +190,7 @@ class NetLaw:
         rows = np.concatenate([training.values, training.slopes.reshape(-1, training.count)])
         spread = np.ptp(rows, axis=1)
         basis = basis_of(solver, states, spread)
-        return ReducedLaw(self.forms, basis.first(min(basis.count, _MOST_MODES)))
+        return ReducedLaw(self.forms, basis.first(_MOST_MODES))
 
     def _training(self, level: int) -> MacroState:
         """States of the box that those that were tried span, others for each level."""

@@ -9,8 +9,7 @@ import numpy as np
 
 from ...lower.forms import MultiIndex
 from ...problem.errors import UnsupportedError
-from ...runtime.fourier.grid import evaluate_modes
-from ...runtime.reduced_law import ReducedBasis
+from ...runtime.reduced_basis import ReducedBasis
 from ..exports import SolutionExtent
 from ..interpolation import Array
 from ..mean_field import MeanField
@@ -20,6 +19,7 @@ from .macro_law import MacroLaw
 from .mean_fields import jets_of
 from .original_unknown import in_original
 from .second_law import SecondLaw
+from .state_sources import StateSource
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,7 +80,7 @@ class LawReconstruction(Solution):
 
     def _modes(self, macro_law: MacroLaw, y: Array, index: MultiIndex) -> Array:
         assert macro_law.reduced is not None
-        return _modes(macro_law.reduced.basis, self.law, y, index)
+        return _modes(macro_law.reduced.basis, macro_law.source, y, index)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -121,7 +121,7 @@ class SecondReconstruction(Solution):
 
     def _corrector(self, c: Array, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         """(m, n) of coefficients (n, k)."""
-        modes = _modes(basis, self.law.law, points / self.eps, index)
+        modes = _modes(basis, self.law.macro.source, points / self.eps, index)
         return np.asarray(np.einsum("nk,kmn->mn", c, modes))
 
 
@@ -134,22 +134,18 @@ def _require_first(indices: Sequence[MultiIndex]) -> None:
         )
 
 
-def _modes(basis: ReducedBasis, law: LawSolution, y: Array, index: MultiIndex) -> Array:
+def _modes(basis: ReducedBasis, source: StateSource, y: Array, index: MultiIndex) -> Array:
     """D^index of the modes (k, m, n) at points (n, d) of the cell."""
-    d = y.shape[1]
-    n = round(basis.points.shape[1] ** (1 / d))
     if not basis.count:
         return np.zeros((0, basis.values.shape[1], len(y)))
-    values = basis.values.reshape(*basis.values.shape[:2], *(n,) * d)
-    modes = np.fft.fftn(values, axes=tuple(range(-d, 0)), norm="forward")
-    return np.asarray(evaluate_modes(modes, law.forms.CELL, y, index))
+    return source.evaluate(basis, y, index)
 
 
 def reconstruct_with_law(u0: Solution | MeanField, law: LawSolution, eps: float) -> Solution:
     """u0 + eps N(x/eps; u0, grad u0), for mean fields with the second corrector; with a change of
     unknown beta(x/eps, .) of that.
     """
-    law.require_modes("an expansion")
+    law.model.state.require_diffusion("an expansion")
     mean = u0.total(eps) if isinstance(u0, MeanField) else u0
     order = 2 if isinstance(u0, MeanField) else 1
     info = {

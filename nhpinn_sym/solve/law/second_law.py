@@ -14,7 +14,8 @@ from ...problem.errors import UnsupportedError, warn_tolerance
 from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import solve_states
 from ...runtime.fourier.states import MacroState, StateSolver
-from ...runtime.reduced_law import ReducedBasis, ReducedLaw, for_unknowns, orthonormal
+from ...runtime.reduced_basis import ReducedBasis, span_of
+from ...runtime.reduced_law import ReducedLaw
 from ...runtime.second_corrector import (
     CellField,
     GridSpace,
@@ -116,8 +117,8 @@ class SecondLaw:
         )
 
     def _grid(self, macro: MacroState) -> GridSpace:
-        assert self.macro.n is not None
-        solver = StateSolver(self.law.forms, Grid(self.law.forms.CELL, self.macro.n))
+        assert self.macro.source.n is not None
+        solver = StateSolver(self.law.forms, Grid(self.law.forms.CELL, self.macro.source.n))
         states = solve_states(solver, macro)[1]
         return GridSpace(self.forms, solver, macro, states.modes)
 
@@ -136,8 +137,7 @@ class SecondLaw:
             self._snapshots.append((values, slopes))
         values, slopes = (np.concatenate(parts) for parts in zip(*self._snapshots, strict=True))
         points = self.first_basis.points
-        basis = for_unknowns(*orthonormal(values, slopes, _LEAST), m, points)
-        self._responses = ReducedLaw(self.forms, basis)
+        self._responses = ReducedLaw(self.forms, span_of(values, slopes, points, m, _LEAST))
 
     def _difference(self, macro: MacroState, curvatures: Array, exact: SecondOrder) -> float:
         assert self.macro.reduced is not None

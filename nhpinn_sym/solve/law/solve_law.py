@@ -71,10 +71,9 @@ def solve_law(
     storage stay.
 
     backend    : "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
-                 in the plane triangles that fit shapes. They give flux, tangent, reaction and
-                 storage alone. "pinn" for smooth data: one hidden layer of features of y, whose
-                 last layer minimizes the energy (or meets the weak equation) at every state that
-                 is asked for. Hamilton-Jacobi equations without diffusion have no states: on every
+                 in the plane triangles that fit shapes. They give no bounds on the energy. "pinn"
+                 for smooth data: one hidden layer of features of y, whose last layer minimizes the
+                 energy (or meets the weak equation) at every state that is asked for. Hamilton-Jacobi equations without diffusion have no states: on every
                  backend their law comes from roots, by the same adaptive quadrature.
     tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.

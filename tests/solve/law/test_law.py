@@ -292,8 +292,6 @@ def test_finite_elements_meet_jumps_across_planes() -> None:
     assert law.tangent(grad=0.8, u=0.5) == pytest.approx(np.array([[tangent]]), rel=1e-9)
     assert law.reaction(u=0.5) == pytest.approx(7 * 0.125)
     assert law.load() == pytest.approx(7)
-    with pytest.raises(nh.UnsupportedError, match="fourier"):
-        law.energy(grad=0.8, u=0.5)
 
 
 def test_finite_elements_and_fourier_agree() -> None:

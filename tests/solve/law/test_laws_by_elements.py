@@ -1,0 +1,94 @@
+"""Laws by finite elements: at points of the cell, and as what drives a homogenized equation, against
+layers, which are inverted by hand.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.integrate import quad
+
+import nhpinn_sym as nh
+
+from .test_law import cubic_root
+
+PLACES = np.array([[0.13], [0.31], [0.62], [0.9]])
+FIRST = 1 / 3  # of the cell, with a = 1; a = 10 in the rest
+
+
+def layers(dim: int) -> nh.MultiscaleProblem:
+    """-div( a (1 + |grad u|^2) grad u ) = 10 on the unit box."""
+    s = nh.Scales(dim)
+    u = s.unknown("u")
+    g = s.grad(u)
+    a = sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (10, True))
+    sides = {} if dim == 1 else {"on": ["left", "right"]}
+    walls = [nh.Dirichlet(0, **sides)]
+    if dim == 2:
+        walls.append(nh.Neumann(0, on=["bottom", "top"]))
+    equation = sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 10)
+    domain = nh.Box(*[(0, 1)] * dim)
+    return nh.MultiscaleProblem(equation, scales=s, unknown=u, domain=domain, boundary=walls)
+
+
+@cache
+def solved(dim: int, backend: str) -> tuple[nh.LawSolution, Any]:
+    """The law, and the solution of the homogenized equation on the same backend."""
+    model = nh.homogenize(layers(dim))
+    law = nh.solve_law(model, backend, tolerance=1e-8)
+    return law, nh.solve_homogenized(model, law, backend, mesh=128 if dim == 1 else (8, 2))
+
+
+def slope(stress: float) -> float:
+    """The mean of the slopes of both layers, between which the flux is continuous."""
+    return float(FIRST * cubic_root(stress) + (1 - FIRST) * cubic_root(stress / 10))
+
+
+def corrector(stress: float, y: float) -> float:
+    """N(y), with a zero mean."""
+    jump = cubic_root(stress) - slope(stress), cubic_root(stress / 10) - slope(stress)
+
+    def from_zero(y: float) -> float:
+        return float(jump[0] * min(y, FIRST) + jump[1] * max(y - FIRST, 0))
+
+    return from_zero(y) - quad(from_zero, 0, 1, points=[FIRST])[0]
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_law_by_elements_drives_a_homogenized_equation(backend: str) -> None:
+    """The stress is 5 - 10 x, so that u0 is an integral."""
+    law, u0 = solved(1, backend)
+    wanted = [quad(lambda x: slope(5 - 10 * x), 0, x[0], points=[0.5])[0] for x in PLACES]
+    assert u0(PLACES) == pytest.approx(np.array(wanted), rel=1e-5)
+    assert u0.info["law"] < 1e-8
+    u1 = nh.reconstruct(u0, law, eps=1 / 8)
+    fast = [corrector(5 - 10 * x[0], (8 * x[0]) % 1) for x in PLACES]
+    assert u1(PLACES) - u0(PLACES) == pytest.approx(np.array(fast) / 8, abs=1e-5)
+    slopes = [cubic_root((5 - 10 * x[0]) / (1 if (8 * x[0]) % 1 < FIRST else 10)) for x in PLACES]
+    slow = u1.derivative(PLACES, (1,)) - np.array(slopes)
+    assert np.abs(slow).max() < 0.06  # eps dN/dx
+
+
+def test_in_the_plane_the_limit_is_that_of_the_line() -> None:
+    points = np.column_stack([PLACES, 0.37 + 0 * PLACES])
+    line, plane = solved(1, "skfem")[1], solved(2, "skfem")[1]
+    assert plane(points) == pytest.approx(line(PLACES), rel=2e-3)
+    assert plane.info["law"] < 1e-8
+
+
+def test_energy_and_corrector_of_a_state() -> None:
+    """f* of layers: the least of the sum of both energies, whose slopes have the mean xi."""
+    law, _ = solved(1, "skfem")
+    stress = float(law.flux(grad=0.8)[0])
+    slopes = cubic_root(stress), cubic_root(stress / 10)
+    energies = [a * (p**2 / 2 + p**4 / 4) for a, p in zip((1, 10), slopes)]
+    wanted = FIRST * energies[0] + (1 - FIRST) * energies[1]
+    assert law.energy(grad=0.8) == pytest.approx(wanted, rel=1e-10)
+    found = law.corrector(PLACES, grad=0.8)
+    assert found == pytest.approx([corrector(stress, y[0]) for y in PLACES], abs=1e-10)
+    with pytest.raises(nh.UnsupportedError, match="fourier"):
+        law.bounds(grad=0.8)
