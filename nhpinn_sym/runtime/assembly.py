@@ -63,10 +63,6 @@ class Assembly(ABC):
     def extended(self, free: Array) -> Array:
         """The function with these free unknowns, and essential values 0."""
 
-    @abstractmethod
-    def function(self, values: Array) -> MeshFunction:
-        """The functions with values (..., nodes) at the nodes of this process."""
-
     @property
     @abstractmethod
     def integrals(self) -> Array:
@@ -101,3 +97,11 @@ class Assembly(ABC):
         by_node = u.reshape(-1, self.m)
         means = self.sums(self.integrals @ by_node) / self.total(self.integrals)
         return np.asarray((by_node - means).ravel())
+
+
+class MeshAssembly(Assembly):
+    """A space of functions on a mesh."""
+
+    @abstractmethod
+    def function(self, values: Array) -> MeshFunction:
+        """The functions with values (..., nodes) at the nodes of this process."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, MultiIndex
-from .assembly import Assembly
+from .assembly import MeshAssembly
 from .fourier.energies import energy_density, total_slopes
 from .fourier.states import LawValues, MacroState, States
 from .newton import Linearized, NewtonError, newton
@@ -36,7 +36,7 @@ class ElementStates:
     with zero mean.
     """
 
-    def __init__(self, forms: Any, assembly: Assembly) -> None:
+    def __init__(self, forms: Any, assembly: MeshAssembly) -> None:
         self.forms = forms
         self.assembly = assembly
         self.m = assembly.m

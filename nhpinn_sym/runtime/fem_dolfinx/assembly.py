@@ -17,7 +17,7 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from ..arrays import Array
-from ..assembly import Assembly, Solve
+from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .compat import (
@@ -56,7 +56,7 @@ class _PointArrays:
         held[self._nodes] = arrays.T
 
 
-class RankAssembly(Assembly):
+class RankAssembly(MeshAssembly):
     """The functions of a `BoxSpace`; `pins` of the free unknowns are held at 0. solver: "direct",
     "iterative", or "auto" (direct in 1D and 2D).
     """

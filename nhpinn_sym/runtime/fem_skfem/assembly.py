@@ -12,7 +12,7 @@ import skfem
 from numpy.typing import NDArray
 
 from ..arrays import Array
-from ..assembly import Assembly, Solve
+from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .block_forms import block_matrix, block_vector
@@ -22,7 +22,7 @@ from .linear_solvers import linear_solver
 from .space import Data, FunctionSpace, space_on
 
 
-class ElementAssembly(Assembly):
+class ElementAssembly(MeshAssembly):
     """The functions of a space whose unknowns `free` are not fixed; smooth: see `linear_solver`."""
 
     def __init__(

@@ -16,7 +16,6 @@ from ...runtime.fourier.states import LawValues, MacroState, States
 from ...runtime.inverted_hamiltonian import InvertedHamiltonian
 from ...runtime.nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE
 from ..interpolation import Array
-from .element_levels import ElementLevel
 
 _MARGIN = 0.1
 """Share of the tolerance that a mean over the cell may cost."""
@@ -37,6 +36,16 @@ def _coercive(data: Mapping[str, float]) -> Iterator[None]:
         ) from cause
 
 
+@dataclass(frozen=True)
+class InvertedLevel:
+    """The law at n states, which have no functions; see `LawLevel`."""
+
+    values: LawValues
+    states: States
+    estimate: Array
+    sizes: tuple[int, ...]
+
+
 @dataclass
 class InvertedLaw:
     """The law of an emitted text (`forms`). lines : both ends of the cell and where data jump or
@@ -51,7 +60,7 @@ class InvertedLaw:
     tolerance: float
     _known: dict[bytes, InvertedHamiltonian] = field(default_factory=dict)
 
-    def __call__(self, macro: MacroState) -> ElementLevel:
+    def __call__(self, macro: MacroState) -> InvertedLevel:
         """The law at n states; sizes are quadrature points. SolveError where the Hamiltonian does
         not grow with the slope.
         """
@@ -75,7 +84,7 @@ class InvertedLaw:
             estimate[own] = np.maximum(relative, found.slope_errors)
             nodes = max(nodes, exact.nodes)
         states = States(np.zeros(0), np.zeros(macro.count), 0, 0.0)
-        return ElementLevel(LawValues(arrays), states, estimate, (nodes,))
+        return InvertedLevel(LawValues(arrays), states, estimate, (nodes,))
 
     def at(self, macro: MacroState) -> InvertedHamiltonian:
         """For the value, place and time of one state."""

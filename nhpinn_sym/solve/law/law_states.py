@@ -23,11 +23,12 @@ from ...runtime.fourier.states import MacroState
 from ...runtime.nonlinear_arrays import BY, LAW_AXES
 from ..interpolation import Array
 from .element_levels import ElementLaw, ElementLevel
-from .inverted_law import InvertedLaw
+from .inverted_law import InvertedLaw, InvertedLevel
 from .macro_states import Asked, read_states
 from .net_levels import NetLaw
 from .strain_branches import stable_start
 
+SolvedLevel = LawLevel | ElementLevel | InvertedLevel
 _KEPT = 32
 """States that are remembered."""
 _MULTIPLIER = 1e-6
@@ -60,9 +61,9 @@ class LawStates:
     inverted: InvertedLaw | None = field(default=None, repr=False)
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
-    def solved(self, macro: MacroState) -> LawLevel | ElementLevel:
+    def solved(self, macro: MacroState) -> SolvedLevel:
         """States that are solved now; warnings and errors as for `flux`."""
-        level: LawLevel | ElementLevel
+        level: SolvedLevel
         if self.elements is not None:
             level = self.elements(macro)
         elif self.inverted is not None:
@@ -150,9 +151,7 @@ class LawStates:
         return np.asarray(array.reshape((*asked.shape, *shape)))
 
 
-def check_level(
-    level: LawLevel | ElementLevel, macro: MacroState, tolerance: float, fixed: bool
-) -> None:
+def check_level(level: SolvedLevel, macro: MacroState, tolerance: float, fixed: bool) -> None:
     """SolveError, SolvabilityError or ToleranceWarning for states that are not what was asked
     for.
     """

@@ -25,7 +25,7 @@ from ...problem.errors import (
 )
 from ...problem.user_input import instance, parameter_numbers, positive_integer, positive_number
 from ...resolution import Resolution, resolve
-from ...runtime.fourier.law_levels import FIRST, LawLevel
+from ...runtime.fourier.law_levels import FIRST
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
@@ -36,9 +36,10 @@ from ..fem.fitted_layout import CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
-from .element_levels import ElementLaw, ElementLevel
+from .element_levels import ElementLaw
 from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
+from .law_states import SolvedLevel
 from .net_levels import NetLaw, require_smooth
 
 TOLERANCE = 1e-8
@@ -73,8 +74,9 @@ def solve_law(
     backend    : "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
                  in the plane triangles that fit shapes. They give no bounds on the energy. "pinn"
                  for smooth data: one hidden layer of features of y, whose last layer minimizes the
-                 energy (or meets the weak equation) at every state that is asked for. Hamilton-Jacobi equations without diffusion have no states: on every
-                 backend their law comes from roots, by the same adaptive quadrature.
+                 energy (or meets the weak equation) at every state that is asked for.
+                 Hamilton-Jacobi equations without diffusion have no states: on every backend their
+                 law comes from roots, by the same adaptive quadrature.
     tolerance  : relative, default 1e-8 (meshes, pinn: 1e-6). A state known less well is a
                  ToleranceWarning.
     parameters : a number for every declared parameter.
@@ -192,7 +194,7 @@ def _varied(model: NonlinearModel) -> frozenset[str]:
     return frozenset(own | ({VALUE} if state.cell_depends_on_values else set()))
 
 
-def _method(level: LawLevel | ElementLevel, law: LawSolution) -> str:
+def _method(level: SolvedLevel, law: LawSolution) -> str:
     size = level.sizes[-1]
     if law.inverted is not None:
         return f"roots of the Hamiltonian at {size} points of adaptive Gauss quadrature"

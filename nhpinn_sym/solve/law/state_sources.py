@@ -16,6 +16,7 @@ from ...runtime.fourier.law_levels import FIRST, solve_states
 from ...runtime.fourier.refinement import GROWTH, grid_sizes
 from ...runtime.fourier.states import LawValues, MacroState, States, StateSolver
 from ...runtime.levels import SAFETY
+from ...runtime.mesh import Mesh
 from ...runtime.nonlinear_arrays import MEASURED
 from ...runtime.reduced_basis import ReducedBasis, basis_of
 from ..interpolation import Array
@@ -134,20 +135,22 @@ class ElementSource(StateSource):
     def __init__(self, elements: ElementLaw) -> None:
         self.elements = elements
         self._space: ElementStates | None = None
+        self._mesh: Mesh | None = None
 
     def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
-        if self._space is not None:
-            return self.elements.on_mesh(self.mesh, macro)
+        if self._mesh is not None:
+            return self.elements.on_mesh(self._mesh, macro)
         level = self.elements(macro)
         require_found(level.states, macro)
         self.error = float(level.estimate.max())
         wanted = max(_MARGIN * self.elements.tolerance, self.error)
-        self.mesh, values, states = next(
+        mesh, values, states = next(
             tried for tried in level.meshes if law_difference(tried[1], level.values) <= wanted
         )
         self.error += law_difference(values, level.values)
-        self.n = max(self.mesh.cells)
-        self._space = self.elements.space(self.mesh)
+        self.n = max(mesh.cells)
+        self._mesh = mesh
+        self._space = self.elements.space(mesh)
         return values, states
 
     def basis(self, states: States, spread: Array) -> ReducedBasis:
