@@ -129,7 +129,7 @@ def _mesh(
     if meshes is None:
         return None
     try:
-        return meshes.in_plane(FIRST, FEWEST - 1).data
+        return meshes.in_place(FIRST, FEWEST - 1).data
     except SolveError:
         return None
 

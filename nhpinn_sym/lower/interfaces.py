@@ -1,4 +1,4 @@
-"""Interfaces of plane problems at which coefficients jump, for meshes that fit them.
+"""Interfaces at which coefficients of problems jump, for meshes that fit them.
 
 On such a mesh every element lies on one side of each interface, but points of a curved element may
 lie beyond it: conditions are asked in the middle of the element, values at the points themselves.
@@ -34,11 +34,12 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     found = map_coefficients(cells, _written)
     conditions = _conditions(found)
     names = set(cells.coordinates) | set(cells.parameters)
-    plane = len(cells.coordinates) == 2 and cells.cell.dim == 2 and cells.order == 2
+    dim = len(cells.coordinates)
+    solid = dim in (2, 3) and cells.cell.dim == dim and cells.order == 2
     known = all(c.free_symbols <= names for c in conditions)
     oblique = any(len(_along(c, cells)) > 1 for c in conditions)
-    plane = plane and not cells.free
-    if not (plane and known and oblique and cells.finer is None and not _has_time(cells)):
+    solid = solid and not cells.free
+    if not (solid and known and oblique and cells.finer is None and not _has_time(cells)):
         return cells
     middles = middle_symbols(cells.coordinates)
     return replace(
@@ -90,7 +91,9 @@ def in_middles(expr: sp.Expr, coordinates: Sequence[sp.Symbol]) -> sp.Expr:
 
 def _has_time(cells: LoweredCells) -> bool:
     """Whether an axis of the cell has no second derivatives."""
-    return not all(any(t.left[k] and t.right[k] for t in cells.bilinear) for k in (0, 1))
+    return not all(
+        any(t.left[k] and t.right[k] for t in cells.bilinear) for k in range(len(cells.coordinates))
+    )
 
 
 def _written(c: sp.Expr) -> sp.Expr:

@@ -120,7 +120,7 @@ class Mesh:
 
     @property
     def volume(self) -> sp.Expr:
-        return sp.Float(self.mesh.areas.sum(), 17)
+        return sp.Float(self.mesh.volumes.sum(), 17)
 
     def holds(self, points: Array) -> Flags:
         """Whether points (n, 2) lie in a triangle."""

@@ -10,13 +10,22 @@ import numpy as np
 
 from ..lower.forms import LoweredCells
 from ..lower.interfaces import CellInterfaces
-from ..problem.errors import SolveError
+from ..lower.quadrics import quadric_regions
+from ..problem.errors import BackendMissingError, SolveError
 from ..runtime.arrays import Array, Bounds
+from ..runtime.fitted import gmsh_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.functions import FittedMesh
+from ..runtime.fitted.gmsh_mesher import MeshingFailed
 from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from .resolve import Resolution
 
+MESHERS = {"own": (2,), "gmsh": (2, 3)}
+"""The dimensions in which each makes meshes."""
+_HOW_TO_GET = (
+    'pip install "nhpinn_sym[mesh]"; gmsh asks for libraries of the system (Debian, Ubuntu: apt-get'
+    " install libglu1-mesa libxft2 libxcursor1 libxinerama1)"
+)
 FIRST = 4
 """Triangles along the longer period of the coarsest mesh there is."""
 
@@ -27,60 +36,87 @@ class InterfaceMeshes:
 
     vectors : the periods, one a row; `bounds` and meshes are in shares of them on the cell of a
               lattice
+    mesher  : who makes them, one of `MESHERS`
     """
 
     bounds: Bounds
     interfaces: CellInterfaces
     planes: tuple[tuple[float, ...], ...]
     vectors: Array
+    mesher: str = "own"
     made: dict[int, tuple[Iterator[CellMesh], list[CellMesh]]] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, cells: LoweredCells, parameters: Mapping[str, Any], found: Resolution
+        cls,
+        cells: LoweredCells,
+        parameters: Mapping[str, Any],
+        found: Resolution,
+        mesher: str = "own",
     ) -> InterfaceMeshes | None:
         """None where lattices serve: nothing jumps, or only across the axes, or where no mesh fits
         the interfaces."""
         if not (found.jumps and found.curved):
             return None
         interfaces = CellInterfaces.of(cells, parameters)
-        if interfaces is None:
+        if interfaces is None or len(found.axes) not in MESHERS[mesher]:
             return None
-        return cls.around(interfaces, found, periods(cells))
+        return cls.around(interfaces, found, periods(cells), mesher)
 
     @classmethod
     def around(
-        cls, interfaces: CellInterfaces, found: Resolution, vectors: Array
+        cls,
+        interfaces: CellInterfaces,
+        found: Resolution,
+        vectors: Array,
+        mesher: str = "own",
     ) -> InterfaceMeshes:
         """For the interfaces of data of that resolution."""
         bounds = tuple(axis.interval for axis in found.axes)
         shares = []
         for (a, b), planes in zip(bounds, found.breaks, strict=True):
             shares.append(tuple((plane - a) / (b - a) for plane in planes))
-        return cls(bounds, interfaces, tuple(shares), vectors)
+        return cls(bounds, interfaces, tuple(shares), vectors, mesher)
+
+    @property
+    def dim(self) -> int:
+        return len(self.vectors)
+
+    @property
+    def geometry_order(self) -> int:
+        """By which power of the size of the elements their interfaces are off."""
+        return 6 if self.mesher == "own" else 4
 
     @property
     def lengths(self) -> Array:
         return np.linalg.norm(self.vectors, axis=1)
 
     def mesh(self, first: int, level: int) -> FittedMesh:
-        """`in_plane`, in the coordinates of the cell."""
-        return FittedMesh.on(self.bounds, self.in_plane(first, level))
+        """`in_place`, in the coordinates of the cell."""
+        return FittedMesh.on(self.bounds, self.in_place(first, level))
 
-    def in_plane(self, first: int, level: int) -> CellMesh:
+    def in_place(self, first: int, level: int) -> CellMesh:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
-        period. SolveError for interfaces that touch."""
+        period. SolveError for interfaces that touch; BackendMissingError without the mesher."""
         if first not in self.made:
             self.made[first] = (self._sequence(first), [])
         more, known = self.made[first]
         try:
             while len(known) <= level:
                 known.append(next(more))
-        except UnresolvedInterfaces as cause:
+        except (UnresolvedInterfaces, MeshingFailed) as cause:
             raise SolveError(
                 "no mesh fits interfaces that touch, or nearly",
                 term=cause,
                 remedy='move the shapes apart, or let them overlap; mesh="lattice" fits none',
+            ) from cause
+        except (ImportError, OSError, AttributeError) as cause:
+            if self.mesher == "own":
+                raise
+            raise BackendMissingError(
+                f"the mesher {self.mesher} is not installed, or not whole",
+                term=cause,
+                remedy=_HOW_TO_GET,
             ) from cause
         return known[level]
 
@@ -95,7 +131,10 @@ class InterfaceMeshes:
             low @ np.linalg.inv(matrix),
             self.vectors,
         )
-        return meshes(asked, first)
+        if self.mesher == "own":
+            return meshes(asked, first)
+        regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
+        return gmsh_mesher.meshes(regions, asked.label, asked.vectors, asked.origin, first)
 
 
 def periods(cells: LoweredCells) -> Array:

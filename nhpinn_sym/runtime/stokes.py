@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from .arrays import Array
-from .fitted.functions import TriangleFunction
+from .fitted.functions import SimplexFunction
 
 # Of the equation of continuity, relative to the gradient, and iterations for it.
 _RESIDUAL = 1e-11
@@ -23,7 +23,7 @@ class Permeability:
     """
 
     tensor: Array
-    velocities: TriangleFunction
+    velocities: SimplexFunction
     unknowns: int
 
 

@@ -15,13 +15,14 @@ from ..runtime.fitted.elements import jacobians, places_of, rule
 from ..runtime.tensor_grids import unit_gauss
 from .cell_solution import CellSolution
 from .solution import Array
-from .vtk_files import boxes, write_elements
+from .vtk_files import VTK_NODES, boxes, write_elements
 
 # Boxes along each axis where the functions have no elements, by the number of axes.
 _BOXES = {1: 512, 2: 96, 3: 24}
-# Gauss points along each axis of a box, and along both directions of a triangle.
+# Gauss points along each axis of a box, and along each direction of a triangle
+# or tetrahedron.
 _IN_BOXES = 2
-_IN_TRIANGLES = 3
+_IN_SIMPLICES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ class CellPoints:
 def points_of(cells: CellSolution, vectors: Array) -> CellPoints:
     """In the mesh of the cell functions, or in boxes; `vectors` of the lattice, where it is one."""
     if cells.mesh is not None:
-        return _in_triangles(cells.mesh, vectors)
+        return _in_simplices(cells.mesh, vectors)
     lines = cells.fields[0][0].lines if cells.fields else ()
     if not lines:
         ends = cells.cell.values() if not len(vectors) else [(0.0, 1.0)] * cells.dim
@@ -64,13 +65,14 @@ def points_of(cells: CellSolution, vectors: Array) -> CellPoints:
     return _in_boxes(lines, 1 if cells.backend == "voxel" else _IN_BOXES, vectors)
 
 
-def _in_triangles(mesh: CellMesh, vectors: Array) -> CellPoints:
-    places, weights = rule(_IN_TRIANGLES)
+def _in_simplices(mesh: CellMesh, vectors: Array) -> CellPoints:
+    places, weights = rule(_IN_SIMPLICES, mesh.dim)
     corners = mesh.points[mesh.cells]
-    areas = np.linalg.det(jacobians(corners, places)) * weights
-    points = places_of(corners, places).reshape(-1, 2)
+    volumes = np.linalg.det(jacobians(corners, places)) * weights
+    points = places_of(corners, places).reshape(-1, mesh.dim)
     shares = points @ np.linalg.inv(vectors) if len(vectors) else points
-    return CellPoints(points, shares, areas.ravel() / areas.sum(), mesh.points, mesh.cells)
+    elements = mesh.cells[:, VTK_NODES[mesh.dim]]
+    return CellPoints(points, shares, volumes.ravel() / volumes.sum(), mesh.points, elements)
 
 
 def _in_boxes(lines: Sequence[Array], count: int, vectors: Array) -> CellPoints:

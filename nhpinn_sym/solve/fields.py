@@ -115,7 +115,7 @@ _KINDS = {
     "lagrange": ("fem.grid_functions", "LagrangeField"),
     "broken lattice": ("fem.grid_functions", "BrokenField"),
     "plate": ("plates", "PlateField"),
-    "triangles": ("fem.grid_functions", "TriangleField"),
+    "triangles": ("fem.grid_functions", "SimplexField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),
     "phases": ("pinn.fields", "PhaseField"),

@@ -27,7 +27,7 @@ from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimat
 from .backend_choice import AUTO
 from .backends import BACKENDS, check_options
 from .cell_solution import CellSolution
-from .fem.grid_functions import TriangleField
+from .fem.grid_functions import SimplexField
 from .flow_solution import flow_solution, permeability_entries
 from .perforations import inside, meshes_around
 from .progress import Progress, shown
@@ -132,7 +132,7 @@ def solve_on_triangles(
         "multipliers": {},
     }
     axes = range(model.dim)
-    fields = tuple(tuple(TriangleField(found.velocities[j, i][None]) for i in axes) for j in axes)
+    fields = tuple(tuple(SimplexField(found.velocities[j, i][None]) for i in axes) for j in axes)
     return flow_solution(model, library, fields, history[-1], info)
 
 

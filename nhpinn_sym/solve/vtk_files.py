@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from ..emit.source import output_path, write_atomic
 from ..runtime.arrays import Array, Integers
 
-# VTK's numbers of a line, a quadrilateral, a hexahedron and a triangle of order 2, by their nodes.
-_KINDS = {2: 3, 4: 9, 8: 12, 6: 22}
+# VTK's numbers of a line, a quadrilateral, a hexahedron, a triangle and a tetrahedron of order 2,
+# by their nodes.
+_KINDS = {2: 3, 4: 9, 8: 12, 6: 22, 10: 24}
+VTK_NODES = {2: [0, 1, 2, 3, 4, 5], 3: [0, 1, 2, 3, 4, 5, 6, 7, 9, 8]}
+"""Nodes of a triangle, or a tetrahedron, of order 2 in gmsh's order, as VTK has them."""
 _TYPES = {"f": ("Float64", "<f8"), "i": ("Int64", "<i8"), "u": ("UInt8", "<u1")}
 
 
@@ -66,8 +69,8 @@ def write_elements(
     values: Mapping[str, Array] | None = None,
     inside: Mapping[str, Array] | None = None,
 ) -> Path:
-    """A .vtu of elements (m, k) of nodes (n, d), in VTK's order (for triangles of six nodes that of
-    gmsh). values: arrays by node; inside: by element.
+    """A .vtu of elements (m, k) of nodes (n, d), in VTK's order, see `VTK_NODES`. values: arrays by
+    node; inside: by element.
     """
     points = np.zeros((len(nodes), 3))
     points[:, : nodes.shape[1]] = nodes

@@ -17,7 +17,7 @@ from ..arrays import Array, Integers
 from ..broken_grid import BrokenGrid
 from ..contact import contact_entries, element_middles, element_sides, jump_facets
 from ..fitted.elements import nodes, places_of
-from ..fitted.functions import FittedMesh, TriangleFunction
+from ..fitted.functions import FittedMesh, SimplexFunction
 from ..fitted.periodic import TorusNodes
 from ..lattice import Lattice
 from ..mesh import Mesh, MeshFunction
@@ -116,4 +116,4 @@ class BrokenSpace(BoxSpace):
         sides = np.repeat(self._element_sides, places.shape[1])
         number = self._torus.first(places.reshape(-1, 2), sides)
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
-        return TriangleFunction(mesh, self.degree, held)
+        return SimplexFunction(mesh, self.degree, held)

@@ -101,25 +101,28 @@ def _equal_boxes(
     return create(comm, corners, list(cells), cell_type=_CELL_TYPES[len(cells)])
 
 
-# Nodes of a triangle of order 2, by their place in gmsh's order: DOLFINx has each edge by the
-# opposite corner.
-_TRIANGLE_NODES = [0, 1, 2, 4, 5, 3]
+_SIMPLICES = {2: "triangle", 3: "tetrahedron"}
+# Nodes of order 2 by their place in gmsh's order: DOLFINx has the edges from the last to the first
+# one, ordered by their corners.
+_SIMPLEX_NODES = {2: [0, 1, 2, 4, 5, 3], 3: [0, 1, 2, 3, 8, 9, 5, 7, 6, 4]}
 
 
-def triangle_mesh(comm: MPI.Comm, points: Array, cells: Integers) -> tuple[dmesh.Mesh, Integers]:
-    """Curved triangles, nodes (m, 6) in gmsh's order, given on every rank; and the number of each
-    cell of this rank, ghosts included.
+def simplex_mesh(comm: MPI.Comm, points: Array, cells: Integers) -> tuple[dmesh.Mesh, Integers]:
+    """Curved triangles (m, 6) or tetrahedra (m, 10), nodes in gmsh's order, given on every rank;
+    and the number of each cell of this rank, ghosts included.
     """
     first = comm.rank == 0
-    order = np.array(cells[:, _TRIANGLE_NODES] if first else cells[:0], dtype=np.int64)
+    dim = points.shape[1]
+    name = _SIMPLICES[dim]
+    order = np.array(cells[:, _SIMPLEX_NODES[dim]] if first else cells[:0], dtype=np.int64)
     places = np.array(points if first else points[:0], dtype=float)
     with _quiet_compiler():
         if hasattr(fem, "functionspace"):
             wrappers = importlib.import_module("basix.ufl")
-            element = wrappers.element("Lagrange", "triangle", 2, shape=(2,))
+            element = wrappers.element("Lagrange", name, 2, shape=(dim,))
             mesh = dmesh.create_mesh(comm, cells=order, x=places, e=element)
         else:
-            cell = ufl.Cell("triangle", geometric_dimension=2)
+            cell = ufl.Cell(name, geometric_dimension=dim)
             mesh = dmesh.create_mesh(
                 comm, order, places, ufl.Mesh(ufl.VectorElement("Lagrange", cell, 2))
             )

@@ -15,9 +15,9 @@ from scipy.spatial import cKDTree
 
 from ..arrays import Array, Integers
 from ..fitted.elements import nodes, places_of
-from ..fitted.functions import FittedMesh, TriangleFunction
+from ..fitted.functions import FittedMesh, SimplexFunction
 from ..fitted.periodic import periodic_numbers, shares_in
-from .compat import coordinates, fem, function_space, piecewise_constants, triangle_mesh
+from .compat import coordinates, fem, function_space, piecewise_constants, simplex_mesh
 from .space import BoxSpace, ConstrainedParts, space_on
 
 
@@ -48,25 +48,25 @@ def copies(
 
 
 class FittedSpace(BoxSpace):
-    """The same as `BoxSpace` for curved triangles that tile the plane: nodes are matched by their
-    places modulo the periods."""
+    """The same as `BoxSpace` for curved triangles that tile the plane, or tetrahedra that tile
+    space: nodes are matched by their places modulo the periods."""
 
     def __init__(
         self,
         comm: MPI.Comm,
-        triangles: FittedMesh,
+        elements: FittedMesh,
         degree: int,
         components: int = 1,
         like: FittedSpace | None = None,
     ) -> None:
-        """like: other functions on the same triangles, with which forms hold these."""
+        """like: other functions on the same elements, with which forms hold these."""
         self.comm = comm
-        self.triangles = triangles
+        self.elements = elements
         self.degree = degree
         self.components = components
-        own = triangles.mesh
+        own = elements.mesh
         if like is None:
-            self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
+            self.mesh, self.cell_numbers = simplex_mesh(comm, own.points, own.cells)
         else:
             self.mesh, self.cell_numbers = like.mesh, like.cell_numbers
         self.space = function_space(self.mesh, degree, components)
@@ -84,25 +84,25 @@ class FittedSpace(BoxSpace):
 
     @property
     def volume(self) -> float:
-        return abs(float(np.linalg.det(self.triangles.mesh.vectors)))
+        return abs(float(np.linalg.det(self.elements.mesh.vectors)))
 
     def middles(self, names: Sequence[str]) -> dict[str, fem.Function]:
-        """The coordinates of a point inside of each triangle, by these names."""
+        """The coordinates of a point inside of each element, by these names."""
         found = {}
-        for name, values in zip(names, self.triangles.middles.T, strict=True):
+        for name, values in zip(names, self.elements.middles.T, strict=True):
             function = fem.Function(piecewise_constants(self.mesh))
             function.x.array[:] = values[self.cell_numbers]
             found[name] = function
         return found
 
     def wrapped(self, points: Array) -> Array:
-        return self.triangles.wrapped(points)
+        return self.elements.wrapped(points)
 
     def _inside(self, x: ufl.core.expr.Expr) -> ufl.core.expr.Expr:
         """The image in the cell, which is a box, of a point that lies less than a period beside
         it."""
         parts = []
-        for axis, (low, high) in enumerate(self.triangles.bounds):
+        for axis, (low, high) in enumerate(self.elements.bounds):
             below = ufl.conditional(ufl.lt(x[axis], low), x[axis] + (high - low), x[axis])
             parts.append(ufl.conditional(ufl.ge(x[axis], high), x[axis] - (high - low), below))
         return ufl.as_vector(parts)
@@ -117,19 +117,19 @@ class FittedSpace(BoxSpace):
         """P, and the owned dofs that its columns stand for: of nodes that are images of each other
         the first one."""
         points, first = self._everywhere
-        columns, masters = glued(periodic_numbers(points, self.triangles.mesh.vectors))
+        columns, masters = glued(periodic_numbers(points, self.elements.mesh.vectors))
         mine = slice(first, first + self.owned)
         return copies(self.comm, columns, masters, mine, self.components)
 
-    def grid(self, values: Array) -> TriangleFunction:
+    def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
-        vectors = self.triangles.mesh.vectors
-        places = places_of(self.triangles.corners_and_middles, nodes(self.degree))
+        vectors = self.elements.mesh.vectors
+        places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
         tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
         _, number = tree.query(shares_in(places.reshape(-1, 2), vectors))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
-        return TriangleFunction(self.triangles, self.degree, held)
+        return SimplexFunction(self.elements, self.degree, held)
 
 
 @space_on.register

@@ -14,9 +14,9 @@ from scipy.spatial import cKDTree
 from ..arrays import Array, Flags, Integers
 from ..fitted.domain_mesh import RegionMesh, along_edges, quadrature_degree
 from ..fitted.elements import nodes, places_of
-from ..fitted.functions import TriangleFunction
+from ..fitted.functions import SimplexFunction
 from ..rigid_modes import independent, motions
-from .compat import coordinates, dmesh, function_space, triangle_mesh
+from .compat import coordinates, dmesh, function_space, simplex_mesh
 from .fitted_space import FittedSpace
 from .space import BoxSpace, ConstrainedParts, space_on
 
@@ -28,23 +28,23 @@ class RegionSpace(FittedSpace):
     """The same as `BoxSpace` for curved triangles with named edges: nodes are found by their
     places."""
 
-    triangles: RegionMesh  # type: ignore[assignment]
+    elements: RegionMesh  # type: ignore[assignment]
 
     def __init__(
         self,
         comm: MPI.Comm,
-        triangles: RegionMesh,
+        elements: RegionMesh,
         degree: int,
         fixed: Sequence[tuple[str, int]],
         components: int,
         tags: Mapping[str, int],
     ) -> None:
         self.comm = comm
-        self.triangles = triangles
+        self.elements = elements
         self.degree = degree
         self.components = components
-        own = triangles.mesh
-        self.mesh, self.cell_numbers = triangle_mesh(comm, own.points, own.cells)
+        own = elements.mesh
+        self.mesh, self.cell_numbers = simplex_mesh(comm, own.points, own.cells)
         self.space = function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         self.quadrature_degree = quadrature_degree(degree)
@@ -63,14 +63,14 @@ class RegionSpace(FittedSpace):
 
     @cached_property
     def volume(self) -> float:
-        return float(self.triangles.mesh.areas.sum())
+        return float(self.elements.mesh.volumes.sum())
 
     @property
     def _reach(self) -> float:
-        return _SAME * float(np.ptp(self.triangles.mesh.points, axis=0).max())
+        return _SAME * float(np.ptp(self.elements.mesh.points, axis=0).max())
 
     def nodes_on(self, parts: Sequence[str]) -> Flags:
-        own = self.triangles.mesh
+        own = self.elements.mesh
         shares = np.arange(self.degree + 1) / self.degree
         edges = [own.points[own.facets_on(name)] for name in parts]
         places = np.concatenate([along_edges(x, shares).reshape(-1, 2) for x in edges])
@@ -81,7 +81,7 @@ class RegionSpace(FittedSpace):
         self.mesh.topology.create_connectivity(1, 2)
         facets = np.sort(dmesh.exterior_facet_indices(self.mesh.topology))
         middles = dmesh.compute_midpoints(self.mesh, 1, facets)[:, :2]
-        own = self.triangles.mesh
+        own = self.elements.mesh
         tree = cKDTree(own.points[own.facets[:, :2]].mean(axis=1))
         numbers = np.array([tags[name] for name in own.names], dtype=np.int32)
         marks = numbers[own.parts[tree.query(middles)[1]]] if len(facets) else numbers[:0]
@@ -102,16 +102,16 @@ class RegionSpace(FittedSpace):
         return P, np.flatnonzero(free)
 
     def motions(self) -> Array:
-        whole = motions(self._points, self.triangles.bounds, self.components)
+        whole = motions(self._points, self.elements.bounds, self.components)
         return independent(whole[self.masters], self.comm.allgather)
 
-    def grid(self, values: Array) -> TriangleFunction:
+    def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
-        places = places_of(self.triangles.corners_and_middles, nodes(self.degree))
+        places = places_of(self.elements.corners_and_middles, nodes(self.degree))
         _, number = cKDTree(points).query(places.reshape(-1, 2))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
-        return TriangleFunction(self.triangles, self.degree, held)
+        return SimplexFunction(self.elements, self.degree, held)
 
 
 @space_on.register

@@ -12,44 +12,52 @@ import scipy.sparse as sps
 import skfem
 
 from ..arrays import Array, Integers
-from ..fitted.functions import FittedMesh, PlaneMesh, TriangleFunction, function_of
+from ..fitted.elements import EDGES
+from ..fitted.functions import FittedMesh, SimplexFunction, SimplexMesh, function_of
 from ..fitted.periodic import periodic_numbers
 from .space import FunctionSpace, space_on
 
-ELEMENTS = {1: skfem.ElementTriP1, 2: skfem.ElementTriP2, 3: skfem.ElementTriP3}
+ELEMENTS = {
+    (2, 1): skfem.ElementTriP1,
+    (2, 2): skfem.ElementTriP2,
+    (2, 3): skfem.ElementTriP3,
+    (3, 1): skfem.ElementTetP1,
+    (3, 2): skfem.ElementTetP2,
+}
+"""By dimension and degree."""
+_STRAIGHT = {2: skfem.MeshTri, 3: skfem.MeshTet}
+_CURVED = {2: skfem.MeshTri2, 3: skfem.MeshTet2}
 
 
-def skfem_triangles(mesh: PlaneMesh) -> skfem.MeshTri2:
-    """The mesh of scikit-fem, whose triangles have their corners in increasing order: edges of
+def skfem_simplices(mesh: SimplexMesh) -> skfem.Mesh:
+    """The mesh of scikit-fem, whose elements have their corners in increasing order: edges of
     elements of degree 3 have two unknowns, and MeshTri2 leaves them to the order of the triangle.
     """
     points, cells = mesh.mesh.points, mesh.mesh.cells
-    corners, numbers = np.unique(cells[:, :3], return_inverse=True)
-    numbers = numbers.reshape(-1, 3)
-    order = np.argsort(numbers, axis=1)
+    corners, numbers = np.unique(cells[:, : mesh.dim + 1], return_inverse=True)
+    numbers = numbers.reshape(len(cells), -1)
     ends = np.ascontiguousarray(points[corners].T)
-    straight = skfem.MeshTri(ends, np.ascontiguousarray(np.sort(numbers, axis=1).T))
-    middles = np.zeros(straight.facets.shape[1], dtype=int)
-    # Facets of a triangle with sorted corners join its corners 0 and 1, 1 and 2, 0 and 2.
-    for k, (one, other) in enumerate([(0, 1), (1, 2), (0, 2)]):
-        first, last = order[:, one], order[:, other]
-        # Corners i and j are joined by edge i where j follows it, else by edge j.
-        edge = np.where((first + 1) % 3 == last, first, last)
-        middles[straight.t2f[k]] = np.take_along_axis(cells[:, 3:], edge[:, None], axis=1)[:, 0]
+    straight = _STRAIGHT[mesh.dim](ends, np.ascontiguousarray(np.sort(numbers, axis=1).T))
+    edges = straight.facets if mesh.dim == 2 else straight.edges
+    first, last = np.sort(edges, axis=0)
+    known = np.sort(numbers[:, EDGES[mesh.dim]].reshape(-1, 2), axis=1) @ [len(corners), 1]
+    order = np.argsort(known)
+    found = order[np.searchsorted(known, first * len(corners) + last, sorter=order)]
+    middles = cells[:, mesh.dim + 1 :].ravel()[found]
     places = np.ascontiguousarray(np.concatenate([points[corners], points[middles]]).T)
-    return skfem.MeshTri2(places, straight.t, sort_t=True)
+    return _CURVED[mesh.dim](places, straight.t, sort_t=True)
 
 
 @dataclass(frozen=True)
 class FittedSpace(FunctionSpace):
-    """P_degree functions on curved triangles; unknowns are the nodes of the torus."""
+    """P_degree functions on curved triangles or tetrahedra; unknowns are the nodes of the torus."""
 
     mesh: FittedMesh
     degree: int
 
     @property
     def dim(self) -> int:
-        return 2
+        return self.mesh.dim
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -57,11 +65,10 @@ class FittedSpace(FunctionSpace):
 
     @cached_property
     def basis(self) -> Any:
-        """The quadrature is exact for products of gradients on straight triangles, and one order
+        """The quadrature is exact for products of gradients on straight elements, and one order
         better."""
-        return skfem.Basis(
-            skfem_triangles(self.mesh), ELEMENTS[self.degree](), intorder=2 * self.degree + 1
-        )
+        element = ELEMENTS[self.dim, self.degree]()
+        return skfem.Basis(skfem_simplices(self.mesh), element, intorder=2 * self.degree + 1)
 
     @cached_property
     def _numbers(self) -> Integers:
@@ -70,7 +77,7 @@ class FittedSpace(FunctionSpace):
 
     @property
     def unknowns_of(self) -> Integers:
-        """The unknowns (k, m) of each triangle."""
+        """The unknowns (k, m) of each element."""
         return np.asarray(self._numbers[self.basis.element_dofs])
 
     @cached_property
@@ -83,7 +90,7 @@ class FittedSpace(FunctionSpace):
 
     @cached_property
     def nodes(self) -> Array:
-        found = np.zeros((2, self.prolongation.shape[1]))
+        found = np.zeros((self.dim, self.prolongation.shape[1]))
         found[:, self._numbers] = self.basis.doflocs
         return found
 
@@ -108,7 +115,7 @@ class FittedSpace(FunctionSpace):
         vector = np.asarray(self.prolongation.T @ local.todefault())
         return vector, float(np.abs(local.data).sum())
 
-    def grid(self, values: Array) -> TriangleFunction:
+    def grid(self, values: Array) -> SimplexFunction:
         dofs = values[..., self._numbers]
         own = self.basis.element_dofs.T
         return function_of(self.mesh, self.degree, self.basis.doflocs.T[own], dofs[..., own])

@@ -13,8 +13,8 @@ from skfem.mapping import MappingIsoparametric
 
 from ..arrays import Array, Integers
 from ..fitted.domain_mesh import RegionMesh, quadrature_degree
-from ..fitted.functions import TriangleFunction, function_of
-from .fitted_space import ELEMENTS, skfem_triangles
+from ..fitted.functions import SimplexFunction, function_of
+from .fitted_space import ELEMENTS, skfem_simplices
 from .space import FunctionSpace, space_on
 
 # Of Newton's method, which is quadratic, and the last step of it: rounding in small triangles.
@@ -57,12 +57,12 @@ class RegionSpace(FunctionSpace):
 
     @cached_property
     def _mapping(self) -> CurvedMapping:
-        mesh = skfem_triangles(self.mesh)
+        mesh = skfem_simplices(self.mesh)
         return CurvedMapping(mesh, mesh.elem(), mesh.bndelem)
 
     @cached_property
     def basis(self) -> Any:
-        element, mapping = ELEMENTS[self.degree](), self._mapping
+        element, mapping = ELEMENTS[2, self.degree](), self._mapping
         return skfem.Basis(mapping.mesh, element, mapping=mapping, intorder=self._order)
 
     @property
@@ -103,7 +103,7 @@ class RegionSpace(FunctionSpace):
         local = form.elemental(basis, **fields)
         return np.asarray(local.todefault()), float(np.abs(local.data).sum())
 
-    def grid(self, values: Array) -> TriangleFunction:
+    def grid(self, values: Array) -> SimplexFunction:
         own = self.basis.element_dofs.T
         return function_of(self.mesh, self.degree, self.basis.doflocs.T[own], values[..., own])
 

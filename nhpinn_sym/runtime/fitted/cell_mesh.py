@@ -12,12 +12,21 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
-from .curved_triangles import CurvedTriangles
+from .curved_simplices import CurvedSimplices
+from .elements import COUNTS
 
 # Share of the cell by which images may differ from their originals.
 _SAME = 1e-8
-# Relative difference of the areas of the mesh and of the cell.
-_AREA = 1e-8
+# Relative difference of the volumes of the mesh and of the cell.
+_VOLUME = 1e-8
+_NAMES = {2: "triangles", 3: "tetrahedra"}
+_FACETS = {2: "edges have no triangle", 3: "faces have no tetrahedron"}
+# Nodes of the facets of a simplex, and a facet as the simplex on its other side has it.
+_FACET_NODES = {
+    2: [(0, 1, 3), (1, 2, 4), (2, 0, 5)],
+    3: [(0, 2, 1, 6, 5, 4), (0, 1, 3, 4, 9, 7), (1, 2, 3, 5, 8, 9), (0, 3, 2, 7, 8, 6)],
+}
+_TURNED = {2: [1, 0, 2], 3: [0, 2, 1, 5, 4, 3]}
 
 
 class InvalidMesh(ValueError):
@@ -25,15 +34,17 @@ class InvalidMesh(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class CellMesh(CurvedTriangles):
-    """Triangles of order 2 that tile the plane when they are moved by whole periods.
+class CellMesh(CurvedSimplices):
+    """Triangles, or tetrahedra, of order 2 that tile the plane, or space, when they are moved by
+    whole periods.
 
-    points  : (n, 2) the nodes
-    cells   : (m, 6) the nodes of each triangle in the order of gmsh: corners, counterclockwise,
-              then the middles of the edges from corner 0 to 1, 1 to 2 and 2 to 0
-    phases  : (m,) whole numbers: coefficients jump between triangles of different phases
+    points  : (n, d) the nodes
+    cells   : (m, 6) or (m, 10) the nodes of each of them in the order of gmsh: corners,
+              counterclockwise, then the middles of the edges from corner 0 to 1, 1 to 2 and 2 to 0,
+              of tetrahedra also from 3 to 0, 3 to 2 and 3 to 1
+    phases  : (m,) whole numbers: coefficients jump between cells of different phases
     pairs   : (k, 2) each node that is an image of another one, and that one
-    vectors : (2, 2) the periods, one a row
+    vectors : (d, d) the periods, one a row
 
     >>> s = nh.Scales(2)
     >>> u = s.unknown("u")
@@ -79,27 +90,29 @@ class CellMesh(CurvedTriangles):
         return found
 
     def check(self) -> None:
-        """InvalidMesh, which says where, for arrays that do not tile the plane."""
+        """InvalidMesh, which says where, for arrays that do not tile the plane, or space."""
         self._check_arrays()
         self._check_pairs()
         folded = np.flatnonzero(~(self.least_stretch > 0))
         if len(folded):
-            place = self.points[self.cells[folded[0], :3]].mean(axis=0)
+            place = self.points[self.cells[folded[0], : self.dim + 1]].mean(axis=0)
             raise InvalidMesh(
-                f"{len(folded)} triangles are degenerate, folded or clockwise, the first one near"
-                f" {_text(place)}"
+                f"{len(folded)} {_NAMES[self.dim]} are degenerate, folded or clockwise, the first"
+                f" one near {_text(place)}"
             )
-        self._check_edges()
+        self._check_facets()
 
     def _check_arrays(self) -> None:
-        shapes = {
-            "points": (self.points, 2, "f"),
-            "cells": (self.cells, 6, "iu"),
+        if not _is_table(self.vectors, "f") or self.vectors.shape not in ((2, 2), (3, 3)):
+            raise InvalidMesh(f"vectors must be two or three periods, not {_kind(self.vectors)}")
+        dim = len(self.vectors)
+        tables = {
+            "points": (self.points, dim, "f"),
+            "cells": (self.cells, COUNTS[dim], "iu"),
             "pairs": (self.pairs, 2, "iu"),
-            "vectors": (self.vectors, 2, "f"),
         }
-        for name, (array, width, kinds) in shapes.items():
-            if not _is_table(array, width, kinds):
+        for name, (array, width, kinds) in tables.items():
+            if not _is_table(array, kinds) or array.shape[1] != width:
                 raise InvalidMesh(f"{name} must be an array of {width} columns, not {_kind(array)}")
         if np.shape(self.phases) != (len(self.cells),) or self.phases.dtype.kind not in "iu":
             raise InvalidMesh(
@@ -109,8 +122,8 @@ class CellMesh(CurvedTriangles):
             held = getattr(self, name)
             if held.size and not (held.min() >= 0 and held.max() < len(self.points)):
                 raise InvalidMesh(f"{name} hold numbers of nodes that are not there")
-        if not len(self.cells) or self.vectors.shape != (2, 2):
-            raise InvalidMesh("a mesh has cells, and two periods")
+        if not len(self.cells):
+            raise InvalidMesh("a mesh has cells")
         if not (np.isfinite(self.points).all() and abs(np.linalg.det(self.vectors)) > 0):
             raise InvalidMesh("points and periods must be finite, and the periods independent")
 
@@ -131,24 +144,45 @@ class CellMesh(CurvedTriangles):
                 f" is {rest[worst]:.1e} from there"
             )
 
-    def _check_edges(self) -> None:
-        """Every edge has one triangle on each side, across the faces of the cell too."""
-        corners = self.originals[self.cells[:, :3]]
-        middles = self.originals[self.cells[:, 3:]].ravel()
-        ends = np.stack([corners, np.roll(corners, -1, axis=1)], axis=-1).reshape(-1, 2)
-        one = np.unique(np.column_stack([ends, middles]), axis=0)
-        other = np.unique(np.column_stack([ends[:, ::-1], middles]), axis=0)
-        if len(one) != len(ends) or not np.array_equal(one, other):
-            alone = _rows_without(np.column_stack([ends, middles]), other)
-            place = self.points[self.cells[:, 3:].ravel()[alone[0] if len(alone) else 0]]
+    def _check_facets(self) -> None:
+        """Every edge of a triangle, every face of a tetrahedron, has one on each side, across the
+        faces of the cell too."""
+        facets = facets_of(self.cells)
+        one = _from_least_middle(self.originals[facets])
+        other = _from_least_middle(self.originals[facets[:, _TURNED[self.dim]]])
+        if len(np.unique(one, axis=0)) != len(one) or not _same_rows(one, other):
+            alone = _rows_without(one, other)
+            place = self.points[facets[alone[0] if len(alone) else 0, -1]]
             raise InvalidMesh(
-                f"{len(alone)} edges have no triangle on their other side, the first one near"
-                f" {_text(place)}: triangles overlap, leave gaps, or faces do not match"
+                f"{len(alone)} {_FACETS[self.dim]} on their other side, the first one near"
+                f" {_text(place)}: {_NAMES[self.dim]} overlap, leave gaps, or faces do not match"
             )
-        area = float(self.areas.sum())
+        volume = float(self.volumes.sum())
         cell = abs(float(np.linalg.det(self.vectors)))
-        if abs(area - cell) > _AREA * cell:
-            raise InvalidMesh(f"the triangles have the area {area:.9g}, the cell {cell:.9g}")
+        if abs(volume - cell) > _VOLUME * cell:
+            measure = {2: "area", 3: "volume"}[self.dim]
+            raise InvalidMesh(
+                f"the {_NAMES[self.dim]} have the {measure} {volume:.9g}, the cell {cell:.9g}"
+            )
+
+
+def facets_of(cells: Integers) -> Integers:
+    """The edges (3 m, 3) of triangles: both ends, with the triangle on the left, and the middle;
+    the faces (4 m, 6) of tetrahedra: corners, clockwise from within, and middles of triangles."""
+    dim = {count: dim for dim, count in COUNTS.items()}[cells.shape[1]]
+    return cells[:, _FACET_NODES[dim]].reshape(-1, len(_FACET_NODES[dim][0]))
+
+
+def _from_least_middle(facets: Integers) -> Integers:
+    """Faces with the corners and middles turned until the least middle is the first one."""
+    if facets.shape[1] == 3:
+        return facets
+    turn = (np.argmin(facets[:, 3:], axis=1)[:, None] + np.arange(3)) % 3
+    return np.take_along_axis(facets, np.concatenate([turn, 3 + turn], axis=1), axis=1)
+
+
+def _same_rows(one: Integers, other: Integers) -> bool:
+    return np.array_equal(*(rows[np.lexsort(rows.T)] for rows in (one, other)))
 
 
 def moved_to(mesh: CellMesh, matrix: Array) -> CellMesh:
@@ -156,13 +190,8 @@ def moved_to(mesh: CellMesh, matrix: Array) -> CellMesh:
     return replace(mesh, points=mesh.points @ matrix, vectors=mesh.vectors @ matrix)
 
 
-def _is_table(array: Any, width: int, kinds: str) -> bool:
-    return (
-        isinstance(array, np.ndarray)
-        and array.ndim == 2
-        and array.shape[1] == width
-        and array.dtype.kind in kinds
-    )
+def _is_table(array: Any, kinds: str) -> bool:
+    return isinstance(array, np.ndarray) and array.ndim == 2 and array.dtype.kind in kinds
 
 
 def _kind(array: Any) -> str:

@@ -10,10 +10,10 @@ import numpy as np
 from ..arrays import Array, Flags, Integers
 from ..quadrature import BoundaryQuadrature, rule_on
 from ..tensor_grids import unit_gauss
-from .cell_mesh import InvalidMesh
-from .curved_triangles import CurvedTriangles
+from .cell_mesh import InvalidMesh, facets_of
+from .curved_simplices import CurvedSimplices
 from .elements import places_of
-from .functions import PlaneMesh, TriangleRule
+from .functions import SimplexMesh, SimplexRule
 
 # Share of its lengths by which the box around a mesh is larger.
 _BESIDE = 0.05
@@ -24,7 +24,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class DomainMesh(CurvedTriangles):
+class DomainMesh(CurvedSimplices):
     """Triangles of order 2 with named edges.
 
     points : (n, 2) the nodes
@@ -47,7 +47,7 @@ class DomainMesh(CurvedTriangles):
             place = self.points[self.cells[folded[0], :3]].mean(axis=0)
             near = ", ".join(f"{x:.6g}" for x in place)
             raise InvalidMesh(f"{len(folded)} triangles are degenerate or folded, near ({near})")
-        ends = edges_of(self.cells)
+        ends = facets_of(self.cells)
         known = {tuple(edge) for edge in ends.tolist()}
         alone = {edge for edge in known if (edge[1], edge[0], edge[2]) not in known}
         named = {tuple(edge) for edge in self.facets.tolist()}
@@ -64,15 +64,9 @@ class DomainMesh(CurvedTriangles):
         return self.facets[self.parts == self.names.index(name)]
 
 
-def edges_of(cells: Integers) -> Integers:
-    """(3 m, 3): both ends of the edges of each triangle, and the middle."""
-    turned = np.roll(cells[:, :3], -1, axis=1)
-    return np.stack([cells[:, :3], turned, cells[:, 3:]], axis=-1).reshape(-1, 3)
-
-
 def boundary_of(cells: Integers) -> Integers:
     """(k, 3): the edges of one triangle alone."""
-    edges = edges_of(cells)
+    edges = facets_of(cells)
     _, first, counts = np.unique(edges[:, 2], return_index=True, return_counts=True)
     return edges[first[counts == 1]]
 
@@ -128,7 +122,7 @@ def along_edges(edges: Array, shares: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class RegionMesh(PlaneMesh):
+class RegionMesh(SimplexMesh):
     """A mesh of a domain as a `Mesh`; gap: how far its edges are from the boundary."""
 
     mesh: DomainMesh
@@ -171,12 +165,12 @@ class RegionMesh(PlaneMesh):
         """Points of the domain that lie outside of the mesh are those of the nearest triangle."""
         corners = self.mesh.points[self.mesh.cells[:, :3]]
         longest = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1)
-        heights = 2 * self.mesh.areas / longest
+        heights = 2 * self.mesh.volumes / longest
         return np.asarray(_ROUNDING + _OUTSIDE * self.gap / heights)
 
 
 @dataclass(frozen=True)
-class RegionRule(TriangleRule):
+class RegionRule(SimplexRule):
     """The same with the boundary of a domain."""
 
     mesh: RegionMesh

@@ -1,7 +1,9 @@
-"""Polynomials on the reference triangle with the corners (0, 0), (1, 0) and (0, 1)."""
+"""Polynomials on the reference simplex, a triangle or a tetrahedron with the corners 0, e1, e2 (and
+e3)."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -10,39 +12,61 @@ import numpy as np
 from ..arrays import Array
 from ..tensor_grids import unit_gauss
 
-# Exponents of the monomials of each degree.
-_EXPONENTS = {
-    p: np.array([(i, k - i) for k in range(p + 1) for i in range(k, -1, -1)]) for p in (1, 2, 3)
+EDGES = {
+    2: np.array([(0, 1), (1, 2), (2, 0)]),
+    3: np.array([(0, 1), (1, 2), (2, 0), (3, 0), (3, 2), (3, 1)]),
 }
-INSIDE = np.array([[1 / 3, 1 / 3], [1 / 6, 1 / 6], [2 / 3, 1 / 6], [1 / 6, 2 / 3]])
-"""Places where a triangle is asked whether it lies in one region."""
-_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+"""Corners at both ends of each edge, in the order of gmsh."""
+COUNTS = {2: 6, 3: 10}
+"""Corners and edges of a simplex."""
+# Nodes of order 2 with the first two corners exchanged.
+_TURNED = {2: [1, 0, 2, 3, 5, 4], 3: [1, 0, 2, 3, 4, 6, 5, 9, 8, 7]}
+_FACES = {
+    2: np.array([(0, 1, 2)]),
+    3: np.array([(0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 3)]),
+}
 
 
 @lru_cache
-def nodes(degree: int) -> Array:
-    """The nodes (k, 2) of that degree: corners, then those on the edges from corner 0 to 1, 1 to 2
-    and 2 to 0, then the centre. Degree 2 is the order of gmsh's triangles of six nodes.
+def nodes(degree: int, dim: int = 2) -> Array:
+    """The nodes (k, dim) of that degree, at most 3: corners, those on the edges in the order of
+    `EDGES`, then the centres of the triangles. Degree 2 is the order of gmsh.
     """
+    corners = np.concatenate([np.zeros((1, dim)), np.eye(dim)])
     shares = np.arange(1, degree) / degree
-    parts = [_CORNERS]
-    for k in range(3):
-        a, b = _CORNERS[k], _CORNERS[(k + 1) % 3]
-        parts.append(a + shares[:, None] * (b - a))
+    parts = [corners]
+    for a, b in EDGES[dim]:
+        parts.append(corners[a] + shares[:, None] * (corners[b] - corners[a]))
     if degree > 2:
-        parts.append(_CORNERS.mean(axis=0)[None])
+        parts.append(corners[_FACES[dim]].mean(axis=1))
     return np.concatenate(parts)
 
 
 @lru_cache
-def _coefficients(degree: int) -> Array:
-    return np.linalg.inv(_monomials(degree, nodes(degree), (0, 0)))
+def inside(dim: int) -> Array:
+    """Places where a simplex is asked whether it lies in one region: its centre, then one towards
+    each corner."""
+    centre = np.full(dim, 1 / (dim + 1))
+    return np.concatenate([centre[None], (nodes(1, dim) + centre) / 2])
+
+
+@lru_cache
+def _exponents(degree: int, dim: int) -> Array:
+    """Of the monomials."""
+    every = itertools.product(range(degree, -1, -1), repeat=dim)
+    return np.array([powers for powers in every if sum(powers) <= degree])
+
+
+@lru_cache
+def _coefficients(degree: int, dim: int) -> Array:
+    return np.linalg.inv(_monomials(degree, nodes(degree, dim), (0,) * dim))
 
 
 def _monomials(degree: int, places: Array, index: Sequence[int]) -> Array:
-    columns = np.ones((len(places), len(_EXPONENTS[degree])))
+    exponents = _exponents(degree, places.shape[1])
+    columns = np.ones((len(places), len(exponents)))
     for axis, order in enumerate(index):
-        powers = _EXPONENTS[degree][:, axis]
+        powers = exponents[:, axis]
         factor = np.ones(len(powers))
         for k in range(order):
             factor = factor * np.maximum(powers - k, 0)
@@ -50,32 +74,61 @@ def _monomials(degree: int, places: Array, index: Sequence[int]) -> Array:
     return columns
 
 
-def nodal_polynomials(degree: int, places: Array, index: Sequence[int] = (0, 0)) -> Array:
-    """D^index of the nodal polynomials at places (n, 2): (n, k)."""
-    return _monomials(degree, places, index) @ _coefficients(degree)
+def nodal_polynomials(degree: int, places: Array, index: Sequence[int] | None = None) -> Array:
+    """D^index of the nodal polynomials at places (n, dim): (n, k)."""
+    dim = places.shape[1]
+    return _monomials(degree, places, index or (0,) * dim) @ _coefficients(degree, dim)
 
 
 def jacobians(corners_and_middles: Array, places: Array) -> Array:
-    """Of the maps onto triangles (m, 6, 2), at places (m, n, 2) or (n, 2): (m, n, 2, 2), whose
-    entry i, j is the derivative of coordinate i by place j.
+    """Of the maps onto simplices (m, k, dim), at places (m, n, dim) or (n, dim): (m, n, dim, dim),
+    whose entry i, j is the derivative of coordinate i by place j.
     """
-    columns = [places_of(corners_and_middles, places, index) for index in ((1, 0), (0, 1))]
+    columns = [
+        places_of(corners_and_middles, places, index) for index in unit_indices(places.shape[-1])
+    ]
     return np.stack(columns, axis=-1)
 
 
-def places_of(corners_and_middles: Array, places: Array, index: Sequence[int] = (0, 0)) -> Array:
-    """D^index of the maps onto triangles (m, 6, 2), at places (m, n, 2) or (n, 2): (m, n, 2)."""
+def unit_indices(dim: int) -> list[tuple[int, ...]]:
+    """The indices of the first derivatives."""
+    return [tuple(row) for row in np.eye(dim, dtype=int).tolist()]
+
+
+def places_of(
+    corners_and_middles: Array, places: Array, index: Sequence[int] | None = None
+) -> Array:
+    """D^index of the maps onto simplices (m, k, dim), at places (m, n, dim) or (n, dim):
+    (m, n, dim)."""
     if places.ndim == 2:
         return np.einsum("nk,mkd->mnd", nodal_polynomials(2, places, index), corners_and_middles)
-    values = nodal_polynomials(2, places.reshape(-1, 2), index).reshape(*places.shape[:2], 6)
-    return np.einsum("mnk,mkd->mnd", values, corners_and_middles)
+    values = nodal_polynomials(2, places.reshape(-1, places.shape[2]), index)
+    return np.einsum(
+        "mnk,mkd->mnd", values.reshape(*places.shape[:2], values.shape[1]), corners_and_middles
+    )
+
+
+def counterclockwise(corners_and_middles: Array) -> Array:
+    """Nodes (m, k, dim) of order 2, with two corners of each simplex exchanged that has a negative
+    volume."""
+    x = corners_and_middles
+    dim = x.shape[2]
+    clockwise = np.linalg.det(x[:, 1 : dim + 1] - x[:, :1]) < 0
+    return np.where(clockwise[:, None, None], x[:, _TURNED[dim]], x)
 
 
 @lru_cache
-def rule(count: int) -> tuple[Array, Array]:
-    """Points and weights on the reference triangle, `count` along each direction: exact for
-    polynomials of degree 2 count - 2."""
+def rule(count: int, dim: int = 2) -> tuple[Array, Array]:
+    """Points and weights on the reference simplex, `count` along each direction: exact for
+    polynomials of degree 2 count - dim."""
     x, w = unit_gauss(count)
-    u, v = (part.ravel() for part in np.meshgrid(x, x, indexing="ij"))
-    weights = np.outer(w, w).ravel() * (1 - v)
-    return np.stack([u * (1 - v), v], axis=1), weights
+    cubes = np.stack(np.meshgrid(*[x] * dim, indexing="ij"), axis=-1).reshape(-1, dim)
+    weights = np.prod(np.meshgrid(*[w] * dim, indexing="ij"), axis=0).ravel()
+    # Each coordinate shrinks with what those after it leave of the simplex.
+    rest = np.ones(len(cubes))
+    points = np.empty_like(cubes)
+    for axis in reversed(range(dim)):
+        points[:, axis] = cubes[:, axis] * rest
+        weights = weights * rest if axis < dim - 1 else weights
+        rest = rest * (1 - cubes[:, axis])
+    return points, weights

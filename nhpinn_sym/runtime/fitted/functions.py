@@ -1,4 +1,4 @@
-"""Polynomials on the triangles of a mesh of a cell, evaluated with numpy alone."""
+"""Polynomials on the triangles, or tetrahedra, of a mesh of a cell, evaluated with numpy alone."""
 
 from __future__ import annotations
 
@@ -13,42 +13,55 @@ import numpy as np
 from ..arrays import Array, Bounds, Integers
 from ..quadrature import BoundaryQuadrature, Quadrature, rule_on
 from .cell_mesh import CellMesh, moved_to
-from .curved_triangles import CurvedTriangles
-from .elements import jacobians, nodal_polynomials, nodes, places_of, rule
+from .curved_simplices import CurvedSimplices
+from .elements import (
+    EDGES,
+    inside,
+    jacobians,
+    nodal_polynomials,
+    nodes,
+    places_of,
+    rule,
+    unit_indices,
+)
 
-# Share of a triangle by which its curved edges may leave the box of its nodes.
+# Share of an element by which its curved edges may leave the box of its nodes.
 _MARGIN = 0.15
-# Newton steps that invert the map onto a triangle, from the inverse of the straight one.
+# Newton steps that invert the map onto an element, from the inverse of the straight one.
 _STEPS = 6
-# In barycentric coordinates: how far outside of a triangle a point on its edge may be.
+# In barycentric coordinates: how far outside of an element a point on its boundary may be.
 _ON_EDGE = 1e-9
 _SAME_PLACE = 1e-6
 # Of its length: an edge whose middle is nearer to that of the chord is straight.
 _STRAIGHT = 1e-13
 # A few units in the last place of a coordinate: such are the bends of tiny triangles.
 _ROUNDING = 1e-15
-# Barycentric coordinate of points that are outside of a triangle, however it is bent.
+# Barycentric coordinate of points that are outside of an element, however it is bent.
 _FAR = -0.5
-# The smallest squares are 2^-that of the cell.
-_FINEST = 24
+# The smallest squares, or cubes, are 2^-that of the cell: their numbers have 63 bits.
+_FINEST = {2: 24, 3: 19}
 # Points of a block, about.
 _BLOCK = 2**18
 _ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
 _HIGHEST = 2
 
 
-class PlaneMesh(ABC):
-    """A mesh of triangles as a `Mesh`: of a cell, which it tiles periodically, or of a domain.
+class SimplexMesh(ABC):
+    """A mesh of triangles, or tetrahedra, as a `Mesh`: of a cell, which it tiles periodically, or
+    of a domain.
 
     degree : of the elements on it, where that is not the one that is asked for
     """
 
-    mesh: CurvedTriangles
+    mesh: CurvedSimplices
     degree: int | None
     periodic: bool
 
-    dim = 2
     lines = ()
+
+    @property
+    def dim(self) -> int:
+        return self.mesh.dim
 
     @property
     @abstractmethod
@@ -70,7 +83,7 @@ class PlaneMesh(ABC):
 
     @abstractmethod
     def wrapped(self, points: Array) -> Array:
-        """The images (..., 2) of points in the cell; the points themselves in a domain."""
+        """The images (..., d) of points in the cell; the points themselves in a domain."""
 
     @property
     def cells(self) -> tuple[int, ...]:
@@ -78,8 +91,8 @@ class PlaneMesh(ABC):
 
     @cached_property
     def middles(self) -> Array:
-        """A point inside of each triangle, (m, 2)."""
-        found = places_of(self.corners_and_middles, np.array([[1 / 3, 1 / 3]]))[:, 0]
+        """A point inside of each triangle or tetrahedron, (m, d)."""
+        found = places_of(self.corners_and_middles, inside(self.dim)[:1])[:, 0]
         return self.wrapped(found)
 
     @cached_property
@@ -92,7 +105,7 @@ class PlaneMesh(ABC):
 
     @property
     def slack(self) -> Array | float:
-        """How far outside of a triangle, in barycentric coordinates, a point may lie."""
+        """How far outside of an element, in barycentric coordinates, a point may lie."""
         return _SAME_PLACE
 
     def __str__(self) -> str:
@@ -100,22 +113,22 @@ class PlaneMesh(ABC):
 
 
 @dataclass(frozen=True)
-class FittedMesh(PlaneMesh):
+class FittedMesh(SimplexMesh):
     """A mesh of a cell; origin: a corner of it."""
 
     mesh: CellMesh
-    origin: tuple[float, float]
+    origin: tuple[float, ...]
     degree: int | None = None
 
     periodic = True
 
     @classmethod
     def on(cls, bounds: Bounds, mesh: CellMesh) -> FittedMesh:
-        """A mesh in the plane, in the coordinates of a cell with these bounds: shares of its
-        periods, which on a box differ from places by rounding alone."""
+        """A mesh in the plane, or in space, in the coordinates of a cell with these bounds: shares
+        of its periods, which on a box differ from places by rounding alone."""
         low, high = np.array(bounds, dtype=float).T
         own = moved_to(mesh, np.linalg.inv(mesh.vectors) @ np.diag(high - low))
-        return cls(own, (float(low[0]), float(low[1])))
+        return cls(own, tuple(low.tolist()))
 
     @property
     def vectors(self) -> Array:
@@ -128,91 +141,95 @@ class FittedMesh(PlaneMesh):
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
         """The smallest box around the cell."""
-        ends = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ self.vectors
+        ends = np.indices((2,) * self.dim).reshape(self.dim, -1).T @ self.vectors
         low = self.corner + ends.min(axis=0)
         high = self.corner + ends.max(axis=0)
         return tuple(zip(low.tolist(), high.tolist(), strict=True))
 
     def count(self, degree: int) -> int:
-        """By Euler's formula on the torus, where there are 3/2 edges a triangle."""
+        """By Euler's formula on the torus: as many edges as corners and cells together, of a plane
+        mesh three a corner."""
         degree = self.degree or degree
-        triangles = len(self.mesh.cells)
-        inside = (degree - 1) * (degree - 2) // 2
-        return triangles // 2 + (degree - 1) * 3 * triangles // 2 + inside * triangles
+        cells = len(self.mesh.cells)
+        corners = len(np.unique(self.mesh.originals[self.mesh.cells[:, : self.dim + 1]]))
+        edges, faces = corners + cells, 2 * cells if self.dim == 3 else cells
+        return corners + (degree - 1) * edges + (degree - 1) * (degree - 2) // 2 * faces
 
     def wrapped(self, points: Array) -> Array:
-        """The images (..., 2) of points in the cell."""
+        """The images (..., d) of points in the cell."""
         shares = (points - self.corner) @ np.linalg.inv(self.vectors)
         return np.asarray((shares - np.floor(shares)) @ self.vectors + self.corner)
 
 
 @dataclass(frozen=True)
-class TriangleQuadrature(Quadrature):
-    """Points whose triangles (n,) in a mesh, and places (n, 2) in these, are known."""
+class SimplexQuadrature(Quadrature):
+    """Points whose elements (n,) in a mesh, and places (n, d) in these, are known."""
 
-    mesh: PlaneMesh
-    triangles: Integers
+    mesh: SimplexMesh
+    elements: Integers
     places: Array
 
 
 @dataclass(frozen=True)
-class TriangleRule:
-    """`count` Gauss points along two directions of every triangle."""
+class SimplexRule:
+    """`count` Gauss points along each direction of every triangle or tetrahedron."""
 
-    mesh: PlaneMesh
+    mesh: SimplexMesh
     count: int
 
-    def inside(self) -> TriangleQuadrature:
-        """The points, in the cell, triangle by triangle."""
+    def inside(self) -> SimplexQuadrature:
+        """The points, in the cell, element by element."""
         return self._within(np.arange(len(self.mesh.corners_and_middles)))
 
     def on(self, part: str) -> BoundaryQuadrature:
         raise KeyError(part)
 
-    def blocks(self) -> Iterator[TriangleQuadrature]:
-        step = max(1, _BLOCK // self.count**2)
+    def blocks(self) -> Iterator[SimplexQuadrature]:
+        step = max(1, _BLOCK // self.count**self.mesh.dim)
         every = np.arange(len(self.mesh.corners_and_middles))
         for first in range(0, len(every), step):
             yield self._within(every[first : first + step])
 
-    def _within(self, triangles: Integers) -> TriangleQuadrature:
-        places, weights = rule(self.count)
-        x = self.mesh.corners_and_middles[triangles]
-        areas = np.linalg.det(jacobians(x, places))
-        points = self.mesh.wrapped(places_of(x, places)).reshape(-1, 2)
-        owners = np.repeat(triangles, len(places))
-        within = np.tile(places, (len(triangles), 1))
-        return TriangleQuadrature(points, (areas * weights).ravel(), self.mesh, owners, within)
+    def _within(self, elements: Integers) -> SimplexQuadrature:
+        places, weights = rule(self.count, self.mesh.dim)
+        x = self.mesh.corners_and_middles[elements]
+        volumes = np.linalg.det(jacobians(x, places))
+        points = self.mesh.wrapped(places_of(x, places)).reshape(-1, self.mesh.dim)
+        owners = np.repeat(elements, len(places))
+        within = np.tile(places, (len(elements), 1))
+        return SimplexQuadrature(points, (volumes * weights).ravel(), self.mesh, owners, within)
 
 
 @rule_on.register
-def _(mesh: FittedMesh, count: int) -> TriangleRule:
-    return TriangleRule(mesh, count)
+def _(mesh: FittedMesh, count: int) -> SimplexRule:
+    return SimplexRule(mesh, count)
 
 
 class Finder:
-    """Finds the triangle that holds a point, or an image of it, and the place in it.
+    """Finds the triangle, or tetrahedron, that holds a point, or an image of it, and its place
+    there.
 
-    Triangles are kept in squares of about their own size, for each size by itself: there may be
-    thousands of small ones next to a corner.
+    They are kept in squares, or cubes, of about their own size, for each size by itself: there may
+    be thousands of small ones next to a corner.
     """
 
-    def __init__(self, mesh: PlaneMesh, slack: Array | float) -> None:
+    def __init__(self, mesh: SimplexMesh, slack: Array | float) -> None:
         self.mesh = mesh
         x = mesh.corners_and_middles
         self._slack = np.broadcast_to(np.asarray(slack, dtype=float), (len(x),))
-        straight = (x[:, :3] + np.roll(x[:, :3], -1, axis=1)) / 2
-        bent = np.linalg.norm(x[:, 3:] - straight, axis=2).max(axis=1)
+        straight = x[:, EDGES[mesh.dim]].mean(axis=2)
+        bent = np.linalg.norm(x[:, mesh.dim + 1 :] - straight, axis=2).max(axis=1)
         rounding = _ROUNDING * np.abs(mesh.mesh.points).max(initial=0.0)
         self._bent = bent > _STRAIGHT * np.abs(x[:, 1] - x[:, 0]).max(axis=1) + rounding
-        # Of the maps onto straight triangles.
+        # Of the maps onto straight elements.
         self._firsts = np.ascontiguousarray(x[:, 0])
-        self._inverses = np.linalg.inv(np.stack([x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]], axis=-1))
+        self._inverses = np.linalg.inv(np.swapaxes(x[:, 1 : mesh.dim + 1] - x[:, :1], 1, 2))
         shares = (x - mesh.corner) @ np.linalg.inv(mesh.vectors)
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
         low, high = low - margin, high + margin
-        level = np.clip(-np.log2((high - low).max(axis=1)), 0, _FINEST).astype(int)
+        finest = _FINEST[mesh.dim]
+        level = np.clip(-np.log2((high - low).max(axis=1)), 0, finest).astype(int)
         self._levels = np.unique(level)
         parts = 2 ** level[:, None]
         first = np.floor(low * parts).astype(int)
@@ -220,23 +237,25 @@ class Finder:
         count = spans.prod(axis=1)
         owners = np.repeat(np.arange(len(x)), count)
         within = np.arange(len(owners)) - np.repeat(np.cumsum(count) - count, count)
-        i, j = np.divmod(within, spans[owners, 1])
-        shift, square = np.divmod(first[owners] + np.stack([i, j], axis=1), parts[owners])
+        steps = np.empty((len(owners), mesh.dim), dtype=int)
+        for axis in reversed(range(mesh.dim)):
+            within, steps[:, axis] = np.divmod(within, spans[owners, axis])
+        shift, square = np.divmod(first[owners] + steps, parts[owners])
         number = _number(level[owners], square)
         order = np.argsort(number, kind="stable")
-        self._triangles = owners[order]
+        self._elements = owners[order]
         self._shifts = (shift @ mesh.vectors)[order]
         self._numbers = number[order]
 
     def __call__(self, points: Array) -> tuple[Integers, Array]:
-        """Triangles (n,) and places (n, 2) in them. ValueError for a point that none holds."""
-        triangles, places = self.located(points)
-        if (triangles < 0).any():
-            raise ValueError("points that lie in no triangle of the mesh")
-        return triangles, places
+        """Elements (n,) and places (n, d) in them. ValueError for a point that none holds."""
+        elements, places = self.located(points)
+        if (elements < 0).any():
+            raise ValueError("points that lie in no element of the mesh")
+        return elements, places
 
     def located(self, points: Array) -> tuple[Integers, Array]:
-        """The same; the triangle is -1 where none holds the point."""
+        """The same; the element is -1 where none holds the point."""
         shares = (points - self.mesh.corner) @ np.linalg.inv(self.mesh.vectors)
         if self.mesh.periodic:
             shares = shares - np.floor(shares)
@@ -244,8 +263,8 @@ class Finder:
             away = ~((shares >= 0) & (shares < 1)).all(axis=1)
             shares = np.where(away[:, None], 0.0, shares)
         inside = shares @ self.mesh.vectors + self.mesh.corner
-        triangles = np.full(len(points), -1)
-        places = np.zeros((len(points), 2))
+        elements = np.full(len(points), -1)
+        places = np.zeros((len(points), self.mesh.dim))
         depth = np.full(len(points), -np.inf)
         for level in self._levels:
             left = np.flatnonzero(depth < -_ON_EDGE)
@@ -255,39 +274,51 @@ class Finder:
             while len(left):
                 there = entry < ends
                 left, entry, ends = left[there], entry[there], ends[there]
-                own = self._triangles[entry]
+                own = self._elements[entry]
                 found = self._inverse(own, inside[left] + self._shifts[entry])
                 inner = _depth(found)
                 better = inner > depth[left]
                 chosen = left[better]
-                triangles[chosen], places[chosen] = own[better], found[better]
+                elements[chosen], places[chosen] = own[better], found[better]
                 depth[chosen] = inner[better]
                 more = depth[left] < -_ON_EDGE
                 left, entry, ends = left[more], entry[more] + 1, ends[more]
-        triangles[depth < -self._slack[triangles]] = -1
-        return triangles, places
+        elements[depth < -self._slack[elements]] = -1
+        return elements, places
 
-    def _inverse(self, triangles: Integers, points: Array) -> Array:
-        """The places (n, 2) in triangles that are mapped to the points, about for points that lie
+    def _inverse(self, elements: Integers, points: Array) -> Array:
+        """The places (n, d) in elements that are mapped to the points, about for points that lie
         far outside."""
-        place = np.einsum("nij,nj->ni", self._inverses[triangles], points - self._firsts[triangles])
-        curved = np.flatnonzero(self._bent[triangles])
+        place = np.einsum("nij,nj->ni", self._inverses[elements], points - self._firsts[elements])
+        curved = np.flatnonzero(self._bent[elements])
         curved = curved[_depth(place[curved]) > _FAR]
-        x = self.mesh.corners_and_middles[triangles[curved]]
+        x = self.mesh.corners_and_middles[elements[curved]]
         points, own = points[curved], place[curved]
         with np.errstate(all="ignore"):
             for _ in range(_STEPS):
                 rest = points - places_of(x, own[:, None])[:, 0]
-                (a, b), (c, d) = np.moveaxis(jacobians(x, own[:, None])[:, 0], 0, -1)
-                step = np.stack([d * rest[:, 0] - b * rest[:, 1], a * rest[:, 1] - c * rest[:, 0]])
-                own = own + (step / (a * d - b * c)).T
+                own = own + _solved(jacobians(x, own[:, None])[:, 0], rest)
         place[curved] = own
         return place
 
 
+def _solved(matrices: Array, right: Array) -> Array:
+    """Of small systems (n, d, d) by Cramer's rule: singular ones give no numbers, and no error."""
+    columns = np.moveaxis(matrices, 2, 0)
+    found = []
+    for axis in range(len(columns)):
+        own = columns.copy()
+        own[axis] = right
+        found.append(np.linalg.det(np.moveaxis(own, 0, 2)))
+    return np.stack(found, axis=1) / np.linalg.det(matrices)[:, None]
+
+
 def _number(level: Array | int, square: Integers) -> Integers:
-    """One number for each square (n, 2) of a level."""
-    return np.asarray((level * 2**_FINEST + square[:, 0]) * 2**_FINEST + square[:, 1])
+    """One number for each square, or cube, (n, d) of a level."""
+    found = level
+    for part in square.T:
+        found = found * 2 ** _FINEST[square.shape[1]] + part
+    return np.asarray(found)
 
 
 def _depth(places: Array) -> Array:
@@ -298,14 +329,15 @@ def _depth(places: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class TriangleFunction:
-    """Functions that are polynomials of a degree on each triangle, periodic on a cell.
+class SimplexFunction:
+    """Functions that are polynomials of a degree on each triangle or tetrahedron, periodic on a
+    cell.
 
-    values: (..., m, k) at the nodes of each triangle, see `elements.nodes`; leading axes are a
+    values: (..., m, k) at the nodes of each of them, see `elements.nodes`; leading axes are a
     batch.
     """
 
-    mesh: PlaneMesh
+    mesh: SimplexMesh
     degree: int
     values: Array
 
@@ -313,13 +345,13 @@ class TriangleFunction:
     def batch(self) -> tuple[int, ...]:
         return self.values.shape[:-2]
 
-    def __getitem__(self, key: int | slice) -> TriangleFunction:
+    def __getitem__(self, key: int | slice) -> SimplexFunction:
         return replace(self, values=self.values[key])
 
     def evaluate(self, points: Array, index: Sequence[int], periodic: bool = True) -> Array:
-        """D^index, of second order at most, at points (n, 2), of any cell: (..., n).
+        """D^index, of second order at most, at points (n, d), of any cell: (..., n).
 
-        On an edge derivatives are those in one of its triangles.
+        Between elements derivatives are those in one of them.
         """
         return self.derivatives(points, [index])[0]
 
@@ -328,43 +360,48 @@ class TriangleFunction:
         points = np.asarray(points, dtype=float)
         for index in indices:
             self._check(points, index)
-        triangles, places = self.mesh.finder(points)
-        return [self._at(triangles, places, index) for index in indices]
+        elements, places = self.mesh.finder(points)
+        return [self._at(elements, places, index) for index in indices]
 
     def _check(self, points: Array, index: Sequence[int]) -> None:
-        if points.ndim != 2 or points.shape[1] != 2 or len(index) != 2:
-            raise ValueError(f"points {points.shape} and index {tuple(index)} on a plane mesh")
+        dim = self.mesh.dim
+        if points.ndim != 2 or points.shape[1] != dim or len(index) != dim:
+            raise ValueError(
+                f"points {points.shape} and index {tuple(index)} on a mesh of {dim} dimensions"
+            )
         if min(index) < 0 or sum(index) > min(_HIGHEST, self.degree):
             raise ValueError(
-                f"derivative {tuple(index)} of triangles of degree {self.degree}: at most"
+                f"derivative {tuple(index)} of elements of degree {self.degree}: at most"
                 f" {min(_HIGHEST, self.degree)} derivatives are there"
             )
 
     def at(self, points: Quadrature) -> Array:
         """The values at points of a quadrature, (..., n): those of a rule of its own mesh are not
         looked for."""
-        if isinstance(points, TriangleQuadrature) and points.mesh is self.mesh:
-            return self._at(points.triangles, points.places, (0, 0))
-        return self.evaluate(points.points, (0, 0))
+        value = (0,) * self.mesh.dim
+        if isinstance(points, SimplexQuadrature) and points.mesh is self.mesh:
+            return self._at(points.elements, points.places, value)
+        return self.evaluate(points.points, value)
 
-    def _at(self, triangles: Integers, places: Array, index: Sequence[int]) -> Array:
-        weights = self._weights(triangles, places, index)
-        batch = self.values[..., triangles, :]
+    def _at(self, elements: Integers, places: Array, index: Sequence[int]) -> Array:
+        weights = self._weights(elements, places, index)
+        batch = self.values[..., elements, :]
         return np.asarray(np.einsum("...nk,nk->...n", batch, weights))
 
-    def _weights(self, triangles: Integers, places: Array, index: Sequence[int]) -> Array:
+    def _weights(self, elements: Integers, places: Array, index: Sequence[int]) -> Array:
         """What the values at the nodes are multiplied with (n, k)."""
         if not any(index):
             return nodal_polynomials(self.degree, places)
-        x = self.mesh.corners_and_middles[triangles]
+        x = self.mesh.corners_and_middles[elements]
         inverse = np.linalg.inv(jacobians(x, places[:, None])[:, 0])
-        slopes = [nodal_polynomials(self.degree, places, order) for order in ((1, 0), (0, 1))]
+        units = unit_indices(self.mesh.dim)
+        slopes = [nodal_polynomials(self.degree, places, order) for order in units]
         gradient = np.einsum("akn,nai->nki", np.transpose(slopes, (0, 2, 1)), inverse)
         axes = [axis for axis, n in enumerate(index) for _ in range(n)]
         if len(axes) == 1:
             return np.asarray(gradient[..., axes[0]])
-        # D^2 u = J^-T (H u - sum_i d_i u H x_i) J^-1, H in the coordinates of the triangle.
-        orders = [[(2, 0), (1, 1)], [(1, 1), (0, 2)]]
+        # D^2 u = J^-T (H u - sum_i d_i u H x_i) J^-1, H in the coordinates of the element.
+        orders = [[tuple(np.add(one, other).tolist()) for other in units] for one in units]
         second = np.array(
             [[nodal_polynomials(self.degree, places, o) for o in row] for row in orders]
         )
@@ -374,15 +411,15 @@ class TriangleFunction:
         return np.asarray(np.einsum("abnk,na,nb->nk", second, first, last))
 
 
-def function_of(mesh: PlaneMesh, degree: int, places: Array, local: Array) -> TriangleFunction:
-    """From values (..., m, k) that stand at `places` (m, k, 2), in whatever order."""
-    own = places_of(mesh.corners_and_middles, nodes(degree))
+def function_of(mesh: SimplexMesh, degree: int, places: Array, local: Array) -> SimplexFunction:
+    """From values (..., m, k) that stand at `places` (m, k, d), in whatever order."""
+    own = places_of(mesh.corners_and_middles, nodes(degree, mesh.dim))
     apart = np.linalg.norm(own[:, :, None] - places[:, None], axis=3)
     order = np.argmin(apart, axis=2)
     scale = np.linalg.norm(np.ptp(own, axis=1), axis=1)
     if (
         np.take_along_axis(apart, order[..., None], 2)[..., 0] > _SAME_PLACE * scale[:, None]
     ).any():
-        raise ValueError("values do not stand at the nodes of the triangles")
+        raise ValueError("values do not stand at the nodes of the elements")
     rows = np.arange(len(own))[:, None]
-    return TriangleFunction(mesh, degree, local[..., rows, order])
+    return SimplexFunction(mesh, degree, local[..., rows, order])

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import Array, Flags, Integers
 from ..tensor_grids import unit_gauss
-from .elements import INSIDE, nodal_polynomials
+from .elements import inside, nodal_polynomials
 from .triangulation import Triangulation
 
 Label = Callable[[Array], Integers]
@@ -174,8 +174,8 @@ def cut_at(mesh: Triangulation, across: Flags, places: Array) -> Triangulation:
 
 def _regions(mesh: Triangulation, label: Label) -> Integers:
     """The region of each triangle; TooCoarse where one lies in several."""
-    samples = np.einsum("sk,mkd->msd", nodal_polynomials(1, INSIDE), mesh.points[mesh.triangles])
-    found = label(samples.reshape(-1, 2)).reshape(-1, len(INSIDE))
+    samples = np.einsum("sk,mkd->msd", nodal_polynomials(1, inside(2)), mesh.points[mesh.triangles])
+    found = label(samples.reshape(-1, 2)).reshape(-1, samples.shape[1])
     mixed = (found != found[:, :1]).any(axis=1)
     if mixed.any():
         raise TooCoarse(mesh.centres[mixed])

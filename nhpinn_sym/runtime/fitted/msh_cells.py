@@ -7,7 +7,8 @@ from scipy.spatial import cKDTree
 
 from ..arrays import Array, Integers
 from .cell_mesh import CellMesh
-from .msh_file import read_triangles
+from .elements import counterclockwise
+from .msh_file import read_simplices
 from .periodic import shares_in
 
 # Shares of the cell by which nodes of one place, and images, differ in a file.
@@ -16,9 +17,15 @@ _SAME = 1e-8
 
 def read_cell(data: bytes, vectors: Array) -> CellMesh:
     """The mesh in the bytes of a file, of a cell with these periods, one a row. InvalidMesh where
-    they are none, or do not tile the plane."""
-    places, regions = read_triangles(data)
-    every = places.reshape(-1, 2)
+    they are none, or do not tile the plane, or space."""
+    places, regions = read_simplices(data, len(vectors))
+    return periodic_cell(places, np.unique(regions, return_inverse=True)[1].ravel(), vectors)
+
+
+def periodic_cell(places: Array, phases: Integers, vectors: Array) -> CellMesh:
+    """From the places (m, k, d) of the nodes of each element; InvalidMesh as `read_cell`."""
+    places = counterclockwise(places)
+    every = places.reshape(-1, len(vectors))
     scale = np.abs(vectors).max()
     node = _merged(every, scale)
     _, first, numbers = np.unique(node, return_index=True, return_inverse=True)
@@ -29,8 +36,7 @@ def read_cell(data: bytes, vectors: Array) -> CellMesh:
     points = points[original] + np.rint(shares) @ vectors
     images = np.flatnonzero(original != np.arange(len(points)))
     pairs = np.stack([images, original[images]], axis=1)
-    phases = np.unique(regions, return_inverse=True)[1].ravel()
-    found = CellMesh(points, numbers.reshape(-1, 6), phases, pairs, vectors)
+    found = CellMesh(points, numbers.reshape(len(places), -1), phases, pairs, vectors)
     found.check()
     return found
 

@@ -1,4 +1,5 @@
-"""Files of gmsh, MSH 4.1 and 2.2, text and binary: plane triangles, and lines with physical names.
+"""Files of gmsh, MSH 4.1 and 2.2, text and binary: plane triangles, tetrahedra, and lines with
+physical names.
 
 The reader needs no library; see "MSH file format" in gmsh's reference manual.
 """
@@ -15,10 +16,11 @@ import numpy as np
 from ..arrays import AnyArray, Array, Integers
 from .cell_mesh import InvalidMesh
 from .domain_mesh import DomainMesh, boundary_of
+from .elements import EDGES, counterclockwise
 
 # Nodes of the elements of gmsh, by their type.
 _NODES = {1: 2, 2: 3, 3: 4, 4: 4, 5: 8, 6: 6, 7: 5, 8: 3, 9: 6, 10: 9, 11: 10, 15: 1, 16: 8, 17: 20}
-_LINES, _TRIANGLES, _POINT = (1, 8), (2, 9), 15
+_LINES, _TRIANGLES, _TETRAHEDRA, _POINT = (1, 8), (2, 9), (4, 11), 15
 # Numbers that describe an entity beside its tag: a place, or the box around it.
 _PLACES = {0: 3, 1: 6, 2: 6, 3: 6}
 # Share of the size by which a plane mesh leaves its plane.
@@ -79,11 +81,12 @@ def read_msh(data: bytes, scale: float = 1.0) -> DomainMesh:
     return _named(content, names, scale, *_triangles(content))
 
 
-def read_triangles(data: bytes) -> tuple[Array, Integers]:
-    """Places (m, 6, 2) of the nodes of each triangle, counterclockwise, and its physical tag, 0
-    without one. InvalidMesh as `read_msh`, whatever the boundary."""
+def read_simplices(data: bytes, dim: int) -> tuple[Array, Integers]:
+    """Places (m, 6, 2) of the nodes of each triangle, counterclockwise, or (m, 10, 3) of each
+    tetrahedron, and its physical tag, 0 without one. InvalidMesh as `read_msh`, whatever the
+    boundary."""
     content, _ = _content(data)
-    return _triangles(content)
+    return _triangles(content) if dim == 2 else _tetrahedra(content)
 
 
 def _content(data: bytes) -> tuple[_Content, dict[tuple[int, int], str]]:
@@ -180,7 +183,7 @@ def _read_2(sections: dict[str, bytes], binary: bool) -> _Content:
 
 def _nodes(kind: int) -> int:
     if kind not in _NODES:
-        raise InvalidMesh(f"elements of type {kind} of gmsh: save triangles of order 1 or 2")
+        raise InvalidMesh(f"elements of type {kind} of gmsh: save elements of order 1 or 2")
     return _NODES[kind]
 
 
@@ -191,22 +194,33 @@ def _triangles(content: _Content) -> tuple[Array, Integers]:
     size = float(np.ptp(content.points, axis=0).max(initial=0.0))
     if not len(content.points) or np.ptp(content.points[:, 2]) > _FLAT * size:
         raise InvalidMesh("a mesh without nodes, or one that does not lie in the plane z = 0")
-    triangles = [_with_middles(content, kind) for kind in _TRIANGLES]
-    cells, regions = (np.concatenate(parts) for parts in zip(*triangles, strict=True))
+    return _all_of(content, _TRIANGLES, "triangles")
+
+
+def _tetrahedra(content: _Content) -> tuple[Array, Integers]:
+    others = set(content.elements) - {*_LINES, *_TRIANGLES, *_TETRAHEDRA, _POINT}
+    if others:
+        raise InvalidMesh(f"elements of type {min(others)} of gmsh: only tetrahedra are read here")
+    return _all_of(content, _TETRAHEDRA, "tetrahedra")
+
+
+def _all_of(content: _Content, kinds: tuple[int, int], name: str) -> tuple[Array, Integers]:
+    """The elements of order 1 and those of order 2."""
+    found = [_with_middles(content, kind) for kind in kinds]
+    cells, regions = (np.concatenate(parts) for parts in zip(*found, strict=True))
     if not len(cells):
-        raise InvalidMesh("a mesh without triangles")
+        raise InvalidMesh(f"a mesh without {name}")
     return cells, regions
 
 
 def _with_middles(content: _Content, kind: int) -> tuple[AnyArray, Integers]:
-    """Places (m, 6, 2) of the nodes, counterclockwise, and the physical tag of each triangle."""
+    """Places (m, k, d) of the nodes, counterclockwise, and the physical tag of each element."""
+    dim = 2 if kind in _TRIANGLES else 3
     rows = content.rows(kind)
-    x = content.points[_numbers(content, rows[:, 1:])][..., :2]
-    if kind == _TRIANGLES[0]:
-        x = np.concatenate([x, (x + np.roll(x, -1, axis=1)) / 2], axis=1)
-    a, b, c = x[:, 0], x[:, 1], x[:, 2]
-    area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-    return np.where((area < 0)[:, None, None], x[:, [0, 2, 1, 5, 4, 3]], x), rows[:, 0]
+    x = content.points[_numbers(content, rows[:, 1:])][..., :dim]
+    if x.shape[1] == dim + 1:
+        x = np.concatenate([x, x[:, EDGES[dim]].mean(axis=2)], axis=1)
+    return counterclockwise(x), rows[:, 0]
 
 
 def _numbers(content: _Content, tags: Integers) -> Integers:

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, Integers
 from ..lattice import Lattice
 from .corners import GRADING, LevelValues, corners_of, graded
-from .curved_triangles import CurvedTriangles
+from .curved_simplices import CurvedSimplices
 from .domain_mesh import DomainMesh, boundary_of
 from .interfaces import Label
 from .mesher import resolved, seeing
@@ -98,7 +98,7 @@ def _with_interfaces(
     return seeing(base, *curve_points(fine, levels, outline.label)), found[new]
 
 
-def _inside(mesh: CurvedTriangles, outline: RegionOutline) -> DomainMesh:
+def _inside(mesh: CurvedSimplices, outline: RegionOutline) -> DomainMesh:
     """Of a mesh around it the triangles inside."""
     cells = mesh.cells[mesh.phases > 0]
     used, numbers = np.unique(cells, return_inverse=True)

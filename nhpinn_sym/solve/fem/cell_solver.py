@@ -29,8 +29,9 @@ class ElementCellSolver(ABC):
     lines where the data ask for them.
 
     degree   : of the elements: 1, 2, on triangles 3; default 2, on triangles 3
-    mesh     : "own" (triangles) or "lattice" in the place of what the data ask for; a CellMesh, or
-               the name of its file: then elements of lower degree on it give the estimate
+    mesh     : "own" (triangles), "gmsh" (triangles or tetrahedra, by that library) or "lattice" in
+               the place of what the data ask for; a CellMesh, or the name of its file: then
+               elements of lower degree on it give the estimate
     n        : cells along the longest axis of the finest mesh, which has lines at jumps too
     h        : their length, in the place of n
     max_dofs : the refinement stops there
@@ -74,10 +75,11 @@ class ElementCellSolver(ABC):
             mesh = "lattice"
         most = max_dofs // cells.components if n is None and h is None else None
         self.layout: CellLayout = layout_of(cells, parameters, found, mesh, most)
-        triangles = not isinstance(self.layout, Layout)
+        fitted = not isinstance(self.layout, Layout)
+        triangles = fitted and len(found.axes) == 2
         if cells.contacts and found.curved and not triangles:
             raise UnsupportedError(
-                "imperfect contact on a lattice, whose cells do not fit the interfaces",
+                "imperfect contact on other meshes than triangles that fit the interfaces",
                 term=cells.contacts[0].inside,
                 remedy='leave mesh="lattice" out; in three dimensions use backend="pinn"',
             )
@@ -85,7 +87,7 @@ class ElementCellSolver(ABC):
             raise ProblemError(
                 "elements of degree 3 are triangles, which fit curved interfaces",
                 term="degree=3",
-                remedy="take degree=2 on a lattice",
+                remedy="take degree=2",
             )
         self.degree = degree_for(cells.order, degree or (3 if triangles else 2))
         self.n = n if h is None else self.layout.cells_for(h)
@@ -98,7 +100,8 @@ class ElementCellSolver(ABC):
     def elements(self) -> str:
         """How tables call the elements."""
         if not isinstance(self.layout, Layout):
-            return f"P{self.degree} finite elements on fitted triangles"
+            shape = {2: "triangles", 3: "tetrahedra"}[len(self.cells.coordinates)]
+            return f"P{self.degree} finite elements on fitted {shape}"
         return element_name(self.degree, self.cells.cell, smooth=self.cells.order == 4)
 
     @abstractmethod

@@ -17,7 +17,7 @@ from ...lower.interfaces import in_middles, middle_symbols
 from ...operator.numbers.data import DataSpace
 from ...operator.numbers.integrate import mean_of_function
 from ...operator.numbers.panels import evaluator
-from ...runtime.fitted.functions import FittedMesh, TriangleRule
+from ...runtime.fitted.functions import FittedMesh, SimplexRule
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
 from ...runtime.quadrature import Quadrature, QuadratureRule, rule_on
@@ -87,7 +87,7 @@ def _missed_by_triangles(
 ) -> float:
     """Of triangles that fit the interfaces, whose conditions are asked in their middles: against
     means between the interfaces."""
-    rule = TriangleRule(mesh, (mesh.degree or degree) + 1).inside()
+    rule = SimplexRule(mesh, (mesh.degree or degree) + 1).inside()
     middles = np.repeat(mesh.middles, len(rule.points) // len(mesh.middles), axis=0)
     both = Quadrature(np.concatenate([rule.points, middles], axis=1), rule.weights)
     known = (*symbols, *middle_symbols(symbols))

@@ -17,10 +17,10 @@ from ...lower.interfaces import CellInterfaces
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...problem.user_input import positive_number
 from ...resolution import Resolution, resolve
-from ...resolution.interface_meshes import FIRST, InterfaceMeshes, periods
+from ...resolution.interface_meshes import FIRST, MESHERS, InterfaceMeshes, periods
 from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
-from ...runtime.fitted.elements import INSIDE, places_of
+from ...runtime.fitted.elements import inside, places_of
 from ...runtime.fitted.functions import FittedMesh
 from ...runtime.fitted.msh_cells import read_cell
 from ...runtime.levels import FEWEST
@@ -29,7 +29,8 @@ from .layout import Layout
 # Degree of elements that are still better than those of a lattice.
 _LEAST = 2
 _REMEDY = (
-    'mesh="own", "lattice", a CellMesh, or the name of a file that CellMesh.save or gmsh wrote'
+    'mesh="own", "gmsh", "lattice", a CellMesh, or the name of a file that CellMesh.save or gmsh'
+    " wrote"
 )
 
 
@@ -71,6 +72,10 @@ class FittedLayout:
         return self.meshes.bounds
 
     @property
+    def geometry_order(self) -> float:
+        return self.meshes.geometry_order
+
+    @property
     def lengths(self) -> Array:
         return self.meshes.lengths
 
@@ -97,7 +102,7 @@ class FittedLayout:
     def _possible(self, degree: int, limit: int) -> int:
         """How many meshes have no more nodes."""
         count = 0
-        while self.meshes.mesh(FIRST, 0).count(degree) * 4**count <= limit:
+        while self.meshes.mesh(FIRST, 0).count(degree) * 2 ** (self.meshes.dim * count) <= limit:
             count += 1
         return count
 
@@ -128,6 +133,7 @@ class GivenLayout:
     unresolved: str | None = None
 
     erratic = False
+    geometry_order = math.inf
 
     def levels(self, degree: int, limit: int) -> Sequence[FittedMesh]:
         return by_degree(self.mesh, degree)
@@ -143,14 +149,17 @@ class GivenLayout:
 
 
 def layout_around(
-    data: Sequence[sp.Expr], coordinates: tuple[sp.Symbol, ...], bounds: Bounds
+    data: Sequence[sp.Expr],
+    coordinates: tuple[sp.Symbol, ...],
+    bounds: Bounds,
+    mesher: str = "own",
 ) -> FittedLayout:
     """The meshes that fit the edges of the phases of `data`, on a box."""
     axes = [(v, interval, True) for v, interval in zip(coordinates, bounds, strict=True)]
     found = resolve(data, axes)
     interfaces = CellInterfaces.around(data, coordinates, bounds)
     vectors = np.diag([b - a for a, b in bounds])
-    meshes = InterfaceMeshes.around(interfaces, found, vectors)
+    meshes = InterfaceMeshes.around(interfaces, found, vectors, mesher)
     return FittedLayout(meshes, found.unresolved)
 
 
@@ -186,13 +195,14 @@ def layout_of(
         return GivenLayout(given.bounds, given, found.unresolved)
     fitting = None
     if kind != "lattice":
-        fitting = InterfaceMeshes.of(cells, parameters, found)
-    if kind == "own" and fitting is None:
+        fitting = InterfaceMeshes.of(cells, parameters, found, kind or "own")
+    if kind in MESHERS and fitting is None:
+        where = " or ".join({2: "a plane", 3: "a solid"}[dim] for dim in MESHERS[kind])
         raise UnsupportedError(
-            "triangles are fitted to interfaces of a plane cell that are no lines along its axes,"
-            " and do not move with a slow variable: there are none",
+            f"meshes are fitted to interfaces of {where} cell that are not along its axes, and do"
+            " not move with a slow variable: there are none",
             term=cells.title,
-            remedy='leave mesh="own" out',
+            remedy=f'leave mesh="{kind}" out',
         )
     if fitting is None:
         return Layout.of(found)
@@ -202,8 +212,8 @@ def layout_of(
 
 
 def mesh_kind(mesh: Any, cells: LoweredCells) -> str | CellMesh | None:
-    """What was given as `mesh=`: None, "own", "lattice", or a mesh. ProblemError for others."""
-    if mesh in (None, "own", "lattice"):
+    """What was given as `mesh=`: None, a name, or a mesh. ProblemError for others."""
+    if mesh is None or (isinstance(mesh, str) and mesh in ("lattice", *MESHERS)):
         return mesh
     if isinstance(mesh, (str, os.PathLike)) and str(mesh).endswith((".npz", ".msh")):
         try:
@@ -227,7 +237,8 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
             "the arrays that are given are no mesh of a cell", term=cause, remedy=_REMEDY
         ) from cause
     own = periods(cells)
-    if len(own) != 2 or not np.allclose(mesh.vectors, own, rtol=1e-8, atol=1e-12):
+    same = mesh.vectors.shape == own.shape
+    if not (same and np.allclose(mesh.vectors, own, rtol=1e-8, atol=1e-12)):
         raise ProblemError(
             "the mesh has other periods than the cell",
             term=f"{mesh.vectors.tolist()}, the cell {own.tolist()}",
@@ -242,14 +253,14 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
             remedy='leave mesh= out, or write mesh="lattice"',
         )
     found = FittedMesh.on(cells.cell.bounds, mesh)
-    inside = found.wrapped(places_of(found.corners_and_middles, INSIDE))
-    labels = interfaces.label(inside.reshape(-1, 2)).reshape(len(inside), -1)
+    places = found.wrapped(places_of(found.corners_and_middles, inside(found.dim)))
+    labels = interfaces.label(places.reshape(-1, found.dim)).reshape(len(places), -1)
     mixed = np.flatnonzero((labels != labels[:, :1]).any(axis=1))
     if len(mixed):
-        place = ", ".join(f"{x:.4g}" for x in inside[mixed[0], 0])
+        place = ", ".join(f"{x:.4g}" for x in places[mixed[0], 0])
         raise ProblemError(
-            "a coefficient jumps inside of triangles: the mesh is one of another shape",
-            term=f"{len(mixed)} triangles, the first one near ({place})",
+            "a coefficient jumps inside of elements: the mesh is one of another shape",
+            term=f"{len(mixed)} elements, the first one near ({place})",
             remedy='make a mesh of these shapes, or leave mesh= out: "own" fits them',
         )
     return found

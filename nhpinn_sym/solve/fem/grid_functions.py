@@ -19,7 +19,8 @@ from ...problem.errors import ProblemError, SolveError
 from ...runtime.broken_grid import BrokenGrid
 from ...runtime.fitted.cell_mesh import CellMesh
 from ...runtime.fitted.domain_mesh import RegionMesh
-from ...runtime.fitted.functions import FittedMesh, TriangleFunction
+from ...runtime.fitted.elements import nodes
+from ...runtime.fitted.functions import FittedMesh, SimplexFunction
 from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
@@ -112,12 +113,13 @@ class BrokenField(CellField):
 
 
 @dataclass(frozen=True)
-class TriangleField(CellField):
-    """A cell function on triangles at m slow points: `function` has the batch shape (m,)."""
+class SimplexField(CellField):
+    """A cell function on triangles or tetrahedra at m slow points: `function` has the batch shape
+    (m,)."""
 
     kind: ClassVar[str] = "triangles"
 
-    function: TriangleFunction
+    function: SimplexFunction
 
     def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
         return np.stack(_evaluated(self.function, points, indices))
@@ -138,21 +140,21 @@ class TriangleField(CellField):
         return {**arrays, **held, "origin": np.array(self.fitted.origin)}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> TriangleField:
+    def from_state(cls, state: Mapping[str, Any]) -> SimplexField:
         """ValueError or KeyError where the arrays do not fit together."""
         mesh = CellMesh(*(np.asarray(state[name]) for name in CellMesh.__dataclass_fields__))
         mesh.check()
         origin = tuple(map(float, state["origin"]))
         degree = int(state["degree"])
         values = np.asarray(state["values"])
-        if values.shape[-2:] != (len(mesh.cells), (degree + 1) * (degree + 2) // 2):
-            raise ValueError("values do not fit the triangles")
-        return cls(TriangleFunction(FittedMesh(mesh, (origin[0], origin[1])), degree, values))
+        if values.shape[-2:] != (len(mesh.cells), len(nodes(degree, mesh.dim))):
+            raise ValueError("values do not fit the elements")
+        return cls(SimplexFunction(FittedMesh(mesh, origin), degree, values))
 
 
 def _field(function: MeshFunction) -> CellField:
-    if isinstance(function, TriangleFunction):
-        return TriangleField(function)
+    if isinstance(function, SimplexFunction):
+        return SimplexField(function)
     if isinstance(function, BrokenGrid):
         return BrokenField(function)
     assert isinstance(function, LagrangeGrid)
@@ -166,7 +168,7 @@ def cell_batch(
     info: Mapping[str, Any],
 ) -> CellBatch:
     """The results at m slow points, one of each per point; the functions, `LagrangeGrid`s or
-    `TriangleFunction`s, hold batches (functions, components).
+    `SimplexFunction`s, hold batches (functions, components).
     """
     count, components = functions[0].values.shape[:2]
     fields = tuple(
@@ -209,8 +211,8 @@ class GridSolution(Solution):
         """The nodes of a lattice, equally spaced points elsewhere; the times that were kept."""
         mesh = self.grid.mesh
         if isinstance(mesh, Lattice):
-            nodes = tuple(mesh.nodes(axis, self.grid.degree) for axis in range(mesh.dim))
-            return SolutionExtent(nodes, self.times)
+            lines = tuple(mesh.nodes(axis, self.grid.degree) for axis in range(mesh.dim))
+            return SolutionExtent(lines, self.times)
         lines = equally_spaced(mesh.bounds, COUNTS[mesh.dim])
         if isinstance(mesh, RegionMesh):
             return SolutionExtent(
@@ -278,7 +280,7 @@ class GridSolution(Solution):
 def _evaluated(grid: MeshFunction, points: Array, indices: Sequence[MultiIndex]) -> list[Array]:
     """Derivatives of the grid function, with its complaints as errors of the package."""
     try:
-        if isinstance(grid, TriangleFunction):
+        if isinstance(grid, SimplexFunction):
             return grid.derivatives(points, indices)
         return [grid.evaluate(points, index) for index in indices]
     except ValueError as cause:
@@ -339,6 +341,6 @@ def relative_difference(
 
 def _at(function: MeshFunction, some: Quadrature) -> Array:
     """The values (*batch, n) at points of a quadrature."""
-    if isinstance(function, TriangleFunction):
+    if isinstance(function, SimplexFunction):
         return function.at(some)
     return function.evaluate(some.points, (0,) * function.mesh.dim)

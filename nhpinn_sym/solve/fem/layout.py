@@ -101,6 +101,8 @@ class Layout:
     erratic: bool = False
     unresolved: str | None = None
 
+    geometry_order = math.inf
+
     @classmethod
     def of(cls, found: Resolution) -> Layout:
         bounds = tuple(axis.interval for axis in found.axes)

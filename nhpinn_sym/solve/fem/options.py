@@ -10,6 +10,7 @@ from ...problem.errors import ProblemError
 from ...problem.mesh_domain import Mesh as MeshDomain
 from ...problem.regions import Region
 from ...problem.user_input import positive_integer
+from ...resolution.interface_meshes import MESHERS
 
 SOLVERS = ("auto", "direct", "iterative")
 
@@ -49,7 +50,7 @@ def check_cell_options(degree: Any, n: Any, max_dofs: Any, mesh: Any, h: Any) ->
     """The same for cell problems; how fine a mesh is, is said in one way."""
     check_element_options(2 if degree in (None, 3) else degree, n, max_dofs)
     given = {"n": n, "h": h}
-    if mesh is not None and not (isinstance(mesh, str) and mesh in ("own", "lattice")):
+    if mesh is not None and not (isinstance(mesh, str) and mesh in ("lattice", *MESHERS)):
         given["mesh"] = mesh
     held = [name for name, value in given.items() if value is not None]
     if len(held) > 1:

@@ -81,8 +81,8 @@ def refine_cells(
                 errors = degree_errors(history, data_error)
             else:
                 # An operator of order 2m costs the functions m orders, and the entries twice as
-                # many.
-                rate = degree + 1 - order // 2
+                # many, but no less than their interfaces are off.
+                rate = min(degree + 1 - order // 2, layout.geometry_order / 2)
                 errors = entry_errors(_resolved(history, layout), rate, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
@@ -129,7 +129,10 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
 
 
 def entry_errors(
-    history: Sequence[EffectiveNumbers], degree: int, erratic: bool = False, data_error: float = 0.0
+    history: Sequence[EffectiveNumbers],
+    degree: float,
+    erratic: bool = False,
+    data_error: float = 0.0,
 ) -> dict[EffectiveKey, Array]:
     """Absolute error estimate of each entry on the last level of `history`; see `estimate_entries`.
 

@@ -7,8 +7,8 @@ import pytest
 import skfem
 from skfem.helpers import dot, grad
 
-from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, skfem_triangles
-from nhpinn_sym.runtime.fitted.functions import FittedMesh, TriangleFunction, TriangleRule
+from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, skfem_simplices
+from nhpinn_sym.runtime.fitted.functions import FittedMesh, SimplexFunction, SimplexRule
 from tests.runtime.fitted.samples import HEXAGONAL, mesh_of
 
 
@@ -56,13 +56,13 @@ def test_patch(degree: int) -> None:
 
 def test_triangles_of_scikit_fem_are_sorted() -> None:
     """MeshTri2 leaves them as they are, and mixes up the two unknowns of an edge of degree 3."""
-    made = skfem_triangles(mesh())
+    made = skfem_simplices(mesh())
     assert (np.diff(made.t, axis=0) > 0).all()
     assert made.sort_t
 
 
 def test_rule() -> None:
-    rule = TriangleRule(mesh(), 3).inside()
+    rule = SimplexRule(mesh(), 3).inside()
     assert rule.weights.sum() == pytest.approx(np.sqrt(3) / 2, abs=1e-13)
     assert rule.weights @ wave(rule.points) ** 2 == pytest.approx(np.sqrt(3) / 2, abs=1e-3)
 
@@ -74,7 +74,7 @@ def test_values_at_other_places_are_refused() -> None:
     places = own.corners_and_middles + 0.01
     with pytest.raises(ValueError, match="do not stand at the nodes"):
         function_of(own, 2, places, np.zeros(places.shape[:2]))
-    assert TriangleFunction(own, 2, np.zeros((4, 3, len(places), 6))).batch == (4, 3)
+    assert SimplexFunction(own, 2, np.zeros((4, 3, len(places), 6))).batch == (4, 3)
 
 
 def test_tiny_triangles_far_from_the_origin_have_their_area() -> None:
@@ -82,4 +82,4 @@ def test_tiny_triangles_far_from_the_origin_have_their_area() -> None:
     tiny, shift = 1e-9, np.array([1.0, 2.0])
     unit = mesh().mesh
     moved = replace(unit, points=shift + tiny * unit.points)
-    assert moved.areas == pytest.approx(tiny**2 * unit.areas, rel=1e-5)
+    assert moved.volumes == pytest.approx(tiny**2 * unit.volumes, rel=1e-5)

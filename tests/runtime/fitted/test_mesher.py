@@ -29,7 +29,7 @@ TWO: Disks = [((0.02, 0.3), 0.2), ((0.55, 0.71), 0.25)]
 def test_meshes_tile_the_plane(shapes: Disks, vectors: tuple[tuple[float, float], ...]) -> None:
     mesh = mesh_of(shapes, 12, vectors)
     mesh.check()
-    area = mesh.areas[mesh.phases == 1].sum()
+    area = mesh.volumes[mesh.phases == 1].sum()
     # Parabolas that cut off the areas of the arcs: no error of the fourth order is left.
     assert area == pytest.approx(sum(np.pi * r**2 for _, r in shapes), abs=1e-9)
     assert mesh.quality > 10
@@ -40,7 +40,9 @@ def test_meshes_of_a_sequence_are_finer_everywhere() -> None:
     sequence = meshes(disks([((0.3, 0.6), 0.05), ((0.7, 0.4), 0.2)]), 8)
     coarse, fine = next(sequence), next(sequence)
     near = [
-        mesh.areas[np.linalg.norm(mesh.points[mesh.cells].mean(axis=1) - (0.3, 0.6), axis=1) < 0.1]
+        mesh.volumes[
+            np.linalg.norm(mesh.points[mesh.cells].mean(axis=1) - (0.3, 0.6), axis=1) < 0.1
+        ]
         for mesh in (coarse, fine)
     ]
     assert near[1].max() < 0.4 * near[0].max()
@@ -65,7 +67,7 @@ def test_corners_are_nodes() -> None:
     nodes = mesh.points[mesh.cells[:, :3].ravel()]
     for corner in corners:
         assert np.linalg.norm(nodes - corner, axis=1).min() < 1e-12
-    assert mesh.areas[mesh.phases == 1].sum() == pytest.approx(0.14, abs=1e-12)
+    assert mesh.volumes[mesh.phases == 1].sum() == pytest.approx(0.14, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_small_and_thin_parts_are_found(levels: Any, area: float) -> None:
     label = lambda points: (both(points % 1.0) > 0).all(axis=1).astype(int)  # noqa: E731
     mesh = next(meshes(Interfaces(label, both, ((), ()), np.zeros(2), np.eye(2)), 4))
     mesh.check()
-    assert mesh.areas[mesh.phases == 1].sum() == pytest.approx(area, rel=1e-6)
+    assert mesh.volumes[mesh.phases == 1].sum() == pytest.approx(area, rel=1e-6)
 
 
 def test_disks_that_touch_are_refused() -> None:
