@@ -39,6 +39,9 @@ if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-lat
 # Chromium, which shows the page of a report; likewise.
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && may_install; then apt_install chromium; fi
 
+# Libraries of a display, which gmsh asks for though it opens none; its tests say so where they are missing.
+if may_install; then apt_install libglu1-mesa libxft2 libxcursor1 libxinerama1; fi
+
 set_up dev dolfinx
 cd "$root"
 # One worker a core; a file's fixtures are made once; long tests first, as tests/conftest.py has them.

@@ -112,8 +112,8 @@ class BrokenSpace(BoxSpace):
                 self._places, self._all_sides, gathered, mesh, self.degree, self._element_sides
             )
         assert isinstance(mesh, FittedMesh)
-        places = places_of(mesh.corners_and_middles, nodes(self.degree))
+        places = places_of(mesh.corners_and_middles, nodes(self.degree, mesh.dim))
         sides = np.repeat(self._element_sides, places.shape[1])
-        number = self._torus.first(places.reshape(-1, 2), sides)
+        number = self._torus.first(places.reshape(-1, mesh.dim), sides)
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return SimplexFunction(mesh, self.degree, held)

@@ -127,7 +127,7 @@ class FittedSpace(BoxSpace):
         vectors = self.elements.mesh.vectors
         places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
         tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
-        _, number = tree.query(shares_in(places.reshape(-1, 2), vectors))
+        _, number = tree.query(shares_in(places.reshape(-1, len(vectors)), vectors))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return SimplexFunction(self.elements, self.degree, held)
 

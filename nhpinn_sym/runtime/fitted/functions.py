@@ -40,6 +40,8 @@ _ROUNDING = 1e-15
 _FAR = -0.5
 # The smallest squares, or cubes, are 2^-that of the cell: their numbers have 63 bits.
 _FINEST = {2: 24, 3: 19}
+# Halvings of a cube of the size of an element: many tetrahedra meet it.
+_HALVINGS = {2: 0, 3: 1}
 # Points of a block, about.
 _BLOCK = 2**18
 _ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
@@ -228,8 +230,8 @@ class Finder:
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
         low, high = low - margin, high + margin
-        finest = _FINEST[mesh.dim]
-        level = np.clip(-np.log2((high - low).max(axis=1)), 0, finest).astype(int)
+        level = _HALVINGS[mesh.dim] - np.log2((high - low).max(axis=1))
+        level = np.clip(level, 0, _FINEST[mesh.dim]).astype(int)
         self._levels = np.unique(level)
         parts = 2 ** level[:, None]
         first = np.floor(low * parts).astype(int)
@@ -323,8 +325,9 @@ def _number(level: Array | int, square: Integers) -> Integers:
 
 def _depth(places: Array) -> Array:
     """The least barycentric coordinate (n,); -inf for what is no place."""
-    first, second = places.T
-    inner = np.minimum(np.minimum(first, second), 1 - first - second)
+    inner = 1 - places.sum(axis=1)
+    for part in places.T:
+        inner = np.minimum(inner, part)
     return np.asarray(np.where(np.isfinite(inner), inner, -np.inf))
 
 

@@ -24,9 +24,11 @@ from .quadrics import BooleanRegion, HalfSpace, Quadric, Round, classified
 
 Entities = list[tuple[int, int]]
 
-# Share of the cell by which regions may leave it, and by which faces that match differ.
+# Share of the cell by which regions may leave it, and by which vertices that match differ; centres
+# and sizes of faces are integrals.
 _BESIDE = 0.25
 _SAME = 1e-6
+_NEAR = 1e-4
 # In which shares of the cell are rounded that are one.
 _DIGITS = 9
 # Elements along a full turn of the interface of the coarsest mesh.
@@ -108,7 +110,6 @@ def _geometry(
     gmsh: Any, regions: Sequence[Quadric | BooleanRegion], vectors: Array, origin: Array
 ) -> None:
     """The pieces of the cell, with faces on opposite sides matched."""
-    dim = len(vectors)
     shapes = _Shapes(gmsh.model.occ, vectors, origin)
     solids = [entity for region in regions for entity in shapes.of(region)]
     cell = shapes.cell()
@@ -117,18 +118,38 @@ def _geometry(
     gmsh.model.occ.remove([piece for piece in pieces if piece not in kept], recursive=True)
     gmsh.model.occ.synchronize()
     _match_vertices(gmsh, vectors, origin)
+    _match_faces(gmsh, vectors, origin)
+
+
+def _match_faces(gmsh: Any, vectors: Array, origin: Array) -> None:
+    """Meshes of faces on opposite sides are to be images of each other."""
+    dim = len(vectors)
     inverse = np.linalg.inv(vectors)
     faces = gmsh.model.getBoundary(gmsh.model.getEntities(dim), combined=True, oriented=False)
-    boxes = {face: _box(gmsh, face, dim) - origin for face in faces}
+    found = {face: _centre_and_size(gmsh, face, vectors, origin) for face in faces}
     for axis in range(dim):
         move = np.eye(4)
         move[:dim, 3] = vectors[axis]
-        on = {end: _across(boxes, inverse, axis, end) for end in (0.0, 1.0)}
-        for face in on[1.0]:
-            same = [f for f in on[0.0] if _near(boxes[f] + vectors[axis], boxes[face], vectors)]
-            if len(same) != 1 or len(on[0.0]) != len(on[1.0]):
+        low, high = (
+            [face for face in faces if abs((found[face][:dim] @ inverse)[axis] - end) < _NEAR]
+            for end in (0.0, 1.0)
+        )
+        shift = np.append(vectors[axis], 0.0)
+        free = list(low)
+        for face in high:
+            same = [f for f in free if np.allclose(found[f] + shift, found[face], atol=_NEAR)]
+            if not same:
                 raise MeshingFailed(f"faces across period {axis + 1} do not match")
+            free.remove(same[0])
             gmsh.model.mesh.setPeriodic(dim - 1, [face[1]], [same[0][1]], move.ravel())
+
+
+def _centre_and_size(gmsh: Any, face: tuple[int, int], vectors: Array, origin: Array) -> Array:
+    """The centre (dim,) of a face, and its size, as a share of the largest one."""
+    dim = len(vectors)
+    scale = np.abs(vectors).max() ** (dim - 2)
+    centre = np.array(gmsh.model.occ.getCenterOfMass(*face))[:dim] - origin
+    return np.append(centre, gmsh.model.occ.getMass(*face) / scale)
 
 
 def _match_vertices(gmsh: Any, vectors: Array, origin: Array) -> None:
@@ -149,21 +170,6 @@ def _match_vertices(gmsh: Any, vectors: Array, origin: Array) -> None:
         points = [(0, gmsh.model.occ.addPoint(*_in_space(corner))) for corner in corners]
         gmsh.model.occ.fragment(gmsh.model.getEntities(dim), points)
         gmsh.model.occ.synchronize()
-
-
-def _box(gmsh: Any, face: tuple[int, int], dim: int) -> Array:
-    """The smallest and the largest coordinates, and the centre (3, dim) of a face."""
-    ends = np.reshape(gmsh.model.occ.getBoundingBox(*face), (2, 3))
-    return np.vstack([ends, gmsh.model.occ.getCenterOfMass(*face)])[:, :dim]
-
-
-def _near(one: Array, other: Array, vectors: Array) -> bool:
-    return bool(np.abs(one - other).max() < _SAME * np.abs(vectors).max())
-
-
-def _across(boxes: dict[Any, Array], inverse: Array, axis: int, end: float) -> list[Any]:
-    """The faces at one end of a vector: of all faces of the cell, those with the centre there."""
-    return [face for face, box in boxes.items() if abs((box[2] @ inverse)[axis] - end) < _SAME]
 
 
 def _generate(gmsh: Any, dim: int, size: float, turn: int) -> None:
@@ -266,11 +272,14 @@ class _Shapes:
         radii, axes = found.radii, found.axes
         if self._dim == 2:
             return [(2, self._disk(found.center, radii, axes, np.array([0.0, 0.0, 1.0])))]
+        equal = np.ptp(radii[np.isfinite(radii)]) <= _SAME * radii[0]
         if np.isinf(radii[2]):
             along = 2 * self._reach * axes[2]
-            middle = found.center + (self._center - found.center) @ axes[2] * axes[2]
-            return self._extruded((2, self._disk(middle - along / 2, radii, axes, axes[2])), along)
-        if np.ptp(radii) <= _SAME * radii[0]:
+            start = found.center + (self._center - found.center) @ axes[2] * axes[2] - along / 2
+            if equal:
+                return [(3, self._occ.addCylinder(*start, *along, radii[0]))]
+            return self._extruded((2, self._disk(start, radii, axes, axes[2])), along)
+        if equal:
             return [(3, self._occ.addSphere(*found.center, radii[0]))]
         ball = [(3, self._occ.addSphere(0, 0, 0, 1))]
         whole = np.eye(4)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,17 +10,24 @@ from skfem.helpers import dot, grad
 
 from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, skfem_simplices
 from nhpinn_sym.runtime.fitted.functions import FittedMesh, SimplexFunction, SimplexRule
-from tests.runtime.fitted.samples import HEXAGONAL, mesh_of
+from tests.runtime.fitted.samples import HEXAGONAL, bent_tetrahedra, mesh_of
+
+SHEARED = np.array([[1.0, 0.0, 0.0], [0.5, 0.9, 0.0], [0.2, 0.3, 0.8]])
 
 
 def mesh() -> FittedMesh:
     return FittedMesh(mesh_of([((0.0, 0.3), 0.3)], 8, HEXAGONAL), (0.0, 0.0))
 
 
+def solid() -> FittedMesh:
+    return FittedMesh(bent_tetrahedra(5, SHEARED), (0.1, 0.0, -0.2))
+
+
 def wave(points: np.ndarray) -> np.ndarray:
-    """Of the periods of the hexagonal lattice."""
-    shares = points @ np.linalg.inv(np.array(HEXAGONAL))
-    return np.cos(2 * np.pi * shares[..., 0]) + np.sin(2 * np.pi * shares[..., 1])
+    """Of the periods of the hexagonal lattice, or of the sheared one."""
+    periods = np.array(HEXAGONAL) if points.shape[-1] == 2 else SHEARED
+    shares = points @ np.linalg.inv(periods)
+    return np.cos(2 * np.pi * shares[..., 0]) + np.sin(2 * np.pi * shares[..., -1])
 
 
 @pytest.mark.parametrize(("degree", "error"), [(1, 0.2), (2, 0.03), (3, 4e-3)])
@@ -42,13 +50,29 @@ def test_interpolants_are_found_at_any_point(degree: int, error: float) -> None:
         function.evaluate(points, (0, 3))
 
 
+@pytest.mark.parametrize(("degree", "error"), [(1, 0.5), (2, 0.1)])
+def test_interpolants_on_tetrahedra(degree: int, error: float) -> None:
+    space = FittedSpace(solid(), degree)
+    assert space.nodes.shape[1] == space.mesh.count(degree)
+    function = space.grid(wave(space.nodes.T)[None])
+    points = 5 * np.random.default_rng(0).random((300, 3)) - 2
+    assert np.abs(function.evaluate(points, (0, 0, 0)) - wave(points)).max() < error
+    step = 1e-5 * np.array([0.0, 0.0, 1.0])
+    for index in [(0, 0, 0), (0, 1, 0)][:degree]:
+        ahead, behind = (function.evaluate(points + sign * step, index) for sign in (1, -1))
+        further = (index[0], index[1], 1)
+        own = function.evaluate(points, further)
+        assert np.median(np.abs((ahead - behind) / 2e-5 - own)) < 1e-7
+
+
 @pytest.mark.parametrize("degree", [2, 3])
 def test_patch(degree: int) -> None:
     """A linear function, which is in the space of curved elements too, has no residual: unknowns
     that were mixed up would leave one, as those of unsorted triangles are."""
-    space = FittedSpace(mesh(), degree)
+    # Of degree 3 triangles alone.
+    space = FittedSpace(mesh() if degree == 3 else solid(), degree)
     basis = space.basis
-    linear = np.array([1.3, -0.4]) @ basis.doflocs
+    linear = np.array([1.3, -0.4, 0.7])[: space.dim] @ basis.doflocs
     stiffness = skfem.BilinearForm(lambda u, v, w: dot(grad(u), grad(v))).assemble(basis)
     inner = np.setdiff1d(np.arange(basis.N), basis.get_dofs().flatten())
     assert np.abs((stiffness @ linear)[inner]).max() < 1e-12
@@ -61,10 +85,11 @@ def test_triangles_of_scikit_fem_are_sorted() -> None:
     assert made.sort_t
 
 
-def test_rule() -> None:
-    rule = SimplexRule(mesh(), 3).inside()
-    assert rule.weights.sum() == pytest.approx(np.sqrt(3) / 2, abs=1e-13)
-    assert rule.weights @ wave(rule.points) ** 2 == pytest.approx(np.sqrt(3) / 2, abs=1e-3)
+@pytest.mark.parametrize(("own", "volume"), [(mesh, np.sqrt(3) / 2), (solid, 0.72)])
+def test_rule(own: Callable[[], FittedMesh], volume: float) -> None:
+    rule = SimplexRule(own(), 4).inside()
+    assert rule.weights.sum() == pytest.approx(volume, abs=1e-13)
+    assert rule.weights @ wave(rule.points) ** 2 == pytest.approx(volume, abs=1e-3)
 
 
 def test_values_at_other_places_are_refused() -> None:

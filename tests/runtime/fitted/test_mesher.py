@@ -9,7 +9,7 @@ import pytest
 
 from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh, InvalidMesh
 from nhpinn_sym.runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
-from tests.runtime.fitted.samples import HEXAGONAL, SQUARE, Disks, disks, mesh_of
+from tests.runtime.fitted.samples import HEXAGONAL, SQUARE, Disks, bent_tetrahedra, disks, mesh_of
 
 ONE: Disks = [((0.0, 0.0), 0.3)]
 TWO: Disks = [((0.02, 0.3), 0.2), ((0.55, 0.71), 0.25)]
@@ -144,6 +144,30 @@ def folded(mesh: CellMesh) -> CellMesh:
 )
 def test_what_is_no_mesh_is_refused(spoil: object, message: str) -> None:
     mesh = mesh_of(ONE, 8)
+    with pytest.raises(InvalidMesh, match=message):
+        spoil(mesh).check()  # type: ignore[operator]
+
+
+def two_swapped(mesh: CellMesh) -> CellMesh:
+    cells = mesh.cells.copy()
+    cells[3, [7, 8]] = cells[3, [8, 7]]
+    return replace(mesh, cells=cells)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (moved_image, "is no image of node .* 1.7e-06 from there"),
+        (without_a_cell, "4 faces have no tetrahedron on their other side"),
+        (without_a_pair, "have no tetrahedron on their other side"),
+        (two_swapped, "degenerate, folded|other side"),
+        (lambda m: replace(m, cells=m.cells[:, :6]), "10 columns"),
+    ],
+)
+def test_tetrahedra_that_do_not_tile_space_are_refused(spoil: object, message: str) -> None:
+    mesh = bent_tetrahedra(4, np.diag([1.0, 1.0, 0.5]))
+    mesh.check()
+    assert mesh.volumes.sum() == pytest.approx(0.5, abs=1e-13)
     with pytest.raises(InvalidMesh, match=message):
         spoil(mesh).check()  # type: ignore[operator]
 

@@ -1,0 +1,135 @@
+"""Cells in space on tetrahedra that fit balls, ellipsoids, cylinders and what is joined of them."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.solve.cell_solution import CellSolution
+
+S = nh.Scales(3)
+U = S.unknown("u")
+# A simple cubic array of spheres of conductivity 10 and volume fraction 0.2, by multipoles
+# (McPhedran, McKenzie, Proc. R. Soc. A 359 (1978) 45).
+RADIUS = sp.Float((0.15 / np.pi) ** (1 / 3), 17)
+ARRAY = 1.53172385776
+
+
+def model_of(a: sp.Expr) -> nh.HomogenizedModel:
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    return nh.homogenize(nh.MultiscaleProblem(equation, scales=S, unknown=U))
+
+
+def spheres(*center: float) -> nh.HomogenizedModel:
+    return model_of(nh.phases(S, {nh.Ball(center, RADIUS): 10}, default=1))
+
+
+def by_gmsh(model: nh.HomogenizedModel, **options: Any) -> CellSolution:
+    return nh.solve_cells(model, "skfem", mesh="gmsh", tolerance=1, **options)
+
+
+@pytest.mark.parametrize(("center", "n"), [((0.5, 0.5, 0.5), 8), ((0.2, 0.5, 0.6), 8)])
+def test_spheres_against_their_series(center: tuple[float, float, float], n: int) -> None:
+    cells = by_gmsh(spheres(*center), n=n)
+    error = np.abs(cells.effective["A"] - ARRAY * np.eye(3)).max() / ARRAY
+    assert error < 2e-3
+    assert error <= cells.info["estimate"]
+    assert "P2 finite elements on fitted tetrahedra" in cells.info["method"]
+    # A tensor of a symmetric cell, on a mesh that is not.
+    assert cells.effective["A"][0, 1] == pytest.approx(0, abs=3e-4)
+
+
+def test_both_libraries_and_files(tmp_path: Path) -> None:
+    """Values vary in the ball."""
+    ball = nh.Ball((0.5, 0.5, 0.5), RADIUS)
+    model = model_of(nh.phases(S, {ball: 9 + sp.cos(2 * sp.pi * S.y[0])}, default=1))
+    path = by_gmsh(spheres(0.5, 0.5, 0.5), n=4).mesh.save(tmp_path / "cell.npz")
+    pair = [
+        nh.solve_cells(model, backend, mesh=str(path), tolerance=1)
+        for backend in ("skfem", "dolfinx")
+    ]
+    a, b = (cells.effective["A"] for cells in pair)
+    assert np.abs(a - b).max() < 1e-10 * np.abs(a).max()
+    points = np.random.default_rng(1).random((30, 3))
+    again = nh.load(pair[0].save(tmp_path / "cells.npz"))
+    for cells in (pair[1], again):
+        found = cells.functions[0].derivative(points, (1, 0, 0))
+        assert found == pytest.approx(pair[0].functions[0].derivative(points, (1, 0, 0)), abs=1e-8)
+
+
+def test_files_of_gmsh(tmp_path: Path) -> None:
+    model = spheres(0.5, 0.5, 0.5)
+    own = by_gmsh(model, n=4)
+    lines = ["$MeshFormat", "2.2 0 8", "$EndMeshFormat", "$Nodes", str(len(own.mesh.points))]
+    lines += [f"{k + 1} {x!r} {y!r} {z!r}" for k, (x, y, z) in enumerate(own.mesh.points.tolist())]
+    lines += ["$EndNodes", "$Elements", str(len(own.mesh.cells))]
+    rows = zip((own.mesh.cells + 1).tolist(), own.mesh.phases.tolist(), strict=True)
+    for k, (cell, phase) in enumerate(rows):
+        lines.append(f"{k + 1} 11 2 {phase + 1} 1 {' '.join(map(str, cell))}")
+    path = tmp_path / "cell.msh"
+    path.write_text("\n".join([*lines, "$EndElements", ""]))
+    given = nh.solve_cells(model, "skfem", mesh=path, tolerance=1)
+    assert given.effective["A"] == pytest.approx(own.effective["A"], abs=1e-12)
+    a, estimate = given.effective["A"][0, 0], given.info["estimate"]
+    assert abs(a - ARRAY) <= estimate * ARRAY
+
+
+def test_shapes_in_space_against_those_in_the_plane() -> None:
+    """A cylinder is a disk across its axis, and a mean along it."""
+    a = nh.phases(S, {nh.Cylinder((0, 0), 0.3, axis=1): 10}, default=1)
+    found = by_gmsh(model_of(a), n=8)
+    flat = nh.Scales(2)
+    w = flat.unknown("w")
+    b = nh.phases(flat, {nh.Disk((0, 0), 0.3): 10}, default=1)
+    problem = nh.MultiscaleProblem(sp.Eq(-flat.div(b * flat.grad(w)), 1), scales=flat, unknown=w)
+    plane = nh.solve_cells(nh.homogenize(problem), "skfem", mesh="gmsh", tolerance=1e-5)
+    across = plane.effective["A"][0, 0]
+    assert across == pytest.approx(
+        nh.solve_cells(plane.model, "skfem").effective["A"][0, 0], abs=2e-5
+    )
+    along = 1 + 9 * np.pi * 0.09
+    assert np.diag(found.effective["A"]) == pytest.approx([across, along, across], abs=8e-3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "error", "message"),
+    [
+        (sp.cos(2 * sp.pi * S.y[0]) + S.y[1] ** 2 < 0.3, nh.UnsupportedError, "ellipsoids"),
+        (S.y[0] < 0.3, nh.UnsupportedError, "there are none"),
+    ],
+)
+def test_interfaces_that_gmsh_is_not_given(
+    shape: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        by_gmsh(model_of(sp.Piecewise((10, shape), (1, True))))
+
+
+def test_balls_that_touch_are_refused() -> None:
+    shapes = {nh.Ball((x, 0.5, 0.5), 0.25): 10 for x in (0.25, 0.75)}
+    with pytest.raises(nh.SolveError, match="touch"):
+        by_gmsh(model_of(nh.phases(S, shapes, default=1)), n=4)
+
+
+def test_cubic_elements_are_triangles_in_scikit_fem() -> None:
+    with pytest.raises(nh.ProblemError, match="degree 3"):
+        by_gmsh(spheres(0.5, 0.5, 0.5), degree=3)
+
+
+def test_without_gmsh(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = importlib.import_module
+
+    def absent(name: str, *others: Any) -> Any:
+        if name == "gmsh":
+            raise ModuleNotFoundError("No module named 'gmsh'")
+        return known(name, *others)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    with pytest.raises(nh.BackendMissingError, match=r"nhpinn_sym\[mesh\]"):
+        by_gmsh(spheres(0.5, 0.5, 0.5))
