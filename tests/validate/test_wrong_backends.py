@@ -4,7 +4,6 @@ problems of every class: coarse, in one dimension.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +11,11 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.cells import solve_cells
-from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
-from nhpinn_sym.validate import settings
-from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
-validation = importlib.import_module("nhpinn_sym.validate.boundary_value_run")
+from .wrong_backends import reports
+
 EPS = sp.Rational(1, 4)
 WRONG = sp.Rational(101, 100)
 
@@ -31,11 +27,12 @@ def problem(
     source: object = 0,
     starts: int = 0,
     end: object = sp.Rational(1, 20),
+    components: int = 1,
 ) -> Callable[[Any], nh.MultiscaleProblem]:
     """A problem on (0, 1), by the factor of its coefficient."""
 
     def of_factor(factor: Any) -> nh.MultiscaleProblem:
-        u = scales.unknown("u")
+        u = scales.unknown("u", components=components)
         x = scales.x[0]
         initial = [nh.Initial(sp.sin(sp.pi * x)), nh.Initial(0, order=1)][:starts]
         if isinstance(wall, nh.Periodic) and starts:
@@ -55,6 +52,13 @@ def problem(
 
 def diffusion(s: nh.Scales, u: Any, factor: Any) -> Any:
     return -s.div(factor * (2 + S(s.y[0])) * s.grad(u))
+
+
+def piezoelectricity(s: nh.Scales, u: Any, factor: Any) -> Any:
+    """A saddle point of displacement and potential."""
+    coupling = 1 + C(s.y[0]) / 2
+    moduli = sp.Matrix([[2 + S(s.y[0]), coupling], [coupling, -3]])
+    return -s.div(factor * moduli * s.grad(u))
 
 
 TIME = nh.Scales(1, time=True)
@@ -96,6 +100,12 @@ CLASSES = {
         nh.Dirichlet(0),
         starts=1,
     ),
+    "locally periodic": problem(
+        lambda s, u, q: -s.div(q * (2 + s.x[0] + S(s.y[0])) * s.grad(u)), STILL, nh.Dirichlet(0), 1
+    ),
+    "piezoelectricity": problem(
+        piezoelectricity, STILL, nh.Dirichlet(0), sp.Matrix([1, 0]), components=2
+    ),
     "reaction": problem(
         lambda s, u, q: -s.div(q * s.grad(u)) + 4 * C(s.y[0]) * u / s.eps,
         STILL,
@@ -105,42 +115,12 @@ CLASSES = {
 }
 FEW = {"features": 300}
 """For nets in space and time: 1e-4 is enough here."""
-NAMED = {"pinn": Verdict.MACRO_DISAGREES, "skfem": Verdict.FEM_MACRO_DISAGREES}
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_a_wrong_coefficient_in_one_solver_is_named(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """First in that of the PINN, then in that of FEM; what is solved twice is kept."""
+def test_a_wrong_coefficient_in_one_solver_is_named(name: str) -> None:
+    """Plane and spatial ones by `tests.benchmarks.wrong_backends`."""
     right, shifted = CLASSES[name](1), CLASSES[name](WRONG)
-    other = nh.homogenize(shifted)
-    cells = nh.solve_cells(other, "fourier")
-    kept: dict[tuple[object, ...], Any] = {}
-    wrong = [""]
-
-    def once(key: tuple[object, ...], solve: Callable[[], Any]) -> Any:
-        if key not in kept:
-            kept[key] = solve()
-        return kept[key]
-
-    def fine(given: nh.MultiscaleProblem, eps: object, backend: str, **options: Any) -> Any:
-        used = shifted if backend == wrong[0] else given
-        return once((used, eps, backend), lambda: solve_fine(used, eps, backend, **options))
-
-    def mean(model: Any, given: nh.CellSolution, backend: str, **options: Any) -> Any:
-        used = (other, cells) if backend == wrong[0] else (model, given)
-        key = (id(used[1]), options["eps"], backend)
-        return once(key, lambda: solve_homogenized(*used, backend, **options))
-
-    def alone(model: Any, backend: str, **options: Any) -> Any:
-        key = ("cells", backend, options["hierarchy"])
-        return once(key, lambda: solve_cells(model, backend, **options))
-
-    monkeypatch.setattr(settings, "solve_cells", alone)
-    monkeypatch.setattr(validation, "solve_fine", fine)
-    monkeypatch.setattr(validation, "solve_homogenized", mean)
-    for wrong[0], verdict in NAMED.items():
-        report = nh.validate(right, EPS, fem="skfem", per_period=24, pinn={"equation": FEW})
+    for report, verdict in reports(right, shifted, EPS, per_period=24, pinn={"equation": FEW}):
         assert report.verdict is verdict, report.evidence
         assert verdict_of(report.as_dict()) is verdict

@@ -172,6 +172,7 @@ class RankAssembly(MeshAssembly):
             if self.largest(float(np.any(array))):
                 rows[block] = array.reshape(int(np.prod(array.shape[: len(axes)])), -1)
         held, form = self._bilinear(tuple(rows) or ("reaction_u",))
+        self.box.release()  # the matrix of the step before
         whole = list(rows.values()) or [np.zeros((self.m**2, self.weights.size))]
         held.assign(np.concatenate(whole))
         return assemble_matrix(form)

@@ -33,7 +33,6 @@ from .compat import (
     assemble_vector,
     compile_form,
     fem,
-    release,
 )
 from .equation import method
 from .linear_solvers import alive, bordered, component, flags, rounding
@@ -147,7 +146,7 @@ class CompiledCells:
             field.assign(fields[name])
         self.iterations = 0
         solved = solve_functions(self.forms, self)
-        release(self.box.comm)
+        self.box.release()
         shape = (len(self.functions), self.components, self.box.owned)
         by_node = [self.box.values(f).reshape(-1, self.components) for f in self.functions]
         grid = self.box.grid(np.array([values.T for values in by_node]).reshape(shape))

@@ -294,9 +294,10 @@ def coordinates(space: fem.FunctionSpace) -> Array:
     return space.tabulate_dof_coordinates()[:owned, : space.mesh.geometry.dim]
 
 
-def release(comm: MPI.Comm) -> None:
-    """Free what Python has dropped: on several ranks PETSc waits for a call that all of them
-    make.
+def release(*comms: MPI.Comm) -> None:
+    """Free what Python has dropped of the objects of PETSc on these communicators: PETSc waits for
+    a call that all ranks make, on one rank too.
     """
     if hasattr(PETSc, "garbage_cleanup"):
-        PETSc.garbage_cleanup(comm)
+        for comm in comms:
+            PETSc.garbage_cleanup(comm)

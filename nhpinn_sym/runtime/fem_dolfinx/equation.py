@@ -24,7 +24,6 @@ from .compat import (
     assemble_vector,
     compile_form,
     fem,
-    release,
     vector,
 )
 from .linear_solvers import Linear, bordered, rounding
@@ -132,7 +131,9 @@ class EquationProblem:
         `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
         there is no solution unless it vanishes, up to quadrature.
         """
-        return self.grid(self.stationary())
+        found = self.stationary()
+        self.box.release()
+        return self.grid(found)
 
     def stationary(self) -> Array:
         """The owned dofs of that solution."""
@@ -317,7 +318,7 @@ class EquationProblem:
                 levels.append(u)
             # Kept for errors in time, which are relative to the largest value at any time.
             np.maximum(largest, self._sizes(u), out=largest)
-            release(self.box.comm)
+            self.box.release()
             report(step / last)
 
         sdirk4(

@@ -30,6 +30,7 @@ from .compat import (
     function_space,
     piecewise_constants,
     quadrature_space,
+    release,
     vector,
 )
 
@@ -181,6 +182,12 @@ class BoxSpace:
         places = np.ravel_multi_index(tuple(nodes.T), tuple(self._ends + 1))
         c = self.components
         return np.asarray((places[:, None] * c + np.arange(c)).ravel())
+
+    def release(self) -> None:
+        """Free what Python has dropped. DOLFINx gives a mesh a communicator of its own, on which
+        matrices are assembled.
+        """
+        release(self.comm, self.mesh.comm)
 
     def reduced(self, matrix: PETSc.Mat) -> PETSc.Mat:
         """P^T A P."""

@@ -568,3 +568,21 @@ def test_without_dolfinx_the_error_says_how_to_get_it():
         and "conda-forge" in done.stdout
         and "dolfinx-solver-real" in done.stdout
     )
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="tells no memory")
+def test_the_matrices_of_solves_that_are_done_are_freed():
+    """Measured without: 68 MB each."""
+    u, domain, kinds, _, data = PROBLEMS["square"]
+    equation = manufactured(u, domain, kinds, **data)
+
+    def megabytes() -> float:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    grown = []
+    for _ in range(8):
+        before = megabytes()
+        solve_equation(equation, no_externals, {}, mesh=100)
+        grown.append(megabytes() - before)
+    assert sum(grown[2:]) < 40
