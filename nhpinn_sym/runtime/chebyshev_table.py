@@ -60,6 +60,16 @@ class ChebyshevTable:
         self.high = middle + _WIDER * half
         self._fit()
 
+    def narrow(self, low: Array, high: Array) -> None:
+        """The table on a smaller box again, where its polynomials are better."""
+        self.low = low
+        self.high = high
+        self._fit()
+
+    def off(self, points: Array) -> Array:
+        """How far values (n,) at points (d, n) are from the function."""
+        return np.asarray(np.abs(self(points)[0] - self.function(points.T)))
+
     def _fit(self) -> None:
         rng = np.random.default_rng(7)
         tested = self.low + (self.high - self.low) * rng.uniform(size=(_TESTED, self.dim))

@@ -22,7 +22,9 @@ def convex_faces(table: ChebyshevTable) -> Mapping[tuple[int, ...], Face] | None
     """For every set of axes, H at its least over all other slopes: slopes (k, n) -> values (n,) and
     derivatives (k, n). None for a function that is not convex, or does not rise to all sides.
     """
+    ends = table.low, table.high
     if not _rises(table) or not _is_convex(table):
+        table.narrow(*ends)
         return None
     axes = tuple(range(table.dim))
     faces: dict[tuple[int, ...], Face] = {axes: table}

@@ -42,6 +42,11 @@ class LevelTable:
             self._fit(*(_WIDER * np.array([min(low, -high), max(high, -low)])))
         return self._table(p), self._rate(p)[None]
 
+    def off(self, points: Array) -> Array:
+        """How far values (n,) at points (1, n) may be from Hbar."""
+        found = self.exact(points[0])
+        return np.asarray(np.abs(self(points)[0] + self.shift - found.values) + found.errors)
+
     @property
     def faces(self) -> Mapping[tuple[int, ...], Face]:
         """See `convex_faces`."""

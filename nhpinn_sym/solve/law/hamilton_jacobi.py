@@ -4,6 +4,7 @@ a table of effective Hamiltonians.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -49,6 +50,9 @@ _LAST = {1: 4096, 2: 256}
 _KEPT = 33
 """Times at which the solution is kept."""
 _TABLE = 1e-6
+_KINKS = "the effective Hamiltonian has kinks that polynomials do not follow: accept a tolerance="
+_ASKED = 48
+"""Slopes along each axis at which the table is compared with the law in the end."""
 
 
 def solve_hamilton_jacobi(
@@ -62,7 +66,7 @@ def solve_hamilton_jacobi(
     """b u0_t + Hbar(grad u0) + c(x, t, u0) = f on a box, lattices halved until the estimate is
     below the tolerance (default .01: the scheme is of first order).
 
-    info["law"] is the error of the table of Hbar relative to its range. UnsupportedError for
+    info["law"] is what the table of Hbar costs, relative to u0. UnsupportedError for
     Hamiltonians whose cells depend on x, t or u, three dimensions, natural conditions, and
     stationary equations that do not grow with u; SolveError where slopes do not stay bounded.
     """
@@ -88,13 +92,14 @@ def solve_hamilton_jacobi(
             if 2 * n > last or (mesh is None and estimate <= wanted):
                 break
             n *= 2
-    known = reader.error(table)
+    known = reader.error(table, found[-1])
     info = {
         **found[-1].info,
         "estimate": max(estimate, known),
         "law": known,
         "seconds": time.perf_counter() - start,
         "data_error": 0.0,
+        "advice": _KINKS if known > estimate else "give a finer mesh=, or a larger tolerance=",
     }
     if mesh is None:
         info["tolerance"] = wanted
@@ -206,9 +211,25 @@ class _Reader:
 
         return ChebyshevTable(values, -size * np.ones(self.d), size * np.ones(self.d), _TABLE)
 
-    def error(self, table: Table) -> float:
-        """Of Hbar in the table, relative to its range."""
-        return table.error if self.law.inverted is not None else max(table.error, self.macro.error)
+    def error(self, table: Table, found: GridSolution) -> float:
+        """What an error of Hbar at the slopes of a solution makes of its values, relative to them: by
+        comparison, as much as a source of that size.
+        """
+        slopes = _slopes_of(found)
+        off = float(table.off(slopes).max())
+        if self.law.inverted is None:
+            off += self.macro.error * float(np.abs(table(slopes)[0]).max())
+        values = found.grid.values if found.times is None else found.grid.values[-1]
+        return off * self._reach() / (float(np.sqrt(np.mean(values**2))) or 1.0)
+
+    def _reach(self) -> float:
+        """The largest solution for the source 1."""
+        growth = self._least(sp.diff(self.still, self.model.state.values[0]))
+        if self.equation.final_time is None:
+            return 1 / growth
+        time = float(self.equation.final_time)
+        mass = self._least(self.mass)
+        return time / mass * math.exp(max(0.0, -growth / mass) * time)
 
     def _steepest(self) -> float:
         """The largest slope of the initial data along an axis."""
@@ -341,6 +362,17 @@ def _solved(
     scheme_of = "Lax and Friedrichs" if terms.faces is None else "upwind differences"
     method = f"monotone scheme of {scheme_of}"
     return GridSolution("skfem", method, info, LagrangeGrid(lattice, 1, values), times, largest)
+
+
+def _slopes_of(found: GridSolution) -> Array:
+    """Some of the slopes (d, n) of a solution, the extreme ones among them."""
+    lines = found.grid.mesh.lines
+    axes = range(-len(lines), 0)
+    steps = [float(line[1] - line[0]) for line in lines]
+    parts = np.gradient(found.grid.values, *steps, axis=tuple(axes))
+    slopes = np.stack([np.ravel(p) for p in (parts if len(lines) > 1 else [parts])])
+    chosen = [np.argsort(p)[np.linspace(0, len(p) - 1, _ASKED).astype(int)] for p in slopes]
+    return np.asarray(slopes[:, np.unique(chosen)])
 
 
 def _change(coarse: GridSolution, fine: GridSolution) -> float:
