@@ -212,8 +212,8 @@ class _Reader:
         return ChebyshevTable(values, -size * np.ones(self.d), size * np.ones(self.d), _TABLE)
 
     def error(self, table: Table, found: GridSolution) -> float:
-        """What an error of Hbar at the slopes of a solution makes of its values, relative to them: by
-        comparison, as much as a source of that size.
+        """What an error of Hbar at the slopes of a solution makes of its values, relative to them:
+        by comparison, as much as a source of that size.
         """
         slopes = _slopes_of(found)
         off = float(table.off(slopes).max())
