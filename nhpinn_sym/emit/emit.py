@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import ModuleType
 
+import sympy as sp
+
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.cells import lower_cells
@@ -15,11 +17,17 @@ from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real_imaginary import real_equation, real_form
+from ..lower.substitution import substituted
 from ..problem.contacts import refuse_contacts
 from ..problem.domain import require_box
 from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
+from ..problem.mesh_domain import Mesh
+from ..problem.regions import Region
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
+from ..resolution.region_outlines import graded_corners, outline_of, region_interfaces
+from ..runtime.fitted.mesher import UnresolvedInterfaces
+from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.levels import FEWEST
 from . import model_tests, torch_energy, torch_ritz
 from .fem_mains import LIBRARIES
@@ -30,6 +38,9 @@ from .source import Source
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
 # The mesh that cell problems are solved on, where one fits their interfaces.
 _MESH = "cell.npz"
+# That of a domain that is no box, and its triangles along the longer side.
+_DOMAIN_MESH = "domain.npz"
+_ALONG = 16
 # Targets whose files are scripts of another library, which run by themselves.
 _SCRIPTS = ("deepxde", "pina")
 # The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
@@ -108,13 +119,16 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
     if target not in _SCRIPTS:
         mains["cells"] = cells_main(target, cells, parameters, box, _MESH if mesh else None)
+    arrays = {_MESH: mesh} if mesh else {}
     if target != "numpy" and model.problem.domain is not None:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
             if name in ("homogenized", "fine") and target not in _SCRIPTS:
-                mains[name] = _main(target, equation, name)
+                if target in LIBRARIES and _DOMAIN_MESH not in arrays:
+                    arrays |= _domain_mesh(equation, parameters)
+                mains[name] = _main(target, equation, name, _DOMAIN_MESH in arrays)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
-    return Source(target, tuple(files.items()), ((_MESH, mesh),) if mesh else ())
+    return Source(target, tuple(files.items()), tuple(arrays.items()))
 
 
 def _mesh(
@@ -174,9 +188,28 @@ def _equation(
     return files
 
 
-def _main(target: str, equation: LoweredEquation, name: str) -> str | None:
+def _domain_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> dict[str, bytes]:
+    """The file of a mesh of a domain that is no box, by its name."""
+    domain = equation.domain
+    if isinstance(domain, Mesh):
+        return {_DOMAIN_MESH: domain.mesh.data}
+    if not isinstance(domain, Region):
+        return {}
+    numbers = {v: parameters.get(v.name) for v in equation.parameters}
+    known = {v: sp.Float(value, 17) for v, value in numbers.items() if value is not None}
+    interfaces = region_interfaces(substituted(equation, known))
+    outline = outline_of(domain, graded_corners(domain, equation), interfaces=interfaces)
+    try:
+        return {_DOMAIN_MESH: next(region_meshes(outline, _ALONG)).data}
+    except UnresolvedInterfaces:
+        return {}
+
+
+def _main(target: str, equation: LoweredEquation, name: str, meshed: bool) -> str | None:
     """The main of a boundary value problem; none, with a UserWarning, on a domain that is no box,
-    whose meshes and points the folder does not hold."""
+    whose mesh or points the folder does not hold."""
+    if meshed:
+        return equation_main(target, equation, name, _DOMAIN_MESH)
     try:
         require_box(equation.domain, f"main_{name}.py")
     except UnsupportedError as cause:

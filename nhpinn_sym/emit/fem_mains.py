@@ -28,6 +28,10 @@ _FITTED = (
     "from nhpinn_sym.runtime.fitted.cell_mesh import CellMesh",
     "from nhpinn_sym.runtime.fitted.functions import FittedMesh",
 )
+_REGION = (
+    "from nhpinn_sym.runtime.fitted import files as files",
+    "from nhpinn_sym.runtime.fitted.domain_mesh import DomainMesh, RegionMesh",
+)
 _TIMES = "from nhpinn_sym.runtime.time_stepping import time_lines"
 
 
@@ -36,7 +40,8 @@ class FemLibrary:
     """What is special to one finite element library.
 
     cells: lines that make `at`, the effective coefficients at a slow point, from @MESH@, @DEGREE@
-    and `given`; fitted_imports: what knows meshes that fit interfaces; stationary, evolution: lines
+    and `given`; fitted_imports, region_imports: what knows meshes that fit interfaces, or a region;
+    stationary, evolution: lines
     that return the solution, and the defect of the data; rank: what tells `write_effective` and
     `write_solution` which process writes.
     """
@@ -45,6 +50,7 @@ class FemLibrary:
     cells_imports: CodeLines
     cells: CodeLines
     fitted_imports: CodeLines
+    region_imports: CodeLines
     equation_imports: CodeLines
     stationary: CodeLines
     evolution: CodeLines
@@ -59,25 +65,26 @@ _SKFEM = FemLibrary(
         "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
     ),
     fitted_imports=("from nhpinn_sym.runtime.fem_skfem import fitted_space as fitted_space",),
+    region_imports=("from nhpinn_sym.runtime.fem_skfem import region_space as region_space",),
     equation_imports=(
         "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation, space_on",
     ),
     stationary=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    space = space_on(lattice, 2, forms.PERIODIC, forms)",
+        "    space = space_on(@ON@, forms.PERIODIC, forms)",
         "    result = solve_equation(forms, space, data)",
         "    return result.grid, result.defect",
     ),
     evolution=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    space = space_on(lattice, 2, forms.PERIODIC, forms)",
+        "    space = space_on(@ON@, forms.PERIODIC, forms)",
         '    times = time_lines(forms.SPANS, int(given["steps"]))',
         "    result = solve_equation(forms, space, data, times, keep=False)",
         "    return result.grid, result.defect",
     ),
     rank="",
 )
-_PROBLEM = "    problem = EquationProblem(forms, given, effective.field(@COORDINATES@), lattice)"
+_PROBLEM = "    problem = EquationProblem(forms, given, effective.field(@COORDINATES@), @ON@)"
 _DOLFINX = FemLibrary(
     mpi=("from mpi4py import MPI", ""),
     cells_imports=("from nhpinn_sym.runtime.fem_dolfinx.cells import CompiledCells",),
@@ -86,6 +93,7 @@ _DOLFINX = FemLibrary(
         "    at = lambda slow: problem.solve(slow).effective",
     ),
     fitted_imports=("from nhpinn_sym.runtime.fem_dolfinx import fitted_space as fitted_space",),
+    region_imports=("from nhpinn_sym.runtime.fem_dolfinx import region_space as region_space",),
     equation_imports=("from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",),
     stationary=(_PROBLEM, "    return problem.solve(), problem.defect"),
     evolution=(
@@ -189,29 +197,45 @@ def replaced(line: str, names: Mapping[str, str]) -> str:
     return line
 
 
-def equation_lines(target: str, lowered: LoweredEquation, fine: bool) -> Main:
-    """main_homogenized.py, or main_fine.py. UnsupportedError as `main_library`."""
+def equation_lines(
+    target: str, lowered: LoweredEquation, fine: bool, mesh: str | None = None
+) -> Main:
+    """main_homogenized.py, or main_fine.py; `mesh`: the file of a mesh of the region.
+    UnsupportedError as `main_library`."""
     own = main_library(target)
+    lattices = (f"{_LATTICE}, all_breaks" if fine else _LATTICE,)
+    breaks = 'all_breaks(forms, given["epsilon"])' if fine else "forms.BREAKS"
+    constants: CodeLines = ()
+    made: CodeLines = (
+        '    cells = (int(given["n"]),) * len(forms.DOMAIN)',
+        f"    lattice = Lattice.fitted(forms.DOMAIN, cells, {breaks})",
+    )
+    on = "lattice, 2" if target == "skfem" else "lattice"
+    if mesh is not None:
+        lattices = (*own.region_imports, *_REGION)
+        constants = (f'MESH = RegionMesh(DomainMesh.load("{mesh}"))',)
+        made = ('    mesh = MESH.halved(int(given["halvings"]))',)
+        on = "mesh, 3"
+    solved = own.stationary if lowered.time is None else own.evolution
     imports = (
         "import sys",
         "",
         *own.mpi,
         *_EQUATION_IMPORTS,
         *own.equation_imports,
-        f"{_LATTICE}, all_breaks" if fine else _LATTICE,
+        *lattices,
         *([] if lowered.time is None else [_TIMES]),
         "",
         "from . import @FORMS@ as forms",
     )
-    breaks = 'all_breaks(forms, given["epsilon"])' if fine else "forms.BREAKS"
     return imports, (
         "effective = Effective.load()",
+        *constants,
         "",
         "",
         "def solve(given):",
-        '    cells = (int(given["n"]),) * len(forms.DOMAIN)',
-        f"    lattice = Lattice.fitted(forms.DOMAIN, cells, {breaks})",
-        *(own.stationary if lowered.time is None else own.evolution),
+        *made,
+        *(replaced(line, {"@ON@": on}) for line in solved),
         "",
         "",
         "given = numbers(sys.argv[1:], effective.parameters, @GIVEN@)",

@@ -27,6 +27,8 @@ _STEPS = "64"
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 # Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period.
 _CELLS = {1: 256, 2: 64, 3: 16}
+# Of the mesh of a region, which has sixteen triangles along its longer side.
+_HALVINGS = {"homogenized": "1", "fine": "2"}
 # Of elements on meshes that fit interfaces.
 _DEGREE = 3
 
@@ -62,14 +64,16 @@ def cells_main(
     return _file(doc, imports, [*given, *lines], {"GIVEN": options})
 
 
-def equation_main(target: str, lowered: LoweredEquation, name: str) -> str | None:
-    """main_{name}.py; None where nothing solves the files. UnsupportedError for a target without
-    mains.
+def equation_main(
+    target: str, lowered: LoweredEquation, name: str, mesh: str | None = None
+) -> str | None:
+    """main_{name}.py; None where nothing solves the files; mesh: the file of one, of a domain
+    that is no box. UnsupportedError for a target without mains.
     """
     if function_names(lowered):
         return None
     fine = any(s.name == "epsilon" for s in lowered.parameters)
-    given = _options(target, lowered, fine)
+    given = _options(target, lowered, fine, mesh is not None)
     usage = _usage(f"main_{name}.py", " ".join(f"{k}={v}" for k, v in given.items()), {})
     doc = f"{lowered.title}: writes {name}.npz, its values at the nodes of a grid.\n\n{usage}"
     values = {
@@ -80,10 +84,10 @@ def equation_main(target: str, lowered: LoweredEquation, name: str) -> str | Non
     }
     if target == "torch":
         return _file(doc, torch_mains.EQUATION_IMPORTS, torch_mains.equation_lines(lowered), values)
-    return _file(doc, *fem_mains.equation_lines(target, lowered, fine), values)
+    return _file(doc, *fem_mains.equation_lines(target, lowered, fine, mesh), values)
 
 
-def _options(target: str, lowered: LoweredEquation, fine: bool) -> dict[str, str]:
+def _options(target: str, lowered: LoweredEquation, fine: bool, region: bool) -> dict[str, str]:
     """What the command line of a main may change, and its default."""
     dim = lowered.domain.dim
     if target == "torch":
@@ -91,6 +95,8 @@ def _options(target: str, lowered: LoweredEquation, fine: bool) -> dict[str, str
         options = {"n": str(features)}
     else:
         options = {"n": str(_CELLS[dim])}
+        if region:
+            options = {"halvings": _HALVINGS["fine" if fine else "homogenized"]}
         if lowered.time is not None:
             options["steps"] = _STEPS
     if fine:

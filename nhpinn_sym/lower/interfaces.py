@@ -50,7 +50,7 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
 def equation_with_middles(equation: LoweredEquation) -> LoweredEquation:
     """The same for what is integrated over a plane region; as it is on other domains, where nothing
     jumps in the coordinates, and where jumps move in time."""
-    conditions = {c for datum in integrated(equation) for c in _jumps_by(datum)}
+    conditions = {c for datum in integrated(equation) for c in jumps_by(datum)}
     known = {*equation.coordinates, *equation.parameters}
     here = any(c.has(*equation.coordinates) for c in conditions)
     fitted = isinstance(equation.domain, Region) and equation.order == 2
@@ -138,7 +138,8 @@ def _asked(node: sp.Basic) -> list[sp.Basic]:
     return [node.args[0]]
 
 
-def _jumps_by(datum: sp.Expr) -> list[sp.Basic]:
+def jumps_by(datum: sp.Expr) -> list[sp.Basic]:
+    """The conditions and the arguments of steps that a datum jumps by."""
     return [c for node in _outer(datum) for c in _asked(node)]
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from .effective import Effective
-from .lagrange_grid import LagrangeGrid, difference_at_nodes, ranges, save_grid
+from .lagrange_grid import difference_at_nodes, ranges, save_grid
 from .rigid_modes import require_balance
 
 ParameterValues = dict[str, float]
@@ -50,33 +51,38 @@ def write_effective(
 
 def write_solution(
     name: str,
-    solve: Callable[[ParameterValues], tuple[LagrangeGrid, float]],
+    solve: Callable[[ParameterValues], tuple[Any, float]],
     given: ParameterValues,
     components: int,
     first: bool = True,
 ) -> None:
-    """Print the range of a solution, with its change from half the `n` and the `steps`, and write
-    its values at the nodes to {name}.npz; all ranks solve, the `first` writes.
+    """Print the range of a solution, with its change from half the `n` and the `steps`, or from one
+    of the `halvings` less, and write its values at the nodes to {name}.npz; all ranks solve, the
+    `first` writes.
 
-    solve: the grid, and the relative imbalance of the data. SystemExit where they do not balance.
+    solve: the solution, and the relative imbalance of the data; SystemExit for one.
     """
     grid, defect = solve(given)
     require_balance(defect)
     change = difference_at_nodes(grid, solve(_halved(given))[0])
     if first:
         shown = grid.nodal()
-        print(f"{ranges(shown, components)}; change from half of n={given['n']:g}: {change:.1e}")
-        save_grid(f"{name}.npz", shown, components)
+        print(f"{ranges(shown, components)}; change from {_coarser(given)}: {change:.1e}")
+        save_grid(shown, f"{name}.npz", components)
 
 
 def _halved(given: ParameterValues) -> ParameterValues:
     """Half the mesh cells and time steps, one degree less."""
     halved = {k: max(1.0, v // 2) for k, v in given.items() if k in ("n", "steps")}
     lower = {k: max(1.0, v - 1) for k, v in given.items() if k == "degree"}
+    if "halvings" in given:
+        lower["halvings"] = given["halvings"] - 1
     return {**given, **halved, **lower}
 
 
 def _coarser(given: ParameterValues) -> str:
+    if "halvings" in given:
+        return f"triangles of twice the size, halvings={given['halvings'] - 1:g}"
     if "n" in given:
         return f"half of n={given['n']:g}"
     return f"elements of one degree less than degree={given['degree']:g}"

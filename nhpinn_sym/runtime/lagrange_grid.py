@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from itertools import product
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,11 @@ class LagrangeGrid:
     @property
     def cells(self) -> tuple[int, ...]:
         return self.lattice.cells
+
+    @property
+    def node_points(self) -> Array:
+        """The nodes (n, d), the last axis fastest."""
+        return tensor_points([self.lattice.nodes(axis, self.degree) for axis in range(self.dim)])
 
     def nodal(self) -> LagrangeGrid:
         """A function whose `values` are those at nodes, with the same ones there."""
@@ -161,7 +167,14 @@ class LagrangeGrid:
         return cell * self.degree, weights * length ** -float(order)
 
 
-def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
+@singledispatch
+def save_grid(grid: Any, file: str, components: int) -> None:
+    """Write a function to an .npz file; open to further kinds."""
+    raise TypeError(type(grid).__name__)
+
+
+@save_grid.register
+def _(grid: LagrangeGrid, file: str, components: int) -> None:
     """Write the bounds and numbers of cells, the lines of each axis (lines_0, ...), the degree, and
     the values at the nodes.
     """
@@ -172,18 +185,17 @@ def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
     np.savez(file, **box, **lines, degree=grid.degree, values=values)
 
 
-def difference_at_nodes(grid: LagrangeGrid, other: LagrangeGrid) -> float:
+def difference_at_nodes(grid: Any, other: Any) -> float:
     """The root mean square of grid - other at the nodes of `grid`, relative to that of `grid`."""
-    lines = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
-    points = tensor_points(lines)
-    index = (0,) * grid.dim
+    points = grid.node_points
+    index = (0,) * points.shape[1]
     here = grid.evaluate(points, index)
     there = other.evaluate(points, index)
     size = np.linalg.norm(here) or 1.0
     return float(np.linalg.norm(here - there) / size)
 
 
-def ranges(grid: LagrangeGrid, components: int) -> str:
+def ranges(grid: Any, components: int) -> str:
     """The smallest and the largest values, for a line of text."""
     values = grid.values.reshape(components, -1)
     names = ["u"] if components == 1 else [f"u[{i}]" for i in range(components)]

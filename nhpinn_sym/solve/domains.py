@@ -14,13 +14,13 @@ from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
 from ..problem.mesh_domain import Mesh
 from ..problem.regions import Region
+from ..resolution.region_outlines import outline_of
 from ..runtime.arrays import Array
 from ..runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
 from ..runtime.quadrature import GaussRule, QuadratureRule, rule_on
 from ..runtime.tensor_grids import tensor_points
-from .region_outlines import outline_of
 
 # Of the quadrature of a region, along its longer side and in each direction of a triangle.
 _FEWEST_TRIANGLES = 8

@@ -128,6 +128,28 @@ def test_mains_read_the_mesh_that_fits_interfaces(target: str, tmp_path: Path) -
     assert "of one degree less" in done.stdout
 
 
+def test_mains_read_the_mesh_of_a_region(tmp_path: Path) -> None:
+    """An L-shape with a hole, with the numbers of `solve_homogenized`, on both libraries."""
+    domain = nh.Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)])
+    bolt = nh.Disk((0.5, 0.5), 0.2, name="bolt")
+    held = [nh.Dirichlet(0, on="bolt"), nh.Robin(1, 0, on="rest")]
+    wavy = diffusion(lambda s: 2 + sp.sin(2 * sp.pi * s.y[0]))
+    model = derived(wavy, 2, domain=domain - bolt, boundary=held)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), "skfem", tolerance=1e-4)
+    sizes = {"cells": "n=16", "homogenized": "halvings=1", "fine": "epsilon=1/2"}
+    for target in ("skfem", "dolfinx"):
+        (tmp_path / target).mkdir()
+        saved = nh.emit(model, target).save(tmp_path / target)
+        assert saved[-1].name == "domain.npz"
+        for name, size in sizes.items():
+            done = run_main(tmp_path / target, name, size)
+            assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / target / "homogenized.npz") as found:
+            inside = u0.grid.mesh.holds(found["points"])
+            known = u0(found["points"][inside])
+            assert found["values"][inside] == pytest.approx(known, abs=1e-4 * known.max())
+
+
 def test_no_mesh_is_emitted_where_interfaces_move() -> None:
     """With a parameter the mesh of one of its values would be wrong for the others."""
     radius = sp.Symbol("R")

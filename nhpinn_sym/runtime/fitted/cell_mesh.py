@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,18 +67,6 @@ class CellMesh(CurvedSimplices):
             raise InvalidMesh(f"{path} holds no mesh of a cell") from cause
         found.check()
         return found
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the arrays to an .npz file."""
-        Path(path).write_bytes(self.data)
-        return Path(path)
-
-    @property
-    def data(self) -> bytes:
-        """What a file of the arrays holds."""
-        held = io.BytesIO()
-        np.savez(held, **{name: getattr(self, name) for name in self.__dataclass_fields__})
-        return held.getvalue()
 
     @cached_property
     def originals(self) -> Integers:

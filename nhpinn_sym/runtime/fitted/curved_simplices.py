@@ -4,8 +4,11 @@ common."""
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +27,18 @@ class CurvedSimplices:
     points: Array
     cells: Integers
     phases: Integers
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the arrays to an .npz file."""
+        Path(path).write_bytes(self.data)
+        return Path(path)
+
+    @property
+    def data(self) -> bytes:
+        """What a file of the arrays holds."""
+        held = io.BytesIO()
+        np.savez(held, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
+        return held.getvalue()
 
     @property
     def dim(self) -> int:

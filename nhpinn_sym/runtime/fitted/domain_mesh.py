@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +40,18 @@ class DomainMesh(CurvedSimplices):
     facets: Integers
     parts: Integers
     names: tuple[str, ...]
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DomainMesh:
+        """Read what `save` wrote. InvalidMesh where the file holds something else."""
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                held = {name: data[name] for name in cls.__dataclass_fields__}
+        except (KeyError, ValueError, EOFError, OSError) as cause:
+            raise InvalidMesh(f"{path} holds no mesh of a domain") from cause
+        found = cls(**{**held, "names": tuple(held["names"].tolist())})
+        found.check()
+        return found
 
     def check(self) -> None:
         """InvalidMesh, which says where, for triangles that are folded, overlap or leave gaps."""
@@ -152,6 +165,15 @@ class RegionMesh(SimplexMesh):
         edges = (3 * cells + len(self.mesh.facets)) // 2
         corners = len(np.unique(self.mesh.cells[:, :3]))
         return corners + (degree - 1) * edges + inner * cells
+
+    def halved(self, times: int) -> RegionMesh:
+        """Every triangle cut into four, so often. ValueError for a negative number."""
+        if times < 0:
+            raise ValueError(f"halvings = {times}: triangles are not joined")
+        mesh = self.mesh
+        for _ in range(times):
+            mesh = halved(mesh)
+        return replace(self, mesh=mesh)
 
     def wrapped(self, points: Array) -> Array:
         return points

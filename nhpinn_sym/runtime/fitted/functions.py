@@ -351,6 +351,25 @@ class SimplexFunction:
     def __getitem__(self, key: int | slice) -> SimplexFunction:
         return replace(self, values=self.values[key])
 
+    def nodal(self) -> SimplexFunction:
+        """Itself: its values are those at nodes."""
+        return self
+
+    @cached_property
+    def numbered(self) -> tuple[Array, Integers, Integers]:
+        """The nodes (n, d), where each stands first among those of all elements, and the numbers of
+        these (m, k)."""
+        places = places_of(self.mesh.corners_and_middles, nodes(self.degree, self.mesh.dim))
+        flat = places.reshape(-1, self.mesh.dim)
+        unit = _SAME_PLACE * np.abs(np.diff(places, axis=1)).max(axis=(1, 2)).min()
+        keys = np.rint((flat - flat.min(axis=0)) / unit)
+        _, first, number = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        return flat[first], first, number.reshape(places.shape[:2])
+
+    @property
+    def node_points(self) -> Array:
+        return self.numbered[0]
+
     def evaluate(self, points: Array, index: Sequence[int], periodic: bool = True) -> Array:
         """D^index, of second order at most, at points (n, d), of any cell: (..., n).
 

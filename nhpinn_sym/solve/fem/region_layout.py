@@ -12,27 +12,28 @@ from typing import Any, overload
 import numpy as np
 
 from ...lower.forms import LoweredEquation
-from ...lower.interfaces import CellInterfaces, equation_with_middles, integrated
+from ...lower.interfaces import CellInterfaces
 from ...problem.errors import SolveError
 from ...problem.mesh_domain import Mesh
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
+from ...resolution.region_outlines import (
+    DEGREE,
+    NARROW,
+    graded_corners,
+    nearest_piece,
+    outline_of,
+    region_interfaces,
+)
 from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import region_meshes
 from ...runtime.levels import FEWEST
-from ..region_outlines import NARROW, nearest_piece, outline_of
 from .layout import meshes_of
 
 # Triangles along the longer side of the coarsest mesh there is.
 _FIRST = 4
-# The highest degree of elements, for which meshes are graded.
-_DEGREE = 3
-# Share of the exponent of a corner of a scalar Laplacian that those of systems have about.
-_OF_SYSTEMS = 0.75
-# Above it the length of triangles would not reach the corner.
-_STEEPEST = 0.92
 # Along an edge, where it is compared with the boundary.
 _SHARES = np.array([0.1, 0.3, 0.7, 0.9])
 
@@ -125,7 +126,7 @@ class RegionMeshes:
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
         """As many nodes along the longer side as that many cells have corners, and triangles that
         follow the data; two meshes where interfaces ask for more triangles on the first."""
-        n = math.ceil(max(cells) / _DEGREE)
+        n = math.ceil(max(cells) / DEGREE)
         first, halvings = _halved(n)
         longest = max(b - a for a, b in self.bounds)
         enough = 2 * n**2 * self.region.area / longest**2
@@ -148,33 +149,15 @@ def _halved(n: int) -> tuple[int, int]:
     return math.ceil(n / 2**halvings), halvings
 
 
-def grading_of(corner: Corner, equation: LoweredEquation) -> float:
-    """How fast triangles become smaller towards a corner, 0 where solutions are smooth there: they
-    are as d^(pi/angle), and as d^(pi/(2 angle)) where data are given on one side and fluxes on the
-    other.
-    """
-    given = [
-        [any(e.field == j and part in e.parts for e in equation.essential) for part in corner.parts]
-        for j in range(equation.components)
-    ]
-    mixed = any(one != other for one, other in given)
-    if corner.straight and not mixed:
-        return 0.0
-    power = math.pi / corner.angle / (2 if mixed else 1)
-    if equation.components > 1:
-        power *= _OF_SYSTEMS
-    return min(_STEEPEST, max(0.0, 1 - power / _DEGREE))
-
-
 @meshes_of.register
 def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMeshes:
-    corners = [(c, grading_of(c, equation)) for c in domain.corners if not c.smooth]
+    corners = graded_corners(domain, equation)
     panels = [np.array(lines) for lines in found.lines]
     longest = max(b - a for a, b in domain.bounds)
     narrow = any(np.diff(lines).min() < NARROW * longest for lines in panels)
     erratic = found.jumps or bool(found.curved)
     plain = RegionMeshes(domain, corners, panels, erratic, found.unresolved, narrow)
-    interfaces = _interfaces(equation)
+    interfaces = region_interfaces(equation)
     if interfaces is None:
         return plain
     fitting = replace(plain, interfaces=interfaces, erratic=False)
@@ -183,16 +166,6 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
     except SolveError:
         return plain
     return fitting
-
-
-def _interfaces(equation: LoweredEquation) -> CellInterfaces | None:
-    """Those inside of the region, for parameters that have been put in; None where no mesh fits
-    them."""
-    if not equation_with_middles(equation).middles:
-        return None
-    ends = equation.domain.bounds
-    beside = tuple((2 * a - b, 2 * b - a) for a, b in ends)
-    return CellInterfaces.around(integrated(equation), equation.coordinates, beside)
 
 
 @dataclass(frozen=True)
@@ -232,7 +205,7 @@ class HalvedMeshes:
         return [self.mesh(k) for k in range(level - FEWEST + 1, level + 1)]
 
     def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
-        return self.given([math.ceil(max(cells) / _DEGREE)])
+        return self.given([math.ceil(max(cells) / DEGREE)])
 
     def resolves(self, mesh: Any) -> bool:
         return False

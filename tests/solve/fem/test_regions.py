@@ -158,7 +158,7 @@ def test_a_nonlinear_equation_in_a_disk() -> None:
     assert found(points) == pytest.approx([0.5, 0.33], abs=1e-5)
 
 
-def test_a_region_of_less_than_two_periods_is_refused_and_folders_have_no_mains() -> None:
+def test_a_region_of_less_than_two_periods_is_refused() -> None:
     wavy = 2 + sp.sin(2 * sp.pi * S.y[0])
     given = nh.MultiscaleProblem(
         sp.Eq(-S.div(wavy * S.grad(U)), 1),
@@ -169,10 +169,6 @@ def test_a_region_of_less_than_two_periods_is_refused_and_folders_have_no_mains(
     )
     with pytest.raises(nh.ProblemError, match="1 periods wide"):
         nh.solve_fine(given, 2, "skfem")
-    with pytest.warns(UserWarning, match="no box"):
-        source = nh.emit(nh.homogenize(given), "skfem")
-    assert "main_cells.py" in dict(source.files)
-    assert "main_homogenized.py" not in dict(source.files)
 
 
 def test_points_beside_a_mesh_and_files(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..lower.interfaces import CellInterfaces
+from ..lower.forms import LoweredEquation
+from ..lower.interfaces import CellInterfaces, equation_with_middles, integrated, jumps_by
 from ..problem.regions import Corner, Region
 from ..runtime.arrays import Array, Integers
 from ..runtime.fitted.region_mesher import RegionOutline
@@ -21,6 +23,12 @@ _GAP = 1.0
 # Length of triangles on which corners of interfaces are looked for, as a share of the longer side,
 # and of the narrowest panel of the data.
 _SEEN = 0.1
+# Share of the exponent of a corner of a scalar Laplacian that those of systems have about.
+_OF_SYSTEMS = 0.75
+# Above it the length of triangles would not reach the corner.
+_STEEPEST = 0.92
+DEGREE = 3
+"""The highest degree of elements, for which meshes are graded."""
 # Centres of triangles that are looked at together.
 _BLOCK = 4096
 # Panels of the data that are narrower, as a share of the longer side, are not followed: triangles
@@ -85,6 +93,42 @@ def _boundary_levels(region: Region, points: Array) -> Array:
     """Functions of points (n, 2) that vanish on each curve of the boundary."""
     curves = {id(piece.curve): piece.curve for piece in region.pieces}
     return np.stack([curve.level(points) for curve in curves.values()], axis=1)
+
+
+def graded_corners(region: Region, equation: LoweredEquation) -> list[tuple[Corner, float]]:
+    """The corners, with the grading of meshes towards each."""
+    return [(c, grading_of(c, equation)) for c in region.corners if not c.smooth]
+
+
+def grading_of(corner: Corner, equation: LoweredEquation) -> float:
+    """How fast triangles become smaller towards a corner, 0 where solutions are smooth there: they
+    are as d^(pi/angle), and as d^(pi/(2 angle)) where data are given on one side and fluxes on the
+    other.
+    """
+    given = [
+        [any(e.field == j and part in e.parts for e in equation.essential) for part in corner.parts]
+        for j in range(equation.components)
+    ]
+    mixed = any(one != other for one, other in given)
+    if corner.straight and not mixed:
+        return 0.0
+    power = math.pi / corner.angle / (2 if mixed else 1)
+    if equation.components > 1:
+        power *= _OF_SYSTEMS
+    return min(_STEEPEST, max(0.0, 1 - power / DEGREE))
+
+
+def region_interfaces(equation: LoweredEquation) -> CellInterfaces | None:
+    """At which coefficients and sources jump, for parameters that have been put in; None where no
+    mesh fits them."""
+    if not equation_with_middles(equation).middles:
+        return None
+    data = integrated(equation)
+    if any(c.free_symbols - {*equation.coordinates} for d in data for c in jumps_by(d)):
+        return None
+    ends = equation.domain.bounds
+    beside = tuple((2 * a - b, 2 * b - a) for a, b in ends)
+    return CellInterfaces.around(data, equation.coordinates, beside)
 
 
 def _width(lines: Array, x: Array) -> Array:
