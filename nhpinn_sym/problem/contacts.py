@@ -7,8 +7,9 @@ springs in elasticity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import sympy as sp
@@ -110,7 +111,7 @@ def _matrix(given: Any, dim: int, components: int) -> sp.Matrix:
                 remedy="springs are those of displacements; write beta/s.eps",
             )
         n = sp.Matrix(normals(dim))
-        normal, tangential = (_checked(k, given) for k in (given.normal, given.tangential))
+        normal, tangential = (_not_negative(k, given) for k in (given.normal, given.tangential))
         return tangential * sp.eye(dim) + (normal - tangential) * n * n.T
     if isinstance(given, sp.MatrixBase):
         if given.shape != (components, components) or given != given.T:
@@ -119,8 +120,30 @@ def _matrix(given: Any, dim: int, components: int) -> sp.Matrix:
                 term=given,
                 remedy="give one row and one column for each unknown",
             )
-        return sp.Matrix(given.applyfunc(lambda e: _checked(e, given)))
-    return _checked(given, given) * sp.eye(components)
+        found = sp.Matrix(given.applyfunc(lambda e: _checked(e, given)))
+        for minor in _minors(found):
+            _not_negative(minor, given)
+        return found
+    return _not_negative(given, given) * sp.eye(components)
+
+
+def _minors(matrix: sp.Matrix) -> Iterator[sp.Expr]:
+    """The principal ones: none is negative where the matrix is positive (Sylvester)."""
+    size = matrix.rows
+    for count in range(1, size + 1):
+        for chosen in combinations(range(size), count):
+            yield sp.expand(matrix.extract(list(chosen), list(chosen)).det())
+
+
+def _not_negative(entry: Any, given: Any) -> sp.Expr:
+    found = _checked(entry, given)
+    if found.is_negative:
+        raise ProblemError(
+            "a contact that is negative: an interface that drives the jump instead of resisting it",
+            term=given,
+            remedy="beta, the stiffness of springs, and the eigenvalues of a matrix are positive",
+        )
+    return found
 
 
 def _checked(entry: Any, given: Any) -> sp.Expr:
