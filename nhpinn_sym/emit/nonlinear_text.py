@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import sympy as sp
+
 from ..derive.notation import text
 from ..lower.nonlinear import (
     CORRECTOR,
@@ -119,8 +121,9 @@ def _function(name: str, doc: str, tables: Mapping[str, IndexTable], printer: Ta
     """The text of `name(data)`."""
     exprs = [e for table in tables.values() for e in table.values()]
     used = sorted({*printer.always, *(v for e in exprs for v in e.free_symbols)}, key=str)
-    shared, reduced = printer.reduced(exprs, "c")
-    unpacked = [f"{printer.name(v)} = data[{v.name!r}]" for v in used]
+    own = {v: sp.Symbol(f"{v.name}_", real=True) for v in used if v.name in _taken(exprs)}
+    shared, reduced = printer.reduced([e.xreplace(own) for e in exprs], "c")
+    unpacked = [f"{printer.name(own.get(v, v))} = data[{v.name!r}]" for v in used]
     rest = iter(reduced)
     rows = ["return {"]
     for key, table in tables.items():
@@ -130,6 +133,12 @@ def _function(name: str, doc: str, tables: Mapping[str, IndexTable], printer: Ta
     body = [*unpacked, *shared, *rows]
     head = [f"def {name}(data):", prose(docstring(doc), "    ")]
     return "\n".join([*head, *block(body, 4)])
+
+
+def _taken(exprs: Sequence[sp.Expr]) -> set[str]:
+    """Names that the text of a function reads itself, which parameters may have too."""
+    functions = {f.func.__name__.lower() for e in exprs for f in e.atoms(sp.Function)}
+    return {"data", "math", "torch", "ufl", *functions}
 
 
 def _mathematics(tables: Mapping[str, IndexTable]) -> str:

@@ -124,3 +124,25 @@ def test_other_targets_are_refused() -> None:
     assert nh.emit(model(), "latex")["derivation.tex"].startswith("\\documentclass")
     with pytest.raises(nh.UnsupportedError, match="tests"):
         nh.emit(model(), "tests")
+
+
+@pytest.mark.parametrize("name", ["data", "math", "torch", "ufl", "gamma"])
+def test_parameters_may_have_the_names_of_the_text(name: str) -> None:
+    """(q p^3 + Gamma(q) p) / wave in one dimension: the flux is the same at every place."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    (p,) = s.grad(u)
+    q = sp.Symbol(name, real=True)
+    wave = 1 + sp.sin(TWO_PI * s.y[0]) / 2
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(sp.Matrix([(q * p**3 + sp.gamma(q) * p) / wave])), 1),
+        scales=s,
+        unknown=u,
+        parameters={q: (1, 3)},
+    )
+    law = nh.solve_law(nh.homogenize(problem), "fourier", parameters={q: 2.5})
+    flux = law.flux(grad=0.8)[0]
+    places = 1 + np.sin(2 * np.pi * np.arange(400) / 400) / 2
+    roots = np.linspace(0, 3, 4001)
+    values = 2.5 * roots**3 + float(sp.gamma(2.5)) * roots
+    assert np.interp(flux * places, values, roots).mean() == pytest.approx(0.8, abs=1e-5)
