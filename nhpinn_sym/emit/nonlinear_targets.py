@@ -9,6 +9,7 @@ from ..derive.nonlinear.checks import UNDECLARED
 from ..derive.nonlinear.finite_strain import refuse_finite_strain
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.nonlinear import MACRO, VALUE, LoweredState, lower_nonlinear_fine, lower_state
+from ..problem.domain import refuse_lattice
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
 from . import nonlinear_scripts, nonlinear_text
@@ -59,6 +60,7 @@ def emit_nonlinear(model: NonlinearModel, target: str) -> Source:
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     refuse_finite_strain(model, f"text for {target}")
+    refuse_lattice(model.problem.cell, f"text for {target}")
     if target in _SCRIPTS:
         return Source(target, tuple(_scripts(model, target).items()))
     if target not in _LANGUAGES:

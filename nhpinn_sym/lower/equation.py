@@ -156,6 +156,11 @@ def lower_fine(operator: Operator, system: MultiscaleProblem | None = None) -> L
     system: as for `lower_homogenized`. Errors: those of `check_coefficients`.
     """
     refuse_lattice(operator.problem.cell, "the fine problem")
+    return lower_at_eps(operator, system)
+
+
+def lower_at_eps(operator: Operator, system: MultiscaleProblem | None = None) -> LoweredEquation:
+    """The same for operators whose cell may be that of a lattice: no mesh follows its periods."""
     refuse_contacts(operator.problem.contacts, "the fine problem")
     if operator.problem.holes:
         raise UnsupportedError(

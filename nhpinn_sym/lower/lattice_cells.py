@@ -48,7 +48,7 @@ def in_shares(cells: LoweredCells) -> LoweredCells:
             term=cells.externals[0].symbol,
             remedy="give a formula, or cell=Cell((0, 1), ...)",
         )
-    shares = sp.symbols(f"xi1:{cell.dim + 1}", real=True)
+    shares = share_symbols(cell.dim)
     swap = dict(zip(cells.coordinates, cell.point(shares), strict=True))
     put = substituted(cells, swap)
     vectors = cell.vectors
@@ -82,6 +82,11 @@ def in_shares(cells: LoweredCells) -> LoweredCells:
         physical=put.bilinear,
     )
     return found
+
+
+def share_symbols(dim: int) -> tuple[sp.Symbol, ...]:
+    """xi1, xi2, ..."""
+    return tuple(sp.symbols(f"xi1:{dim + 1}", real=True))
 
 
 @cache

@@ -16,9 +16,11 @@ import sympy as sp
 from ..derive.nonlinear.checks import jets_as_parameters
 from ..derive.nonlinear.state import StateProblem
 from ..operator.sampling import folded
+from ..operator.table import Operator
 from ..operator.zero_test import jumps
-from ..problem.domain import Cell
+from ..problem.domain import Cell, LatticeCell
 from .interfaces import in_middles, middle_symbols
+from .lattice_cells import share_symbols
 
 VALUE = "N_u"
 SLOPE = "N_p"
@@ -50,7 +52,8 @@ class Integrands:
 
 @dataclass(frozen=True)
 class LoweredState:
-    """The state problem of one cell: -div_y flux + source = 0, <N> = 0.
+    """The state problem of one cell: -div_y flux + source = 0, <N> = 0. On the cell of a lattice
+    coordinates are shares of its vectors, slopes those along them.
 
     slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
            frozen: it is linear at fixed values; ergodic: the source counts without its mean;
@@ -111,6 +114,46 @@ class _Names:
         }
 
 
+@dataclass(frozen=True)
+class CellCoordinates:
+    """The coordinates of a cell: on a lattice the shares of its vectors, see `lattice_cells`, along
+    which slopes are taken then; `swap` puts them in, `inverse` is that of the vectors.
+    """
+
+    cell: Cell
+    coordinates: tuple[sp.Symbol, ...]
+    swap: Mapping[sp.Basic, sp.Basic]
+    inverse: sp.Matrix | None = None
+
+    @classmethod
+    def of(cls, op: Operator) -> CellCoordinates:
+        cell = op.cell
+        if not isinstance(cell, LatticeCell):
+            return cls(cell, op.fast, {})
+        shares = share_symbols(cell.dim)
+        swap = dict(zip(op.fast, cell.point(shares), strict=True))
+        return cls(Cell.unit(cell.dim), shares, swap, sp.Matrix(cell.vectors).inv())
+
+    def arrays(self, arrays: Mapping[str, IndexTable], names: _Names) -> Mapping[str, IndexTable]:
+        """The same integrands of slopes along the vectors, with the flux through their faces."""
+        if self.inverse is None:
+            return arrays
+        inverse = self.inverse
+        axes = range(len(self.coordinates))
+        swap = {
+            row[axis]: sum(inverse[axis, k] * row[k] for k in axes)
+            for row in (*names.slopes, *names.macro)
+            for axis in axes
+        }
+        flux = arrays["flux"]
+        through = {(i, k): sum(inverse[axis, k] * flux[i, axis] for axis in axes) for i, k in flux}
+        found: dict[str, IndexTable] = {**arrays, "flux": through}
+        return {
+            name: {index: e.xreplace(swap) for index, e in table.items()}
+            for name, table in found.items()
+        }
+
+
 def lower_state(
     state: StateProblem, title: str, fitted: bool = False, order: int = 1
 ) -> LoweredState:
@@ -119,10 +162,12 @@ def lower_state(
     """
     op = state.operator
     names = _Names(state)
-    middles = middle_symbols(op.fast) if fitted else ()
+    frame = CellCoordinates.of(op)
+    middles = middle_symbols(frame.coordinates) if fitted else ()
 
     def put(e: sp.Expr) -> sp.Expr:
-        return (in_middles(e, op.fast) if fitted else e).xreplace(names.swap)
+        own = e.xreplace(frame.swap)
+        return (in_middles(own, frame.coordinates) if fitted else own).xreplace(names.swap)
 
     m = state.components
     flux: dict[Index, sp.Expr] = {}
@@ -151,14 +196,14 @@ def lower_state(
         "storage": {(i,): put(b) for i, b in enumerate(state.storage)},
         "load": {(i,): put(f) for i, f in enumerate(state.load)},
     }
-    integrands = _with_derivatives(arrays, names)
+    integrands = _with_derivatives(frame.arrays(arrays, names), names)
     if order > 1:
         integrands = _with_slow_derivatives(integrands, names, op.coordinates)
     held = _held(integrands)
     return LoweredState(
         title,
-        op.cell,
-        op.fast,
+        frame.cell,
+        frame.coordinates,
         tuple(v for v in op.coordinates if v in held),
         tuple(v for v in op.problem.parameters if v in held),
         m,

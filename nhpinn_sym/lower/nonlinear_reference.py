@@ -18,7 +18,7 @@ from ..operator.table import Operator, Term, unit
 from ..problem.conditions import Neumann, Periodic, Robin
 from ..problem.errors import UnsupportedError
 from .cells import lower_cells
-from .equation import lower_fine
+from .equation import lower_at_eps, lower_fine
 from .forms import LoweredCells, LoweredEquation
 
 _SLOPE = sp.Rational(1, 2)
@@ -48,7 +48,7 @@ def reference_homogenized(state: StateProblem) -> LoweredEquation:
         for axis in op.axes
     }
     table = {t: c.xreplace(places) for t, c in op.table.items()}
-    lowered = lower_fine(replace(op, table=table))
+    lowered = lower_at_eps(replace(op, table=table))
     return replace(lowered, title="Homogenized equation", fast=(), two_scale=())
 
 

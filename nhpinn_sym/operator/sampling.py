@@ -170,8 +170,8 @@ def sampled_mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex,
     on two grids without a common period agrees with it, that is taken: it is exact to rounding for
     smooth periodic functions.
     """
-    axes = tuple(axis for axis in op.axes if expr.has(axis.symbol))
-    held = replace(op, axes=axes or op.axes[:1])
+    axes = tuple(axis for axis in op.axes if expr.has(axis.symbol)) or op.axes[:1]
+    held = op if isinstance(op.cell, LatticeCell) else replace(op, axes=axes)
     sizes = _MEAN_SIZES.get(len(held.axes), _FEW_POINTS)
     coarse, fine = (sampler([expr], held)(cell_grid(held, n, 0.5), slow)[0] for n in sizes)
     by_midpoints = fine.mean().item()

@@ -49,7 +49,7 @@ class LatticeField(CellField):
         values: Callable[[Array, Sequence[MultiIndex]], Array],
     ) -> Array:
         """Derivatives by y from those by the shares."""
-        weights = [_weights(index, np.linalg.inv(self.vectors)) for index in indices]
+        weights = [derivative_weights(index, np.linalg.inv(self.vectors)) for index in indices]
         wanted = sorted(set().union(*weights))
         found = dict(zip(wanted, values(points @ np.linalg.inv(self.vectors), wanted), strict=True))
         return np.stack([sum(w * found[index] for index, w in own.items()) for own in weights])
@@ -70,7 +70,7 @@ class LatticeField(CellField):
         return cls(read_field(state["field"]), vectors)
 
 
-def _weights(index: MultiIndex, inverse: Array) -> dict[MultiIndex, float]:
+def derivative_weights(index: MultiIndex, inverse: Array) -> dict[MultiIndex, float]:
     """D_y^index as a sum of derivatives by the shares."""
     axes = [axis for axis, order in enumerate(index) for _ in range(order)]
     found: dict[MultiIndex, float] = defaultdict(float)

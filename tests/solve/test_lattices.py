@@ -139,11 +139,3 @@ def test_what_lattices_refuse() -> None:
         nh.solve_fine(problem, eps=HALF / 4, backend="skfem")
     with pytest.raises(nh.UnsupportedError, match="the Bloch oracle on the cell"):
         nh.bloch(nh.homogenize(problem))
-    law = nh.MultiscaleProblem(
-        sp.Eq(-S.div(waves() * (1 + S.grad(U).dot(S.grad(U))) * S.grad(U)), 1),
-        scales=S,
-        unknown=U,
-        cell=HEXAGONAL,
-    )
-    with pytest.raises(nh.UnsupportedError, match="a law on the cell"):
-        nh.homogenize(law)

@@ -29,6 +29,7 @@ from .linearized import linearized_problem
 from .model import NonlinearModel
 from .second_order import check_order
 from .second_steps import second_steps
+from .state import StateProblem
 from .steps import nonlinear_steps
 from .steps_of_hamiltonians import write_steps_of_hamiltonian
 
@@ -42,7 +43,6 @@ def homogenize_nonlinear(
     homogenize : of linear problems. Errors: SolvabilityError where means or kernels forbid the
                  expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
-    refuse_lattice(op.problem.cell, "a law")
     refuse_contacts(op.problem.contacts, "a nonlinear law")
     change = change_of_unknown(op)
     if change is not None:
@@ -50,6 +50,7 @@ def homogenize_nonlinear(
     state = with_finite_strain(read_state(op))
     check_state(state)
     check_order(state, order)
+    _check_lattice(state, order)
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
@@ -60,3 +61,14 @@ def _written(model: NonlinearModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     steps = [*nonlinear_steps(model), *second_steps(model)]
     return Derivation(model.title, name_branches(steps))
+
+
+def _check_lattice(state: StateProblem, order: int) -> None:
+    """UnsupportedError for what knows no cell but a box."""
+    cell = state.operator.problem.cell
+    if state.ergodic or state.first_order:
+        refuse_lattice(cell, "a Hamilton-Jacobi equation")
+    if state.finite_strain:
+        refuse_lattice(cell, "a law of finite strain")
+    if order > 1:
+        refuse_lattice(cell, "a second corrector of a nonlinear problem")

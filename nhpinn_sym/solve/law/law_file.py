@@ -16,7 +16,7 @@ from ...derive.homogenize import homogenize
 from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
 from ...operator.zero_test import is_zero
-from ...problem.domain import Cell
+from ...problem.domain import Cell, LatticeCell
 from ...problem.errors import FileError, UnsupportedError
 from ...problem.problem import MultiscaleProblem
 from ...problem.scales import Scales
@@ -59,7 +59,8 @@ def save_law(law: LawSolution, path: str | os.PathLike[str]) -> Path:
         "unknowns": [u.func.__name__ for u in problem.unknowns],
         "vector": len(problem.unknowns) > 1 and not isinstance(problem.unknown, (list, tuple)),
         "name": problem.name,
-        "cell": [_written(ends, {}) for ends in problem.cell.intervals],
+        "cell": [_written(row, {}) for row in _rows(problem.cell)],
+        "lattice": isinstance(problem.cell, LatticeCell),
         "parameters": [_written((v, *ends), {}) for v, ends in problem.parameters.items()],
         "ranges": [
             _written(problem.ranges[u], {}) if u in problem.ranges else None
@@ -106,8 +107,7 @@ def same_state(one: StateProblem, other: StateProblem) -> bool:
     if (one.dim, one.components, one.ergodic) != (other.dim, other.components, other.ergodic):
         return False
     pairs = list(zip(_entries(one), _entries(other), strict=True))
-    own = [(axis.interval) for axis in one.operator.axes]
-    return own == [axis.interval for axis in other.operator.axes] and all(
+    return one.operator.cell == other.operator.cell and all(
         a == b or is_zero(a - b) for a, b in pairs
     )
 
@@ -177,11 +177,21 @@ def _problem(data: Mapping[str, Any]) -> MultiscaleProblem:
         equations if len(equations) > 1 else equations[0],
         scales=scales,
         unknown=_grouped(unknowns, bool(data["vector"])),
-        cell=Cell(*(tuple(_number(end) for end in ends) for ends in data["cell"])),
+        cell=_cell(data),
         parameters=parameters,
         ranges=ranges,
         name=str(data["name"] or ""),
     )
+
+
+def _rows(cell: Cell) -> tuple[tuple[sp.Expr, ...], ...]:
+    """Vectors of a lattice, the intervals of a box."""
+    return cell.vectors if isinstance(cell, LatticeCell) else cell.intervals
+
+
+def _cell(data: Mapping[str, Any]) -> Cell:
+    rows = [tuple(_number(entry) for entry in row) for row in data["cell"]]
+    return Cell.lattice(*rows) if data.get("lattice") else Cell(*rows)
 
 
 def _grouped(unknowns: list[Any], vector: bool) -> Any:

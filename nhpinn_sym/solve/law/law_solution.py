@@ -5,6 +5,7 @@ and bounds.
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.linearized import value_symbols
+from ...problem.domain import refuse_lattice
 from ...problem.errors import (
     ProblemError,
     UnsupportedError,
@@ -258,6 +260,7 @@ class LawSolution(LawStates):
         functions: dict[str, Any] | None = None
         if not self.model.frozen:
             self.require_modes("the linearized cells at a state")
+            refuse_lattice(self.model.problem.cell, "the linearized cells at a state")
             level = self._level(asked.macro)
             functions = tangent_functions(self.model, self.forms, asked.macro, level)
             if BACKENDS[chosen].differentiates:
@@ -285,7 +288,8 @@ class LawSolution(LawStates):
         level = self._level(asked.macro)
         d = self.model.problem.scales.dim
         places = np.asarray(points, dtype=float).reshape(-1, d)
-        found = level.corrector(0, places, index or (0,) * d)
+        function = partial(level.corrector, 0)
+        found = self.frame.derivative(function, places, index or (0,) * d)
         return found[0] if self.model.components == 1 else found.T
 
     def _require_flux(self) -> None:

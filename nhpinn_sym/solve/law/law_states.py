@@ -22,6 +22,7 @@ from ...runtime.fourier.law_levels import LawLevel, law_at
 from ...runtime.fourier.states import MacroState
 from ...runtime.nonlinear_arrays import BY, LAW_AXES
 from ..interpolation import Array
+from .cell_frame import CellFrame
 from .element_levels import ElementLaw, ElementLevel
 from .inverted_law import InvertedLaw, InvertedLevel
 from .macro_states import Asked, read_states
@@ -61,6 +62,11 @@ class LawStates:
     inverted: InvertedLaw | None = field(default=None, repr=False)
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
+    @property
+    def frame(self) -> CellFrame:
+        """Of the cell: states are solved, and asked for here, in its shares."""
+        return CellFrame.of(self.model.problem.cell)
+
     def solved(self, macro: MacroState) -> SolvedLevel:
         """States that are solved now; warnings and errors as for `flux`."""
         level: SolvedLevel
@@ -75,7 +81,7 @@ class LawStates:
             if self.model.finite_strain:
                 start = stable_start(self.forms, macro, self.n, self.least)
             level = law_at(self.forms, macro, self.tolerance, self.n, self.least, start)
-        check_level(level, macro, self.tolerance, self.fixed)
+        check_level(level, self.frame.along_axes(macro), self.tolerance, self.fixed)
         return level
 
     def _level(self, macro: MacroState) -> Any:
@@ -123,7 +129,7 @@ class LawStates:
         """
         if needs_value is None:
             needs_value = self.model.state.cell_depends_on_values
-        return read_states(
+        asked = read_states(
             self.model,
             self.parameters,
             self.forms.SLOW,
@@ -136,12 +142,14 @@ class LawStates:
             needs_value=needs_value,
             needs_places=self.forms.SLOW if whole else tuple(map(str, self.model.state.places)),
         )
+        return Asked(self.frame.in_shares(asked.macro), asked.shape)
 
     def _arranged(self, asked: Asked, name: str) -> Array:
         """An array of the law with the states in front and, for scalars, without the axes of
         equation and unknown.
         """
-        array = np.moveaxis(self._level(asked.macro).values.arrays[name], -1, 0)
+        array = self.frame.array(name, self._level(asked.macro).values.arrays[name])
+        array = np.moveaxis(array, -1, 0)
         m = self.model.components
         d = self.model.problem.scales.dim
         integrand, _, letter = name.partition("_")

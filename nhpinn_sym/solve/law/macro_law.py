@@ -65,8 +65,8 @@ class MacroLaw:
         if guess is not None and not np.all(np.isfinite(found.flux)):
             found, c = self.reduced(macro)
         self._guesses = {macro.count: c}
-        arrays = {name: a for name, a in found.arrays.items() if not name.startswith("load")}
-        arrays["reaction"] = arrays["reaction"] - found.load
+        arrays = dict(self.law.frame.law(found).arrays)
+        arrays["reaction"] = arrays["reaction"] - arrays["load"]
         return arrays
 
     def solved(
@@ -114,7 +114,7 @@ class MacroLaw:
                 others[name] = np.full(points.shape[1], t)
             else:
                 others[name] = points[int(name[1:]) - 1]
-        return MacroState(values, slopes, others)
+        return self.law.frame.in_shares(MacroState(values, slopes, others))
 
     def _of_all(self, macro: MacroState) -> MacroState:
         """The states of all processes."""

@@ -68,9 +68,8 @@ class LawReconstruction(Solution):
             seconds = [tuple((np.array(e) + units[axis]).tolist()) for e in firsts]
             change = self.u0.evaluate(points, [index, *seconds], t)
             change = change.reshape(1 + d, len(points), -1)
-            by = np.concatenate(
-                [change[0].T, np.moveaxis(change[1:], 2, 0).reshape(-1, len(points))]
-            )
+            turned = self.law.frame.slopes(np.moveaxis(change[1:], 2, 0))
+            by = np.concatenate([change[0].T, turned.reshape(-1, len(points))])
             assert macro_law.reduced is not None
             columns = macro_law.reduced.columns(macro, c)
             slow = np.einsum("nkc,cn,kmn->mn", columns, by, correctors)

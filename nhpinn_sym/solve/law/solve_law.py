@@ -14,7 +14,7 @@ from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
 from ...emit.source import load
-from ...lower.nonlinear import lower_state
+from ...lower.nonlinear import CellCoordinates, lower_state
 from ...lower.nonlinear_reference import reference_cells
 from ...problem.errors import (
     ProblemError,
@@ -36,6 +36,7 @@ from ..fem.fitted_layout import CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
+from .cell_frame import CellFrame
 from .element_levels import ElementLaw
 from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
@@ -239,14 +240,13 @@ def _doubt(n: int, needed: int) -> None:
 def law_resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Resolution:
     """What the data ask of a grid or a mesh, the unknown and its slopes being 1."""
     op = model.operator
-    axes = [
-        (axis.symbol, (float(axis.interval[0]), float(axis.interval[1])), True) for axis in op.axes
-    ]
+    own = CellCoordinates.of(op)
+    axes = [(v, ends, True) for v, ends in zip(own.coordinates, own.cell.bounds)]
     state = model.state
     means = [*state.reaction, *state.storage, *state.load]
     exprs = [*state.all_fluxes, *state.cell_source, *means]
     values = {v: parameters[str(v)] for v in model.problem.parameters}
-    return resolve([e for e in exprs if e != 0], axes, values)
+    return resolve([e.xreplace(own.swap) for e in exprs if e != 0], axes, values)
 
 
 def tried_states(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:
@@ -274,4 +274,5 @@ def tried_states(model: NonlinearModel, forms: Any, parameters: Mapping[str, flo
         if name.startswith("x"):
             low, high = (0.0, 1.0) if domain is None else domain.bounds[int(name[1:]) - 1]
         others[name] = low + (high - low) * shares
-    return MacroState(values, sizes * directions, others)
+    macro = MacroState(values, sizes * directions, others)
+    return CellFrame.of(model.problem.cell).in_shares(macro)

@@ -5,6 +5,7 @@ what they cost, and how far they are right.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ...runtime.mesh import Mesh
 from ...runtime.nonlinear_arrays import MEASURED
 from ...runtime.reduced_basis import ReducedBasis, basis_of
 from ..interpolation import Array
+from .cell_frame import CellFrame
 from .element_levels import ElementLaw
 from .law_states import LawStates
 from .net_levels import NetLaw
@@ -35,8 +37,12 @@ class StateSource(ABC):
     error : of the law at them, relative; 0 where it is below the share of the tolerance
     """
 
+    frame: CellFrame
     n: int | None = None
     error: float = 0.0
+
+    def __init__(self, law: LawStates) -> None:
+        self.frame = law.frame
 
     def solved(self, macro: MacroState) -> tuple[LawValues, States]:
         """The law at n states, and these with their columns. SolveError where one is not found."""
@@ -51,17 +57,21 @@ class StateSource(ABC):
     def basis(self, states: States, spread: Array) -> ReducedBasis:
         """Of states that were solved here last, see `snapshots_of`."""
 
-    @abstractmethod
     def evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         """D^index of its modes at points (n, d) of the cell: (k, m, n)."""
+        return self.frame.derivative(partial(self._evaluate, basis), points, index)
+
+    @abstractmethod
+    def _evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
+        """The same in shares of a lattice."""
 
 
 def source_of(law: LawStates) -> StateSource:
     """The one of the backend of a law."""
     if law.elements is not None:
-        return ElementSource(law.elements)
+        return ElementSource(law, law.elements)
     if law.nets is not None:
-        return NetSource(law.nets)
+        return NetSource(law, law.nets)
     return GridSource(law)
 
 
@@ -73,7 +83,7 @@ class _SpectralSource(StateSource):
     def basis(self, states: States, spread: Array) -> ReducedBasis:
         return basis_of(self.solver, states, spread)
 
-    def evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
+    def _evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         grid = self.solver.grid
         values = basis.values.reshape(*basis.values.shape[:2], *grid.shape)
         modes = np.fft.fftn(values, axes=grid.axes, norm="forward")
@@ -83,7 +93,8 @@ class _SpectralSource(StateSource):
 class NetSource(_SpectralSource):
     """The whole span of the largest hidden layer."""
 
-    def __init__(self, nets: NetLaw) -> None:
+    def __init__(self, law: LawStates, nets: NetLaw) -> None:
+        super().__init__(law)
         self.nets = nets
 
     def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
@@ -98,6 +109,7 @@ class GridSource(_SpectralSource):
     """The coarsest grid on which the law stays."""
 
     def __init__(self, law: LawStates) -> None:
+        super().__init__(law)
         self.law = law
 
     def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
@@ -132,7 +144,8 @@ class ElementSource(StateSource):
     needs.
     """
 
-    def __init__(self, elements: ElementLaw) -> None:
+    def __init__(self, law: LawStates, elements: ElementLaw) -> None:
+        super().__init__(law)
         self.elements = elements
         self._space: ElementStates | None = None
         self._mesh: Mesh | None = None
@@ -157,7 +170,7 @@ class ElementSource(StateSource):
         assert self._space is not None
         return self._space.basis(states, spread)
 
-    def evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
+    def _evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         assert self._space is not None
         return self._space.evaluate(basis.modes, points, index)
 
