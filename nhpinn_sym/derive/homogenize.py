@@ -12,8 +12,10 @@ equation. Nonlinear problems go to derive/nonlinear.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -71,12 +73,15 @@ def homogenize(
     """
     _check_number(order)
     op = parse_nonlinear(problem)
-    if mixes_powers(op.problem):
-        return homogenize_blocks(op, homogenize_operator)
-    if op.problem.cell.free:
-        return homogenize_plate(op)
-    if is_flow(op.problem):
-        return homogenize_flow(op)
+    for kind in _KINDS:
+        if kind.holds(op.problem):
+            if order > 1:
+                raise UnsupportedError(
+                    f"correctors of order {order} of {kind.name}",
+                    term=f"order={order}",
+                    remedy="write order=1",
+                )
+            return kind.homogenize(op)
     if op.linear:
         return _homogenize_parsed(op, order)
     return homogenize_nonlinear(op, order, homogenize_linear)
@@ -220,3 +225,21 @@ def _cell_problem(op: Operator, writer: Writer, function: Corrector) -> CellProb
     level = writer.recursion.power(function.level)
     order = int(level) if level.is_Integer else float(level)
     return CellProblem(writer.names[function.number], sources, order, function, writer)
+
+
+class _Kind(NamedTuple):
+    """Problems with an expansion of their own: name, for messages; holds, whether one is of it."""
+
+    name: str
+    holds: Callable[[MultiscaleProblem], bool]
+    homogenize: Callable[[Operator], FlowModel | PlateModel | DoublePorosityModel]
+
+
+# In the order in which they are asked.
+_KINDS = (
+    _Kind(
+        "double porosity", mixes_powers, partial(homogenize_blocks, homogenize=homogenize_operator)
+    ),
+    _Kind("plates", lambda problem: bool(problem.cell.free), homogenize_plate),
+    _Kind("Stokes' equations", is_flow, homogenize_flow),
+)

@@ -25,23 +25,23 @@ from ..problem.errors import (
     UnsupportedError,
     warn_tolerance,
 )
-from ..problem.user_input import instance, parameter_numbers
+from ..problem.user_input import parameter_numbers
 from ..resolution import Resolution, resolve_cells, resolve_slow
+from . import double_porosity as double_porosity  # these tell `solve_model` of their models
+from . import flow as flow
+from . import plates as plates
 from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
 from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions, finer_functions, images_of
+from .cell_arguments import CellArguments, solve_model
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
-from .double_porosity import TOLERANCE as BLOCKS
-from .double_porosity import block_options, solve_blocks
 from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
-from .flow import solve_flow
 from .interpolation import Nodes
 from .judgement import judge
 from .lattice_fields import LatticeField
 from .perforations import require_one_solid
-from .plates import solve_plate
 from .progress import Progress
 from .resources import memory_errors
 from .slow_variables import slow_box, solve_on_nodes
@@ -100,20 +100,22 @@ def solve_cells(
     >>> print(cells.effective["A"])  # the harmonic mean, the root of 3
     [[1.73205081]]
     """
-    if isinstance(model, FlowModel):
-        return solve_flow(model, backend, tolerance, progress, options)
-    if isinstance(model, DoublePorosityModel):
-        modes = block_options(options, backend)
-        wanted = BLOCKS if tolerance is None else tolerance
-        request = CellRequest(model.fractures, {}, wanted, progress)
-        return solve_blocks(model, solve_request(request, "skfem"), wanted, modes)
-    if isinstance(model, PlateModel):
-        return solve_plate(model, backend, tolerance, parameters, progress, options)
-    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
-    values = parameter_values(model, parameters)
-    return solve_request(
-        CellRequest(model, values, tolerance, progress, hierarchy, coefficients, options), backend
+    given = (backend, tolerance, parameters, progress, hierarchy, coefficients, options)
+    return solve_model(model, CellArguments(*given))
+
+
+@solve_model.register
+def _(model: HomogenizedModel, arguments: CellArguments) -> CellSolution:
+    request = CellRequest(
+        model,
+        parameter_values(model, arguments.parameters),
+        arguments.tolerance,
+        arguments.progress,
+        arguments.hierarchy,
+        arguments.coefficients,
+        arguments.options,
     )
+    return solve_request(request, arguments.backend)
 
 
 def solve_request(request: CellRequest, backend: str) -> CellSolution:

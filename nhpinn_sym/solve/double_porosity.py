@@ -26,6 +26,7 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import positive_integer
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .backends import BACKENDS
+from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
 from .effective_entries import Entry
 from .fem.fitted_layout import layout_around
@@ -41,6 +42,15 @@ _RATE = 16.0
 _DEGREE = 3
 # Share of its size by which the storage of blocks may vary, by rounding.
 _SAME = 1e-12
+
+
+@solve_model.register
+def _(model: DoublePorosityModel, arguments: CellArguments) -> CellSolution:
+    arguments.refuse(model.title, "parameters", "hierarchy", "coefficients")
+    modes = block_options(arguments.options, arguments.backend)
+    wanted = TOLERANCE if arguments.tolerance is None else arguments.tolerance
+    shared = CellArguments("skfem", wanted, progress=arguments.progress)
+    return solve_blocks(model, solve_model(model.fractures, shared), wanted, modes)
 
 
 def block_options(options: Mapping[str, Any], backend: str) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -26,6 +25,7 @@ from ..runtime.fitted.parts import UnconnectedParts
 from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .backend_choice import AUTO
 from .backends import BACKENDS, check_options
+from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
 from .fem.grid_functions import SimplexField
 from .flow_solution import flow_solution, permeability_entries
@@ -40,20 +40,19 @@ TOLERANCE = 1e-5
 _RATE = 16.0
 
 
-def solve_flow(
-    model: FlowModel,
-    backend: str,
-    tolerance: float | None,
-    progress: Progress | None,
-    options: Mapping[str, Any],
-) -> CellSolution:
+@solve_model.register
+def solve_flow(model: FlowModel, arguments: CellArguments) -> CellSolution:
     """The velocities w^j of the cell problems and K; "auto" is skfem in the plane, and voxel in
     space and for images.
 
     UnsupportedError for other backends than skfem, dolfinx and voxel, ProblemError for an option
     that they do not have.
     """
-    library = backend
+    arguments.refuse(model.title, "parameters", "hierarchy", "coefficients")
+    options = arguments.options
+    progress = arguments.progress
+    tolerance = arguments.tolerance
+    library = backend = arguments.backend
     images = bool(images_in(model.fluid))
     if backend == AUTO:
         library = "voxel" if images or model.dim == 3 else "skfem"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import sympy as sp
 
 from ..derive.plates import PlateModel
 from ..lower.forms import MultiIndex
@@ -16,13 +15,15 @@ from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..problem.user_input import parameter_numbers, positive_number
 from ..resolution import resolve_cells
 from ..runtime.lagrange_grid import LagrangeGrid
+from .backend_choice import AUTO
 from .backends import BACKENDS, cell_solver, check_options
+from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
 from .fem.grid_functions import LagrangeField
 from .fields import CellField
 from .interpolation import Nodes
-from .progress import Progress, shown
+from .progress import shown
 from .solution import Array, CellBatch, CellTask
 
 TOLERANCE = {2: 1e-6, 3: 1e-3}
@@ -58,19 +59,16 @@ class PlateField(LagrangeField):
         return super().evaluate(places, indices)
 
 
-def solve_plate(
-    model: PlateModel,
-    backend: str,
-    tolerance: float | None,
-    parameters: Mapping[sp.Symbol, float] | None,
-    progress: Progress | None,
-    options: Mapping[str, Any],
-) -> CellSolution:
+@solve_model.register
+def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
     """A, B and D, and the displacements of their cell problems, on skfem (default) or dolfinx.
 
     UnsupportedError for other backends, and holes on dolfinx.
     """
-    backend = "skfem" if backend == "auto" else backend
+    arguments.refuse(model.title, "hierarchy", "coefficients")
+    options = arguments.options
+    tolerance = arguments.tolerance
+    backend = "skfem" if arguments.backend == AUTO else arguments.backend
     known = BACKENDS.get(backend)
     if known is not None and not (known.elements and known.equations):
         raise UnsupportedError(
@@ -88,12 +86,12 @@ def solve_plate(
     if tolerance is not None:
         wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
     cells = lower_plate(model)
-    values = parameter_numbers(parameters, model.problem.parameters)
+    values = parameter_numbers(arguments.parameters, model.problem.parameters)
     found = resolve_cells(cells, values)
     few = {"n": _FEW} if all(axis.harmonics == 0 for axis in found.axes[:-1]) else {}
 
     def solved(chosen: Mapping[str, Any]) -> CellBatch:
-        task = CellTask(cells, values, (), wanted, shown(progress))
+        task = CellTask(cells, values, (), wanted, shown(arguments.progress))
         solver = solver_class(task, **chosen)
         batch: CellBatch = solver.solve(np.zeros((1, 0)))
         return batch

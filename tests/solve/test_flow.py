@@ -216,3 +216,18 @@ def _diffusion(hole: Any) -> Any:
 def test_refused(run: Callable[[], Any], text: str) -> None:
     with pytest.raises(nh.NhpinnError, match=text):
         run()
+
+
+def test_what_has_no_effect_on_a_model_of_flow_is_refused() -> None:
+    s = nh.Scales(2)
+    v, q = s.unknown("v", components=2), s.unknown("p")
+    problem = nh.MultiscaleProblem(
+        [(-(s.eps**2) * s.laplacian(v) + s.grad(q), sp.Matrix([1, 0])), (s.div(v), 0)],
+        scales=s,
+        unknown=[v, q],
+        holes={nh.Disk((0.5, 0.5), 0.3): nh.Dirichlet(0, unknown=v)},
+    )
+    with pytest.raises(nh.NhpinnError, match="order 2 of Stokes"):
+        nh.homogenize(problem, order=2)
+    with pytest.raises(nh.NhpinnError, match="hierarchy= has no effect"):
+        nh.solve_cells(nh.homogenize(problem), hierarchy=True)
