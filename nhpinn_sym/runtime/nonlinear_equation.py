@@ -44,10 +44,12 @@ class BoundaryProblem(ABC):
     """The domain, the boundary and initial data of a problem in one space: those of a linear one.
 
     robin : the matrix of the natural conditions, None without any
+    spans : times between which the data are smooth
     """
 
     assembly: Assembly
     robin: Any = None
+    spans: Sequence[float] = ()
 
     @abstractmethod
     def start(self) -> Array:
@@ -212,7 +214,7 @@ class _System:
         if not self.stored_rows.all():  # what the others determine goes with the initial values
             stage(0.0, first, 0.0)
         on_step(0, 0.0)
-        sdirk4_of_storage(stage, first, times, on_step)
+        sdirk4_of_storage(stage, first, times, on_step, self.problem.spans)
         return np.array(levels), largest
 
 

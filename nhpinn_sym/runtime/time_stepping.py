@@ -14,7 +14,7 @@ A. Ostermann, M. Roche, Math. Comp. 59 (1992) 403, for the orders that are left.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -187,17 +187,13 @@ def sdirk4(
     called, step = 1, 2, ...; w is a new array each time.
     """
     w = w0
-    known = 0.0
     slopes: list[Array] = []
     solve: Callable[[Array], Array] | None = None
-    for step, (start, end) in enumerate(pairwise(times), start=1):
+    for step, (start, end, equal, smooth) in enumerate(_steps(times, breaks), start=1):
         dt = end - start
-        equal = abs(dt - known) <= _SAME * dt
-        jumps = any(abs(start - t) < _SAME * dt for t in breaks)
-        stages, slopes = (_FURTHER, slopes[-1:]) if equal and not jumps else (_FIRST, [])
+        stages, slopes = (_FURTHER, slopes[-1:]) if smooth else (_FIRST, [])
         if not equal and not moving:
             solve = solver(dt, start)
-        known = dt
         for t, row in zip(_stage_times(stages, start, end, times), stages.rows, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))
@@ -218,18 +214,21 @@ def sdirk4_of_storage(
     start: Array,
     times: Array,
     on_step: Callable[[int, float], None],
+    breaks: Sequence[float] = (),
 ) -> None:
-    """b(w)' + f(w, t) = 0 by the first of the methods, for a storage b that may be nonlinear or
-    degenerate: every stage is a problem for w alone, and the last one ends the step.
+    """b(w)' + f(w, t) = 0 by the same methods, for a storage b that may be nonlinear or degenerate:
+    every stage is a problem for w alone, and the last one ends the step.
 
     `stage(t, known, weight)` solves b(w) + weight f(w, t) = known for w, which it keeps, and
     returns f(w, t); `start` is b at times[0]. `on_step(step, t)` is called when w is that of t.
+    `breaks`: as for `sdirk4`.
     """
     storage = start
-    for step, (begin, end) in enumerate(pairwise(times), start=1):
+    rates: list[Array] = []
+    for step, (begin, end, _, smooth) in enumerate(_steps(times, breaks), start=1):
         dt = end - begin
-        rates: list[Array] = []
-        for t, row in zip(_stage_times(_FIRST, begin, end, times), _FIRST.rows, strict=True):
+        stages, rates = (_FURTHER, rates[-1:]) if smooth else (_FIRST, [])
+        for t, row in zip(_stage_times(stages, begin, end, times), stages.rows, strict=True):
             known = storage - dt * sum(
                 (a * f for a, f in zip(row, rates, strict=True)), start=np.zeros_like(storage)
             )
@@ -237,6 +236,19 @@ def sdirk4_of_storage(
         # The last stage is the end of the step: its known part has the others already.
         storage = known - dt * GAMMA * rates[-1]
         on_step(step, end)
+
+
+def _steps(times: Array, breaks: Sequence[float]) -> Iterator[tuple[float, float, bool, bool]]:
+    """The start and the end of each step, whether it is as long as the one before, and whether the
+    slope with which that one has ended is the one with which it starts.
+    """
+    known = 0.0
+    for start, end in pairwise(times):
+        dt = end - start
+        equal = abs(dt - known) <= _SAME * dt
+        jumps = any(abs(start - t) < _SAME * dt for t in breaks)
+        yield start, end, equal, equal and not jumps
+        known = dt
 
 
 def _stage_times(stages: _Stages, start: float, end: float, times: Array) -> list[float]:

@@ -260,6 +260,7 @@ class RankProblem(BoundaryProblem):
             forms, parameters, _no_coefficient, mesh, degree, solver, comm
         )
         self.assembly = RankAssembly(self.linear.box, solver=solver)
+        self.spans = forms.SPANS if forms.TIME else ()
         box = self.linear.box
         u = ufl.TrialFunction(box.space)
         walls = _on_walls(forms.stiffness(u, *self.linear.arguments))

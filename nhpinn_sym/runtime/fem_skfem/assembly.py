@@ -142,6 +142,7 @@ class ElementProblem(BoundaryProblem):
             space, self.linear.components, self.linear.free, self.linear.motions
         )
         self.robin = self._natural_matrix()
+        self.spans = forms.SPANS
 
     def _natural_matrix(self) -> sps.csr_matrix | None:
         total = None

@@ -309,3 +309,34 @@ def test_problems_that_leave_the_mean_open_are_refused(condition: Any) -> None:
         nh.solve_fine(problem(0), eps=1 / 4, backend="skfem")
     fine = nh.solve_fine(problem(u), eps=1 / 4, backend="skfem")
     assert fine.info["estimate"] < 1e-3
+
+
+def test_walls_that_depend_on_time_do_not_reduce_the_order() -> None:
+    """u = e^x sin 3t + 2 + x, of a nonlinear storage and conductivity: stages of first order leave
+    errors of 6.5e-4 and 2.1e-4."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    x, t = s.x[0], s.t
+    exact = sp.exp(x) * sp.sin(3 * t) + 2 + x
+    slope = sp.diff(exact, x)
+    source = sp.diff(exact + exact**3 / 3, t) - sp.diff((1 + exact**2) * slope, x)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u + u**3 / 3) - s.div((1 + u**2) * s.grad(u)), source),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[
+            nh.Dirichlet(exact.subs(x, 0), on="left"),
+            nh.Neumann(((1 + exact**2) * slope).subs(x, 1), on="right"),
+        ],
+        initial=[nh.Initial(exact.subs(t, 0))],
+        final_time=1,
+    )
+    places = np.linspace(0, 1, 21)
+    known = np.exp(places) * np.sin(3) + 2 + places
+    errors = []
+    for steps in (8, 16):
+        found = nh.solve_fine(problem, 1, "skfem", mesh=64, steps=steps)
+        errors.append(np.abs(found(places, 1.0) - known).max())
+        assert found.info["estimate"] * known.max() > errors[-1]
+    assert np.log2(errors[0] / errors[1]) > 3.5 and errors[1] < 4e-5
