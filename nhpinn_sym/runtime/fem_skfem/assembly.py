@@ -16,10 +16,10 @@ from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .block_forms import block_matrix, block_vector
-from .equation import System
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .linear_solvers import linear_solver
 from .space import Data, FunctionSpace, space_on
+from .system import System
 
 
 class ElementAssembly(MeshAssembly):

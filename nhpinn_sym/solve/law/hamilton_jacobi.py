@@ -219,7 +219,8 @@ class _Reader:
         off = float(table.off(slopes).max())
         if self.law.inverted is None:
             off += self.macro.error * float(np.abs(table(slopes)[0]).max())
-        values = found.grid.values if found.times is None else found.grid.values[-1]
+        held = _nodal_values(found)
+        values = held if found.times is None else held[-1]
         return off * self._reach() / (float(np.sqrt(np.mean(values**2))) or 1.0)
 
     def _reach(self) -> float:
@@ -364,12 +365,17 @@ def _solved(
     return GridSolution("skfem", method, info, LagrangeGrid(lattice, 1, values), times, largest)
 
 
+def _nodal_values(found: GridSolution) -> Array:
+    assert isinstance(found.grid, LagrangeGrid)
+    return found.grid.values
+
+
 def _slopes_of(found: GridSolution) -> Array:
     """Some of the slopes (d, n) of a solution, the extreme ones among them."""
     lines = found.grid.mesh.lines
     axes = range(-len(lines), 0)
     steps = [float(line[1] - line[0]) for line in lines]
-    parts = np.gradient(found.grid.values, *steps, axis=tuple(axes))
+    parts = np.gradient(_nodal_values(found), *steps, axis=tuple(axes))
     slopes = np.stack([np.ravel(p) for p in (parts if len(lines) > 1 else [parts])])
     chosen = [np.argsort(p)[np.linspace(0, len(p) - 1, _ASKED).astype(int)] for p in slopes]
     return np.asarray(slopes[:, np.unique(chosen)])
