@@ -46,12 +46,21 @@ PYTHON
 
 rm -rf out/packages
 git ls-files -z | grep -zv '^tests/golden/' | (cd "$root" && tar --null -cf - -T -) | (mkdir "$scratch/source" && tar -xf - -C "$scratch/source")
-(cd "$scratch/source" && "$venv/bin/python" -c "
-import setuptools.build_meta as build
-build.build_sdist('packages')
-build.build_wheel('packages')" >"$scratch/build.log" 2>&1) || { cat "$scratch/build.log"; fail "The package cannot be built."; }
+# built HOOK FOLDER: by setuptools from the sources in the folder, into $scratch/packages.
+built() {
+    (cd "$2" && "$venv/bin/python" -c "import setuptools.build_meta as build; build.$1('$scratch/packages')" >"$scratch/build.log" 2>&1) || {
+        cat "$scratch/build.log"
+        fail "The package cannot be built: $1"
+    }
+}
+
+# The wheel is built from the sdist: what is tried is in both.
+mkdir "$scratch/packages" "$scratch/sdist"
+built build_sdist "$scratch/source"
+tar -xzf "$scratch"/packages/*.tar.gz -C "$scratch/sdist" --strip-components=1
+built build_wheel "$scratch/sdist"
 mkdir -p out
-mv "$scratch/source/packages" out/packages
+mv "$scratch/packages" out/packages
 wheels=(out/packages/*-py3-none-any.whl)
 [ -f "${wheels[0]}" ] || fail "The wheel is not pure Python: $(ls out/packages)"
 say "built: $(ls out/packages | tr '\n' ' ')"
