@@ -138,7 +138,7 @@ class Study:
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
         """(file name, data): errors over eps, h or the number of features, with their slopes."""
-        sheet = Sheet(1, 1, (7, 4.8))
+        sheet = Sheet(1, 2, (5.2, 4.6))
         axes = sheet.at(0, 0)
         rates = self.rates
         for k, (name, errors) in enumerate(self.errors.items()):
@@ -155,13 +155,17 @@ class Study:
             )
             x, y = self._fitted(name, rates[name])
             axes.loglog(x, y, lw=1.2, color=colour)
-        axes.set_xlabel(self.kind)
+        axes.set_xlabel({"eps": r"$\varepsilon$"}.get(self.kind, self.kind))
         axes.set_ylabel("relative error")
         axes.set_xticks(self.values, self.labels, minor=False)
         axes.set_xticks([], minor=True)
         axes.set_title(printable(self.title), fontsize=10, parse_math=False)
         axes.grid(alpha=0.3, which="both")
-        axes.legend(fontsize=8)
+        # Beside the curves, which go from corner to corner.
+        beside = sheet.at(0, 1)
+        beside.axis("off")
+        place = {"loc": "center left", "bbox_to_anchor": (-0.18, 0.5)}
+        beside.legend(*axes.get_legend_handles_labels(), fontsize=9, **place)
         drawing = sheet.drawing("study", self.title)
         yield "study.png", drawing.png()
         yield "study.svg", drawing.svg()
