@@ -32,9 +32,9 @@ from .compat import (
     quadrature_space,
     reference_rule,
 )
-from .equation import EquationProblem, method
+from .equation import EquationProblem
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
-from .linear_solvers import Linear
+from .linear_solvers import Linear, method
 from .space import BoxSpace, space_on
 
 # Sum of the absolute slopes of the basis functions of a degree on a cell of length one.

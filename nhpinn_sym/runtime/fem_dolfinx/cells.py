@@ -34,8 +34,7 @@ from .compat import (
     compile_form,
     fem,
 )
-from .equation import method
-from .linear_solvers import alive, bordered, component, flags, rounding
+from .linear_solvers import alive, bordered, component, flags, method, rounding
 from .space import BoxSpace, QuadratureField, space_on
 
 # Forms that are compiled as one: that saves compilations, and costs the time to assemble the others

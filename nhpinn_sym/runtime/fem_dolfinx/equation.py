@@ -1,129 +1,26 @@
-"""Boundary value problems on boxes by DOLFINx, from emitted files of UFL forms."""
+"""Boundary (and initial) value problems by DOLFINx, from emitted files of UFL forms, which `system`
+assembles.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-import ufl
-from mpi4py import MPI
-from numpy.typing import NDArray
 from petsc4py import PETSc
-from ufl.corealg.traversal import unique_pre_traversal
 
-from ..arrays import Array, CoefficientKey
-from ..mesh import Mesh, MeshFunction
-from ..rigid_modes import NEARLY, as_many, deflated, null_combinations, pivots, without_cancelled
+from ..arrays import Array
+from ..mesh import MeshFunction
 from ..time_stepping import GAMMA, KeptStages, sdirk4
-from .compat import (
-    WORLD,
-    assemble_matrix,
-    assemble_vector,
-    compile_form,
-    fem,
-    vector,
-)
-from .linear_solvers import Linear, bordered, rounding
-from .space import Interpolant, space_on
-
-EffectiveField = Callable[[CoefficientKey, Array], Array]
-# Distance from a constant, at nodes and relative to one, that is rounding.
-_IS_CONSTANT = 1e-12
-# A product with the matrix that is smaller than that share of its norm is 0.
-_ROUNDED = 1e-12
+from .linear_solvers import Linear
+from .system import System
 
 
-class EquationProblem:
-    """The boundary (and initial) value problem of a `..._forms.py` on one mesh.
+class EquationProblem(System):
+    """The equation of a `..._forms.py` on one mesh, solved.
 
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key,
-    points): values (n,) of the effective coefficient `key` at points (n, d), called with the same
-    points on every rank; solver: "direct", "iterative", or "auto" (direct in 1D, in 2D with time
-    steps or for operators that are not scalar, symmetric and positive, and where the diagonal is
-    not positive).
+    largest : after `evolve`, the largest absolute value of each component at any time
     """
-
-    def __init__(
-        self,
-        forms: ModuleType,
-        parameters: Mapping[str, float],
-        coefficients: EffectiveField,
-        mesh: Mesh,
-        degree: int = 2,
-        solver: str = "auto",
-        comm: MPI.Comm = WORLD,
-    ) -> None:
-        self.forms = forms
-        self.mesh = mesh
-        self.components = forms.COMPONENTS
-        self.automatic = solver == "auto"
-        self.defect = 0.0
-        fixed = [(name, field) for parts, field in forms.DIRICHLET for name in parts]
-        self.box = space_on(
-            mesh,
-            comm,
-            degree,
-            forms.PERIODIC,
-            fixed,
-            self.components,
-            forms.PARTS,
-            forms.TAGS,
-        )
-        many = forms.TIME or self.components > 1 or getattr(forms, "ORDER", 2) == 4
-        self.method = method(solver, mesh.dim, forms.POSITIVE, many)
-        self.t = self.box.constant(0.0)
-        self._given = {name: self.box.constant(parameters[name]) for name in forms.PARAMETERS}
-        if hasattr(forms, "MIDDLES"):
-            self._given |= self.box.middles(forms.MIDDLES)
-        self._effective = {
-            key: self.box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS
-        }
-        self._compile()
-
-    def _compile(self) -> None:
-        """Every form of the module, once."""
-        forms = self.forms
-        box = self.box
-        p = self._given
-        u = ufl.TrialFunction(box.space)
-        v = ufl.TestFunction(box.space)
-        inside = (v, box.x, self.t, p, self._effective, box.dx)
-        facets: tuple[Any, ...] = ()
-        if getattr(forms, "ORDER", 2) == 4:
-            facets = (box.dS, ufl.FacetNormal(box.mesh), box.width())
-        self.arguments: tuple[Any, ...] = (*inside, box.ds, *facets)
-        self.stiffness = compile_form(forms.stiffness(u, *self.arguments))
-        load = forms.load(*self.arguments)
-        self.load = compile_form(load) if load else None
-        values = forms.dirichlet(box.x, self.t, p)
-        self.dirichlet = self._interpolants(values)
-        self.dirichlet_varies = any(self._varies(value) for value in values)
-        if forms.TIME:
-            self.mass = compile_form(forms.mass(u, *inside))
-            self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
-            self.initial = box.interpolant(forms.initial(box.x, p))
-        else:
-            every = compile_form(self._every(v) * box.dx)
-            self.weights = box.restricted(assemble_vector(every))
-
-    def _every(self, v: Any) -> Any:
-        """The sum of the components of a test function."""
-        if self.components > 1:
-            return sum(v)
-        return v
-
-    def _varies(self, value: ufl.core.expr.Expr | float) -> bool:
-        """Whether the time stands in an expression."""
-        return any(node is self.t for node in unique_pre_traversal(ufl.as_ufl(value)))
-
-    def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
-        return [
-            self.box.interpolant(value, field)
-            for value, (_, field) in zip(values, self.forms.DIRICHLET)
-        ]
 
     def solve(self) -> MeshFunction:
         """The solution of a stationary problem. Raises DivergedError.
@@ -135,126 +32,6 @@ class EquationProblem:
         self.box.release()
         return self.grid(found)
 
-    def stationary(self) -> Array:
-        """The owned dofs of that solution."""
-        matrix = assemble_matrix(self.stiffness)
-        lift = self._lift(self.dirichlet)
-        reduced = self.box.reduced(matrix)
-        b = self.box.restricted(self._load() - matrix * vector(lift))
-        left, right = self._kernels(reduced)
-        if right.shape[1]:
-            w = self._bordered(reduced, b, left, right)
-        else:
-            w = self._linear(reduced)(b)
-        return self.box.values(self.box.function(w, lift))
-
-    def essential(self, t: float) -> Array:
-        """The Dirichlet values of time t at the owned dofs, 0 at those that are free."""
-        self.t.value = t
-        return self.box.values(self._lift(self.dirichlet))
-
-    def _linear(self, matrix: PETSc.Mat) -> Linear:
-        if self.automatic and matrix.getDiagonal().min()[1] <= 0:
-            self.method = "direct"
-        return Linear(matrix, self.method)
-
-    def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
-        """Combinations of constants and rotations that the transposed matrix, and the matrix,
-        nearly map to 0.
-        """
-        candidates = self.box.motions()
-        largest = matrix.norm(PETSc.NormType.NORM_INFINITY)
-        found = []
-        for multiply in (matrix.multTranspose, matrix.mult):
-            image = matrix.createVecRight()
-            images = np.empty_like(candidates)
-            for k, column in enumerate(candidates.T):
-                multiply(self._free(column), image)
-                images[:, k] = image.array
-            found.append(
-                candidates @ null_combinations(images, largest, self.box.comm.allgather, NEARLY)
-            )
-        return as_many(*found)
-
-    def _free(self, values: Array) -> PETSc.Vec:
-        """A vector of free dofs."""
-        result = self.box.P.createVecRight()
-        result.array[:] = values
-        return result
-
-    def _bordered(self, matrix: PETSc.Mat, b: PETSc.Vec, left: Array, right: Array) -> PETSc.Vec:
-        """The solution that is orthogonal in L2 to what the matrix does not see."""
-        # The 1-norm, as a mean is a sum of entries.
-        size = b.norm(PETSc.NormType.NORM_1)
-        if size <= rounding(matrix):
-            b = b * 0.0
-            size = 1.0
-        columns = [self._free(self.weights.array * kernel) for kernel in left.T]
-        rows = [self._free(self.weights.array * kernel) for kernel in right.T]
-        first, _ = matrix.getOwnershipRange()
-        pins = pivots(right, first, self.box.comm.allgather)
-        images = self._images(matrix, right)
-        singular = not any(image.norm() for image in images)
-        # CG is told of a kernel, which must be one
-        method = self.method if self.components == 1 and singular else "direct"
-        solve = bordered(matrix, columns, rows, pins, method)
-        w, shares, rest = deflated(solve, b, images)
-        self.defect = max(map(abs, rest)) * float(self.weights.sum()) / size
-        if any(shares):
-            return w + self._free(right @ np.array(shares))
-        return w
-
-    def _images(self, matrix: PETSc.Mat, functions: Array) -> list[PETSc.Vec]:
-        """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0:
-        exactly that for constants.
-
-        Their products with the matrix are rounding of its largest entries; so the form is given
-        their values, and gradients 0.
-        """
-        comm = self.box.comm
-        nowhere_held = not any(comm.allgather(bool(self.box.held.any())))
-        units = np.tile(np.eye(self.components), (len(functions) // self.components, 1))
-        rounding_size = _ROUNDED * matrix.norm(PETSc.NormType.NORM_INFINITY)
-        counts = np.sum(comm.allgather((units**2).sum(axis=0)), axis=0)
-        found = []
-        for column in functions.T:
-            shares = np.sum(comm.allgather(units.T @ column), axis=0) / counts
-            distance = float(np.abs(units @ shares - column).max(initial=0.0))
-            if nowhere_held and max(comm.allgather(distance)) < _IS_CONSTANT:
-                found.append(self._image_of_constants(shares))
-                continue
-            image = matrix.createVecLeft()
-            matrix.mult(self._free(column), image)
-            rounded = image.norm(PETSc.NormType.NORM_INFINITY) <= rounding_size
-            found.append(0.0 * image if rounded else image)
-        return found
-
-    def _image_of_constants(self, values: Array) -> PETSc.Vec:
-        """The vector of the operator applied to constants, 0 where that cancels."""
-        units = np.eye(self.components)
-        parts = [self._of_constant(value * unit).array for value, unit in zip(values, units)]
-        total = np.sum(parts, axis=0)
-        return self._free(without_cancelled(total, parts, self.box.comm.allgather))
-
-    def _of_constant(self, values: Array) -> PETSc.Vec:
-        """The vector of the operator applied to constants, one for each component."""
-        constants = [self.box.constant(float(value)) for value in values]
-        u = ufl.as_vector(constants) if self.components > 1 else constants[0]
-        form = self.forms.stiffness(u, *self.arguments)
-        v, *_ = self.arguments
-        # derivatives of constants vanish only when the form is compiled: then this term keeps its
-        # space
-        kept = self.box.constant(0.0) * self._every(v) * self.box.dx
-        return self.box.restricted(assemble_vector(compile_form(form + kept)))
-
-    def grid(self, values: Array) -> MeshFunction:
-        """The function (or batch) with the owned dofs `values`; several components become the last
-        axis of the batch.
-        """
-        if self.components > 1:
-            values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
-        return self.box.grid(values)
-
     def evolve(
         self,
         times: Array,
@@ -264,130 +41,111 @@ class EquationProblem:
     ) -> MeshFunction:
         """All levels at `times`, the first of which is 0, as a batch, or the last one alone;
         `period`: of the operator in time. Raises DivergedError.
-
-        `largest` then holds the largest absolute value of each component at any time.
-
-        Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the
-        others at the boundary would cost an order.
         """
-        moving = getattr(self.forms, "OPERATOR_VARIES", False)
-        linears: list[Linear] = []
+        evolution = Evolution(self, times, every, report, period)
+        levels = evolution.levels()
+        self.largest = np.max(self.box.comm.allgather(evolution.largest), axis=0)
+        return self.grid(levels)
 
-        def drop() -> None:
-            """At once: the garbage collector sees small objects, not their factors."""
-            for linear in linears:
-                linear.destroy()
-            linears.clear()
 
-        kept: KeptStages[tuple[PETSc.Mat, PETSc.Mat], Callable[[Array], Array]]
-        kept = KeptStages(times, period, self.box.P.getSize()[1], moving, drop)
-        last = len(times) - 1
-        held = self.box.held
-        self.t.value = 0.0
-        start = self.box.restriction(self.initial())
-        u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))
-        levels = [u] if every else []
-        largest = self._sizes(u)
+class Evolution:
+    """The time steps of a system, between `times`; `report(fraction)` is called after each, and
+    `period` is that of the operator in time.
 
-        def matrices(t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
-            return kept.matrices(t, self._matrices)
+    Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the others
+    at the boundary would cost an order.
+    largest : the largest absolute value of each component so far, on this rank
+    """
 
-        def make(dt: float, t: float) -> Callable[[Array], Array]:
-            mass, stiffness = matrices(t)
-            stage = mass + (GAMMA * dt) * stiffness
-            linear = self._linear(self.box.reduced(stage))
-            linears.append(linear)
+    def __init__(
+        self,
+        system: System,
+        times: Array,
+        every: bool,
+        report: Callable[[float], None],
+        period: float | None,
+    ) -> None:
+        self.system = system
+        self.times = times
+        self.every = every
+        self.report = report
+        self.moving = getattr(system.forms, "OPERATOR_VARIES", False)
+        self.largest = np.zeros(system.components)
+        self._levels: list[Array] = []
+        self._linears: list[Linear] = []
+        self._steady: Array | None = None
+        self._kept: KeptStages[tuple[PETSc.Mat, PETSc.Mat], Callable[[Array], Array]]
+        size = system.box.P.getSize()[1]
+        self._kept = KeptStages(times, period, size, self.moving, self._drop)
 
-            def solve(b: Array) -> Array:
-                # At held dofs the load is g', the rate of the Dirichlet data, and the rate of u is
-                # that.
-                rate = self._vec(np.where(held, b, 0.0))
-                free = linear(self.box.restricted(self._vec(b) - stage * rate))
-                return (self.box.P * free + rate).array
-
-            return solve
-
-        def solver(dt: float, t: float) -> Callable[[Array], Array]:
-            return kept.solver(dt, t, make)
-
-        def on_step(step: int, t: float, u: Array) -> None:
-            if self.dirichlet_varies:  # rates know nothing of jumps
-                self.t.value = t
-                u[held] = self.box.values(self._lift(self.dirichlet))[held]
-            if every or step == last:
-                levels.append(u)
-            # Kept for errors in time, which are relative to the largest value at any time.
-            np.maximum(largest, self._sizes(u), out=largest)
-            self.box.release()
-            report(step / last)
-
+    def levels(self) -> Array:
+        """The owned dofs at all times, or at the last one, (levels, dofs)."""
+        start = self.system.start()
+        if self.every:
+            self._levels.append(start)
+        self.largest = self.system.sizes(start)
         sdirk4(
-            solver,
-            lambda u, t: np.where(held, 0.0, (matrices(t)[1] * self._vec(u)).array),
-            self._forcing(held),
-            u,
-            times,
-            on_step,
-            moving,
-            self.forms.SPANS,
+            lambda dt, t: self._kept.solver(dt, t, self._stage_solver),
+            self._applied,
+            self._forcing,
+            start,
+            self.times,
+            self._after_step,
+            self.moving,
+            self.system.forms.SPANS,
         )
-        drop()
-        self.largest = np.max(self.box.comm.allgather(largest), axis=0)
-        return self.grid(np.array(levels))
+        self._drop()
+        return np.array(self._levels)
+
+    def _drop(self) -> None:
+        """At once: the garbage collector sees small objects, not their factors."""
+        for linear in self._linears:
+            linear.destroy()
+        self._linears.clear()
 
     def _matrices(self, t: float) -> tuple[PETSc.Mat, PETSc.Mat]:
-        """Mass and stiffness at t."""
-        self.t.value = t
-        return assemble_matrix(self.mass), assemble_matrix(self.stiffness)
+        return self._kept.matrices(t, self.system.matrices)
 
-    def _sizes(self, values: Array) -> Array:
-        """The largest absolute value of each component on this rank."""
-        return np.abs(values.reshape(-1, self.components)).max(axis=0, initial=0.0)
+    def _stage_solver(self, dt: float, t: float) -> Callable[[Array], Array]:
+        """What gives the rate of a stage; at held dofs that of the Dirichlet data."""
+        system = self.system
+        mass, stiffness = self._matrices(t)
+        stage = mass + (GAMMA * dt) * stiffness
+        linear = system.linear_solver(system.box.reduced(stage))
+        self._linears.append(linear)
 
-    def _forcing(self, held: NDArray[np.bool_]) -> Callable[[float], Array]:
-        """F(t), with g'(t) at the held dofs; computed once where nothing in it depends on time."""
-        still = None if self.dirichlet_varies else self.box.values(self._lift(self.rates))
+        def solve(b: Array) -> Array:
+            # At held dofs the load is g', the rate of the Dirichlet data, and the rate of u is
+            # that.
+            rate = system.vector_of(np.where(system.box.held, b, 0.0))
+            free = linear(system.box.restricted(system.vector_of(b) - stage * rate))
+            return np.asarray((system.box.P * free + rate).array)
 
-        def forcing(t: float) -> Array:
-            self.t.value = t
-            rates = self.box.values(self._lift(self.rates)) if still is None else still
-            return np.where(held, rates, self._load().array)
+        return solve
 
-        if not self.forms.STEADY:
-            return forcing
-        steady = forcing(0.0)
-        return lambda t: steady
+    def _applied(self, u: Array, t: float) -> Array:
+        """The stiffness times u, in the rows of free dofs."""
+        _, stiffness = self._matrices(t)
+        product = (stiffness * self.system.vector_of(u)).array
+        return np.where(self.system.box.held, 0.0, product)
 
-    def _vec(self, values: Array) -> PETSc.Vec:
-        result = self.box.P.createVecLeft()
-        result.array[:] = values
-        return result
+    def _forcing(self, t: float) -> Array:
+        """Computed once where nothing in it depends on time."""
+        if not self.system.forms.STEADY:
+            return self.system.forcing(t)
+        if self._steady is None:
+            self._steady = self.system.forcing(0.0)
+        return self._steady
 
-    def _load(self) -> PETSc.Vec:
-        if self.load:
-            return assemble_vector(self.load)
-        return self.box.P.createVecLeft()
-
-    def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
-        """g: the Dirichlet values (those of the later condition where two parts meet), 0 at all
-        other dofs.
-        """
-        lift = fem.Function(self.box.space)
-        for (parts, field), value in zip(self.forms.DIRICHLET, values):
-            on = self.box.on(parts, field)
-            self.box.values(lift)[on] = self.box.values(value())[on]
-        lift.x.scatter_forward()
-        return lift
-
-
-def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
-    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one
-    matrix serves many right-hand sides.
-    """
-    iterative = "cg" if positive else "gmres"
-    factorized = dim == 1 or (dim == 2 and (many or not positive))
-    automatic = "direct" if factorized else iterative
-    choices = {"auto": automatic, "direct": "direct", "iterative": iterative}
-    if solver not in choices:
-        raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")
-    return choices[solver]
+    def _after_step(self, step: int, t: float, u: Array) -> None:
+        system = self.system
+        last = len(self.times) - 1
+        if system.dirichlet_varies:  # rates know nothing of jumps
+            held = system.box.held
+            u[held] = system.essential(t)[held]
+        if self.every or step == last:
+            self._levels.append(u)
+        # Kept for errors in time, which are relative to the largest value at any time.
+        np.maximum(self.largest, system.sizes(u), out=self.largest)
+        system.box.release()
+        self.report(step / last)

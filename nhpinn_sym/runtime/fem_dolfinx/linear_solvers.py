@@ -268,3 +268,16 @@ def bordered(
     if method == "cg":
         return ProjectedCG(matrix, rows, partial(pinned, "direct"))
     return pinned(method)
+
+
+def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
+    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one
+    matrix serves many right-hand sides.
+    """
+    iterative = "cg" if positive else "gmres"
+    factorized = dim == 1 or (dim == 2 and (many or not positive))
+    automatic = "direct" if factorized else iterative
+    choices = {"auto": automatic, "direct": "direct", "iterative": iterative}
+    if solver not in choices:
+        raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")
+    return choices[solver]
