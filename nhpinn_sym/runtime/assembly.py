@@ -68,6 +68,14 @@ class Assembly(ABC):
     def integrals(self) -> Array:
         """The integrals of the basis functions of one component, at the nodes of this process."""
 
+    def of_unknowns(self, numbers: Array) -> Array:
+        """One number of each component, for each of its unknowns."""
+        return np.tile(numbers, self.integrals.size)
+
+    def sizes(self, u: Array) -> Array:
+        """The largest absolute value of each component on this process."""
+        return np.asarray(np.abs(u.reshape(-1, self.m)).max(axis=0, initial=0.0))
+
     @property
     def size(self) -> int:
         """The number of unknowns."""

@@ -135,12 +135,10 @@ class _System:
         return self.assembly.restricted(vector + walls * self._by_unknown(weights)), size
 
     def _by_unknown(self, weights: Array) -> Any:
-        """Those of the equations, for vectors of all unknowns, which are node by node where they
-        differ.
-        """
+        """Those of the equations, for vectors of all unknowns."""
         if self.stored_rows.all():
             return weights[0]
-        return np.tile(weights, self.assembly.integrals.size)
+        return self.assembly.of_unknowns(weights)
 
     def _weights(self, weight: float) -> Array:
         """Equations that hold at all times keep the weight 1."""
@@ -206,7 +204,7 @@ class _System:
             if not keep:
                 levels.clear()
             levels.append(level.copy())
-            for j, size in enumerate(np.abs(level.reshape(-1, assembly.m)).max(axis=0, initial=0)):
+            for j, size in enumerate(assembly.sizes(level)):
                 largest[j] = max(largest[j], assembly.largest(float(size)))
             report(step / (len(times) - 1))
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...lower.forms import MultiIndex
 from ...problem.domain import Box, Domain
-from ...problem.errors import ProblemError, SolveError
+from ...problem.errors import ProblemError
 from ...runtime.broken_grid import BrokenGrid
 from ...runtime.fitted.cell_mesh import CellMesh
 from ...runtime.fitted.domain_mesh import RegionMesh
@@ -29,6 +29,7 @@ from ...runtime.quadrature import Quadrature, rule_on
 from ..exports import COUNTS, SolutionExtent, equally_spaced
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
+from ..time_levels import time_weights
 
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
@@ -187,10 +188,6 @@ def cell_batch(
     )
 
 
-# Steps that differ by less, relatively, are equal.
-_SAME_STEP = 1e-6
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class GridSolution(Solution):
     """The solution of an equation on a mesh; derivatives are exact inside the elements.
@@ -234,47 +231,12 @@ class GridSolution(Solution):
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """SolveError for a time that was not kept."""
-        if t is None:
+        if t is None or self.times is None:
             return np.stack([found.T for found in _evaluated(self.grid, points, indices)])
-        first, weights = self._time_weights(t)
+        first, weights = time_weights(self.times, t)
         window = self.grid[first : first + len(weights)]
         found = _evaluated(window, points, indices)
         return np.stack([np.tensordot(weights, levels, 1).T for levels in found])
-
-    def _time_weights(self, t: float) -> tuple[int, Array]:
-        """First kept level and Lagrange weights of the (up to four) levels around t."""
-        assert self.times is not None
-        final = float(self.times[-1])
-        if t == final:
-            return len(self.times) - 1, np.ones(1)
-        if len(self.times) == 1:
-            raise SolveError(
-                "only the final time was kept: all time levels together are too large",
-                term=f"t = {t}, final time {final}",
-                remedy="ask for the final time, or solve with fewer cells or steps",
-            )
-        low, high = self._window(t)
-        nodes = self.times[low : high + 1]
-        others = [np.delete(nodes, k) for k in range(len(nodes))]
-        return low, np.array(
-            [np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)]
-        )
-
-    def _window(self, t: float) -> tuple[int, int]:
-        """The first and the last of the levels around t, up to four, between which steps are equal:
-        others lie where data change.
-        """
-        assert self.times is not None
-        steps = np.diff(self.times)
-        low = int(np.clip(np.searchsorted(self.times, t, side="right") - 1, 0, len(steps) - 1))
-        high = low + 1
-        equal = np.isclose(steps, steps[low], rtol=_SAME_STEP, atol=0.0)
-        for _ in range(2):
-            if low > 0 and equal[low - 1] and high - low < 3:
-                low -= 1
-            if high < len(steps) and equal[high] and high - low < 3:
-                high += 1
-        return low, high
 
 
 def _evaluated(grid: MeshFunction, points: Array, indices: Sequence[MultiIndex]) -> list[Array]:

@@ -139,9 +139,10 @@ def equation_problem(
     equation_solver(backend)
     if backend == "pinn":
         nets = importlib.import_module("nhpinn_sym.solve.pinn.equations.nonlinear")
-        return _Solver(partial(nets.solve_weakly, reference, numbers, progress=progress, **options))
-    given, own = _split(backend, options)
-    elements = elements_of(backend, reference, numbers, progress, **own)
+        own = {"progress": progress, "stored": state.stored, **options}
+        return _Solver(partial(nets.solve_weakly, reference, numbers, **own))
+    given, chosen = _split(backend, options)
+    elements = elements_of(backend, reference, numbers, progress, **chosen)
 
     def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
         more = {**more, **given}

@@ -85,6 +85,13 @@ class FeatureSpace(Assembly):
             slopes[j] += (c @ own.slopes.reshape(len(c), -1)).reshape(self.d, n)
         return values, slopes
 
+    def of_unknowns(self, numbers: Array) -> Array:
+        own = [np.full(len(b.values), number) for b, number in zip(self.basis, numbers)]
+        return np.concatenate([*own, np.zeros(self._tail)])
+
+    def sizes(self, u: Array) -> Array:
+        return np.asarray(np.abs(self.fields(u)[0]).max(axis=1))
+
     def load(self, flux: Array | None, reaction: Array) -> tuple[Array, float]:
         total = np.zeros(self.count + self._tail)
         size = 0.0

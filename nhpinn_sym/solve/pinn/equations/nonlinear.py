@@ -8,6 +8,7 @@ the error of values has the square of that of slopes.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from ....lower.forms import LoweredEquation
-from ....problem.errors import SolveError, UnsupportedError
+from ....problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ....runtime.levels import SAFETY
 from ....runtime.nonlinear_equation import Law, solve_nonlinear_problem
 from ...newton_failures import newton_errors, warn_of_rest
@@ -47,10 +48,13 @@ def solve_weakly(
     grown: Callable[[], bool] = lambda: False,
     rounds: int = 1,
     tolerance: float | None = None,
+    steps: int | None = None,
+    stored: Sequence[bool] = (),
     **options: Any,
 ) -> NetworkSolution:
     """The solution of the nonlinear problem beside the linear `reference`; law, symmetric, grown
-    and rounds as for finite elements. options: `pinn.options.Options`.
+    rounds and stored as for finite elements; steps in time: see `evolution`. options:
+    `pinn.options.Options`.
 
     tolerance: for the estimated relative L2 error, see `strong.solve_equation`. SolveError where
     Newton's method does not converge; UnsupportedError for data that no smooth net has.
@@ -64,13 +68,18 @@ def solve_weakly(
         )
     chosen = collocation_options(rest)
     require_unused(chosen, ("device", "group"), "a nonlinear problem by nets")
-    if reference.time is not None:
-        raise UnsupportedError(
-            "a nonlinear problem in time by nets",
-            term=reference.title,
-            remedy='solve it on "skfem" or "dolfinx"',
-        )
     equation = WeakEquation(reference, parameters, law, symmetric)
+    if reference.time is not None:
+        evolution = importlib.import_module(f"{__package__}.evolution")
+        return evolution.solve_evolution(
+            equation, chosen, tolerance, steps, stored, grown, rounds, progress
+        )
+    if steps is not None:
+        raise ProblemError(
+            "time steps of a problem without time",
+            term=f"steps={shortened(steps)}",
+            remedy="leave steps= out",
+        )
     formulation = NonlinearEquation(equation, chosen, tolerance or GOAL, grown, rounds)
     count = formulation.add_corners() if equation.d == 2 else 0
     found = adaptive.solve(formulation, progress)
@@ -138,10 +147,14 @@ class NonlinearEquation(Formulation[Solved]):
             return Fit(Solved(self._before, 0.0), math.inf, size, scales)
         other = random_layer(self.equation.trial, size, scales, self.options.seed + 1)
         unseen = WeakProblem(self.equation, other, round(_MORE * line))
-        left = unseen.defect(solved.found)
+        left = self._left_at(unseen, solved)
         if left < self._left:
             self._before, self._left = solved.found, left
         return Fit(solved, left, size, scales)
+
+    def _left_at(self, unseen: WeakProblem, solved: Solved) -> float:
+        """The residual at points and features that no fit uses."""
+        return unseen.defect([solved.found])
 
     def _solved(self, problem: WeakProblem) -> Solved:
         before = self._before

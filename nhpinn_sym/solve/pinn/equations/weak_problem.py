@@ -4,6 +4,7 @@ and the linear problem that Newton's method starts from.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -149,6 +150,14 @@ class WeakEquation:
             found.append(Features(joined[0], np.stack(joined[1:], 1)))
         return found
 
+    def values_at(self, t: float) -> TangentProblem:
+        """The ansatz at a time."""
+        if self.reference.time is None:
+            return self.values
+        found = copy.copy(self.values)
+        found.parameters = {**found.parameters, str(self.reference.time): t}
+        return found
+
     def lift(self, points: Tensor, t: float) -> tuple[Array, Array]:
         """Values (m, n) and slopes (m, d, n) of the lift."""
         changed = {} if self.reference.time is None else {str(self.reference.time): t}
@@ -231,8 +240,11 @@ class WeakProblem(BoundaryProblem):
         free = self.assembly.restricted(u)
         return self.assembly.extended(0 * free if self.robin is None else self.robin @ free)
 
-    def grid(self, values: Array) -> NetAndKnown:
-        """The net of the unknowns, and what stands beside it."""
+    def grid(self, values: Array) -> Any:
+        """The net of the unknowns, and what stands beside it; a list of them for levels."""
+        return self._net(values) if values.ndim == 1 else [self._net(level) for level in values]
+
+    def _net(self, values: Array) -> NetAndKnown:
         width = len(self.layers[-1][1])
         nets = []
         beside = []
@@ -244,20 +256,29 @@ class WeakProblem(BoundaryProblem):
         network = with_last_layer(self.equation.trial, self.layers, last, self.assembly.m)
         return network, torch.stack(beside, 1).reshape(-1, 1)
 
-    def defect(self, found: NetAndKnown) -> float:
-        """What a net leaves of the stationary equation against the features of this space: the
-        dual norm of the residual, relative to the flux and the sources.
+    def defect(self, levels: Sequence[NetAndKnown], times: Sequence[float] = (0.0,)) -> float:
+        """What a net leaves of the equation at the last of some times, against the features of this
+        space: the dual norm of the residual, relative to the flux and the sources. The rate of the
+        storage is that of the levels, their steps being equal.
         """
-        values = self.equation.values
-        here = fields(values, found, self._points)
-        arrays = self.equation.law(self.assembly.points, 0.0, *here)
-        vector, _ = self.assembly.load(arrays["flux"], arrays["reaction"])
-        walls = self._on_walls(0.0, lambda wall: fields(values, found, wall.points)[0])
+        arrays, *before = (self._arrays_of(*level) for level in zip(levels[::-1], times[::-1]))
+        values = self.equation.values_at(times[-1])
+        reaction = arrays["reaction"]
+        if before:
+            stored = [arrays["storage"], *(a["storage"] for a in before)]
+            reaction = reaction + _rate(stored, times[-1] - times[-2])
+        vector, _ = self.assembly.load(arrays["flux"], reaction)
+        walls = self._on_walls(times[-1], lambda wall: fields(values, levels[-1], wall.points)[0])
         vector = vector + walls
         sizes = np.sum(arrays["flux"] ** 2, axis=(0, 1))
         sizes = sizes + self.equation.length**2 * np.sum(arrays["reaction"] ** 2, axis=0)
         whole = float(np.sqrt(self.assembly.weights @ sizes))
         return float(np.linalg.norm(self.assembly.restricted(vector))) / (whole or 1.0)
+
+    def _arrays_of(self, found: NetAndKnown, t: float) -> Mapping[str, Array]:
+        """The law at a net and a time."""
+        here = fields(self.equation.values_at(t), found, self._points)
+        return self.equation.law(self.assembly.points, t, *here)
 
     def _on_walls(self, t: float, values: Callable[[_Wall], Array]) -> Array:
         """int (alpha u - value) v over the walls, for the values (m, n) of u there."""
@@ -313,6 +334,15 @@ def _alone(family: JetsOfFamily, held: bool) -> JetsOfFamily:
         return {a: torch.zeros_like(value) for a, value in family(points, indices).items()}
 
     return nothing
+
+
+def _rate(levels: Sequence[Array], step: float) -> Array:
+    """d/dt at the first of some levels, which go back in time, to the order of their number."""
+    total = np.zeros_like(levels[0])
+    for n in range(1, len(levels)):
+        difference = sum((-1) ** k * math.comb(n, k) * levels[k] for k in range(n + 1))
+        total = total + difference / n
+    return np.asarray(total / step)
 
 
 def first_indices(d: int) -> tuple[MultiIndex, ...]:
