@@ -17,8 +17,9 @@ from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
 from .block_forms import block_matrix, block_vector
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
+from .hermite_space import space_on  # which lattices are told to
 from .linear_solvers import linear_solver
-from .space import Data, FunctionSpace, space_on
+from .space import Data, FunctionSpace
 from .system import System
 
 
