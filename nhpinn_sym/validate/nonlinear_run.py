@@ -203,7 +203,7 @@ class _NonlinearRun:
             "u_eps": fine,
         }
         report = self._compare(parts, compared, cells, self._larger(best, fine))
-        _write(report, self.model, self.settings, self.store, self._drawings(report, fine, best))
+        _write(report, self.model, self.settings, self.store, self._drawings(report, parts))
         return report
 
     def law(self, backend: str) -> LawSolution:
@@ -350,12 +350,10 @@ class _NonlinearRun:
             "version": __version__,
         }
 
-    def _drawings(
-        self, report: Report, fine: StoredArrays, mean: StoredArrays
-    ) -> Iterator[Drawing]:
-        from .plots import draw_rates, draw_solutions
+    def _drawings(self, report: Report, parts: Mapping[str, StoredArrays]) -> Iterator[Drawing]:
+        from .plots import LAW_BY_PINN, PINN, draw_rates, draw_solutions
 
-        plots = fine["plot"], mean["plot"]
         points, shape = self.parts.plot_points, self.plot_shape
-        yield from draw_solutions(self.problem, self.eps, *plots, points, shape)
+        learned = PINN if str(parts["p"]["method"]).startswith("pinn") else LAW_BY_PINN
+        yield from draw_solutions(self.problem, self.eps, parts, points, shape, learned)
         yield from draw_rates(report.eps, report.budget, report.findings, report.expansion)

@@ -21,8 +21,10 @@ from ..solve.cell_picture import draw_cells
 from ..solve.cell_solution import CellSolution
 
 FINE = r"$u_\varepsilon$ (fine FEM)"
+PINN = "$u_0$ (PINN)"
+LAW_BY_PINN = "$u_0$ (law by PINN)"
+"""Where no net solves the homogenized equation."""
 _FEM = "$u_0$ (FEM)"
-_PINN = "$u_0$ (PINN)"
 _PANEL = (4.2, 3.8)
 _LINE = (7.0, 4.2)
 # Inches of a panel for labels and scale; its height at least.
@@ -43,22 +45,7 @@ def draw(
     scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
     yield scene.coefficient(model, eps, parameters)
     yield from draw_cell_pictures(model, parameters, cells)
-    known = {
-        FINE: parts["u_eps"]["plot"],
-        _FEM: parts["v"]["plot"],
-        _PINN: parts["p"]["plot"],
-    }
-    yield scene.solutions(
-        known,
-        f"The fine solution beside the homogenized ones, eps = {eps:.4g}",
-    )
-    if len(scene.lines) > 1:
-        yield scene.middle(known, r"$u_\varepsilon$")
-    differences = {
-        r"$u_\varepsilon - u_0$ (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
-        "$u_0$ (PINN) $-$ $u_0$ (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
-    }
-    yield scene.differences(differences)
+    yield from draw_solutions(model.problem, eps, parts, points, shape)
 
 
 def draw_plain(
@@ -144,18 +131,23 @@ def draw_rates(
 def draw_solutions(
     problem: MultiscaleProblem,
     eps: float,
-    fine: Array,
-    mean: Array,
+    parts: Mapping[str, Mapping[str, Any]],
     points: Array,
     shape: tuple[int, ...],
+    learned: str = PINN,
 ) -> Iterator[Drawing]:
-    """u_eps beside u0, and their difference."""
+    """u_eps beside u0, and their differences; `learned`: how the part "p" is called."""
     scene = _Scene(problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
-    known = {FINE: fine, _FEM: mean}
-    yield scene.solutions(known, f"The fine solution beside the homogenized one, eps = {eps:.4g}")
+    fine, v, p, w = (parts[name]["plot"] for name in ("u_eps", "v", "p", "w"))
+    known = {FINE: fine, _FEM: v, learned: p}
+    yield scene.solutions(known, f"The fine solution beside the homogenized ones, eps = {eps:.4g}")
     if len(scene.lines) > 1:
         yield scene.middle(known, r"$u_\varepsilon$")
-    yield scene.differences({r"$u_\varepsilon - u_0$ (FEM)": fine - mean})
+    differences = {
+        rf"$u_\varepsilon -$ {learned}": fine - p,
+        f"{learned} $-$ $u_0$ (FEM), PINN cells": p - w,
+    }
+    yield scene.differences(differences)
 
 
 class _Scene:
