@@ -5,16 +5,19 @@ and the periodicity cell.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
-from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
+from .boundary_parts import BoundaryPart as BoundaryPart
+from .boundary_parts import FlatPart as FlatPart
+from .boundary_parts import names_of as names_of
+from .boundary_parts import part_named as part_named
+from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Extent, Shape, part_name
 from .user_input import positive_integer, positive_number, scalar
 
@@ -28,93 +31,6 @@ _FARTHEST = 1e50
 _RELATIVE = 1e-6
 # By how much a share may be above a half by rounding.
 _HALF = 1e-9
-
-
-class BoundaryPart(ABC):
-    """A named part of the boundary of a domain.
-
-    A part of a box lies across an axis: its `axis`, `sign`, `end` and `place` say where. Parts of
-    other domains raise UnsupportedError for these, as what asks for them works on boxes alone.
-    """
-
-    name: str
-    group = ""
-    """A name that it shares with other parts; "" where there is none."""
-    normal: tuple[sp.Expr, ...]
-    """The outward unit normal where it is the same everywhere, exact; () elsewhere."""
-
-    @abstractmethod
-    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
-        """The outward unit normal at points of the part."""
-
-    @abstractmethod
-    def describe(self, x: Sequence[sp.Symbol]) -> str:
-        """Where it is, in the coordinates x."""
-
-    @property
-    def axial(self) -> bool:
-        """Whether it lies across an axis."""
-        return sum(n != 0 for n in self.normal) == 1
-
-    @property
-    def axis(self) -> int:
-        """The axis that the part lies across. UnsupportedError where there is none."""
-        if not self.axial:
-            raise UnsupportedError(
-                f'"{self.name}", which lies across no axis',
-                term=f"normal {self.normal}" if self.normal else self,
-                remedy="give the domain as a Box",
-            )
-        return next(k for k, n in enumerate(self.normal) if n != 0)
-
-    @property
-    def sign(self) -> int:
-        """1 where the normal points along its axis, -1 where it points against it."""
-        return int(self.normal[self.axis])
-
-    @property
-    def end(self) -> int:
-        """0 at the lower end of its axis, 1 at the upper one."""
-        return (1 + self.sign) // 2
-
-    @property
-    @abstractmethod
-    def place(self) -> sp.Expr:
-        """The coordinate of the part along its axis; UnsupportedError as for `axis`."""
-
-    def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
-        """An expression that is `expr` on this part, if possible one of fewer coordinates."""
-        return sp.sympify(expr)
-
-
-@dataclass(frozen=True)
-class FlatPart(BoundaryPart):
-    """A part in the plane n . x = offset, with the outward unit normal n, exact."""
-
-    name: str
-    normal: tuple[sp.Expr, ...]
-    offset: sp.Expr
-
-    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
-        return self.normal
-
-    @property
-    def place(self) -> sp.Expr:
-        return self.sign * self.offset
-
-    def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
-        """`expr` on the plane, a function of the other coordinates."""
-        first = next(k for k, n in enumerate(self.normal) if n != 0)
-        others = [n * v for k, (n, v) in enumerate(zip(self.normal, x)) if k != first]
-        place = (self.offset - sp.Add(*others)) / self.normal[first]
-        return sp.sympify(expr).subs(x[first], place)
-
-    def describe(self, x: Sequence[sp.Symbol]) -> str:
-        """x1 = 0, or the equation of the plane."""
-        if self.axial:
-            return f"{x[self.axis]} = {self.place}"
-        plane = sp.Add(*[n * v for n, v in zip(self.normal, x, strict=True)])
-        return f"{plane} = {self.offset}"
 
 
 @runtime_checkable
@@ -425,26 +341,6 @@ def refuse_lattice(cell: Cell, what: str) -> None:
             term=cell,
             remedy="give a box, which may hold several cells of the lattice: Cell((0, 1), ...)",
         )
-
-
-PartT = TypeVar("PartT", bound=BoundaryPart)
-
-
-def names_of(parts: Sequence[BoundaryPart]) -> str:
-    """For sentences: "left", "right"."""
-    return ", ".join(f'"{part.name}"' for part in parts)
-
-
-def part_named(parts: Sequence[PartT], name: str, domain: str) -> PartT:
-    """The part of that name; BoundaryConditionError, which lists the names, where there is none."""
-    found = next((part for part in parts if part.name == name), None)
-    if found is None:
-        raise BoundaryConditionError(
-            f"the boundary of the {domain} has no part of this name",
-            term=f'"{name}"',
-            remedy=f"its parts are {names_of(parts)}",
-        )
-    return found
 
 
 def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +17,8 @@ from sympy.core.function import AppliedUndef, UndefinedFunction
 
 from ..runtime.arrays import AnyArray, Array
 from .domain import Cell, LatticeCell
-from .errors import BackendMissingError, FileError, ProblemError, shortened
+from .errors import ProblemError, shortened
+from .label_arrays import label_array
 from .scales import Scales
 from .user_input import instance, scalar
 
@@ -186,7 +185,7 @@ def image(
         raise ProblemError(
             "the name of an image is no word", term=shortened(name), remedy='write name="rock"'
         )
-    array = _array(labels, scales.dim)
+    array = label_array(labels, scales.dim)
     found, places = _numbered(array)
     given = _values_of(found, values)
     places.setflags(write=False)
@@ -325,99 +324,6 @@ def _value(value: Any) -> Any:
 
 def _entry(value: object) -> sp.Expr:
     return scalar(value, ProblemError, "a value of an image")
-
-
-def _array(labels: object, dim: int) -> AnyArray:
-    """The labels as an array of real numbers, one axis for each coordinate."""
-    if isinstance(labels, (str, os.PathLike)):
-        array = _read(Path(labels))
-    else:
-        try:
-            array = np.asarray(labels)
-        except ValueError as cause:
-            raise ProblemError(
-                "the rows of an image have different lengths",
-                term=shortened(labels),
-                remedy="give an array (n,) * d of labels",
-            ) from cause
-    if np.ma.is_masked(labels):
-        raise ProblemError(
-            "an image with masked pixels",
-            term=f"{np.ma.count_masked(labels)} of {array.size}",
-            remedy="every pixel needs a label: write array.filled(2)",
-        )
-    if array.dtype.kind not in "biuf":
-        raise ProblemError(
-            "an image is an array of real numbers",
-            term=f"dtype {array.dtype}",
-            remedy="give labels such as 0 and 255",
-        )
-    if array.ndim == dim + 1 and array.shape[-1] in (3, 4):
-        raise ProblemError(
-            "an image of colours",
-            term=f"shape {array.shape}",
-            remedy="give one channel, array[..., 0], or gray values",
-        )
-    if array.ndim != dim or not array.size:
-        raise ProblemError(
-            f"an image of {array.ndim} axes on a cell of {dim}",
-            term=f"shape {array.shape}",
-            remedy=f"give an array of {dim} axes, one number a pixel",
-        )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        place = tuple(int(k) for k in np.argwhere(~np.isfinite(array))[0])
-        raise ProblemError(
-            "an image holds what is no number",
-            term=f"{array[place]} at pixel {place}",
-            remedy="every pixel needs a label",
-        )
-    return array
-
-
-def _read(path: Path) -> AnyArray:
-    """The array in a file; FileError where it cannot be read."""
-    kind = path.suffix.lower()
-    if kind not in (".npy", ".png", ".tif", ".tiff"):
-        raise FileError(
-            "images are read from .npy, .png and .tif files",
-            term=str(path),
-            remedy="convert it, or give the array itself",
-        )
-    try:
-        found = np.load(path, allow_pickle=False) if kind == ".npy" else _pages(path)
-    except (OSError, ValueError, EOFError, SyntaxError) as cause:
-        raise _unreadable(path, cause) from cause
-    if not isinstance(found, np.ndarray):
-        raise _unreadable(path, "an archive of several arrays")
-    return found
-
-
-def _unreadable(path: Path, why: object) -> FileError:
-    return FileError(
-        "the file of an image cannot be read",
-        term=f"{path}: {why}",
-        remedy="give a .npy, .png or .tif file of gray values",
-    )
-
-
-def _pages(path: Path) -> AnyArray:
-    """The gray values of an image file, stacked where it has several pages."""
-    try:
-        from PIL import Image as Reader
-    except ImportError as cause:
-        raise BackendMissingError(
-            "image files are read by pillow, which cannot be imported here",
-            term=cause,
-            remedy="pip install pillow, or give the array itself",
-        ) from cause
-    with Reader.open(path) as file:
-        pages = []
-        for k in range(getattr(file, "n_frames", 1)):
-            file.seek(k)
-            pages.append(np.asarray(file))
-    if len(pages) == 1:
-        return pages[0]
-    return np.stack(pages)
 
 
 def common_shape(images: Sequence[Image]) -> tuple[int, ...]:

@@ -10,12 +10,11 @@ from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
-from sympy.logic.boolalg import BooleanAtom
-from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, Robin, assign_parts, fields_of, values_of
 from .contacts import read_contacts
 from .domain import Box, Cell, Domain, refuse_lattice
+from .equation_input import read_equations
 from .errors import (
     BoundaryConditionError,
     EquationError,
@@ -103,7 +102,7 @@ class MultiscaleProblem:
         self.paper = published_errors(paper)
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
-        self.equations = _residuals(equation)
+        self.equations = read_equations(equation)
         if isinstance(domain, Shape) and not isinstance(domain, Domain):
             domain = Region(domain)
         if domain is not None and not isinstance(domain, Domain):
@@ -397,50 +396,3 @@ def _ranges(table: Any, unknowns: Sequence[sp.Expr]) -> dict[sp.Expr, tuple[sp.E
                 )
             found[u] = Box(pair).intervals[0]
     return found
-
-
-_SIDE = "write SymPy expressions; look for a division by zero or a nan in the coefficients"
-
-
-def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
-    """lhs - rhs of each scalar equation."""
-    if isinstance(equation, list):
-        return tuple(e for item in equation for e in _residuals(item))
-    if isinstance(equation, (bool, BooleanAtom)):
-        raise EquationError(
-            "this is a boolean, not an equation",
-            term=equation,
-            remedy=(
-                "sp.Eq gives False for sides of unequal shape or with nan, True for equal sides:"
-                " look at both sides"
-            ),
-        )
-    if isinstance(equation, sp.Equality):
-        sides: tuple[Any, Any] = equation.args
-    elif isinstance(equation, tuple) and len(equation) == 2:
-        sides = equation
-    else:
-        raise EquationError(
-            "an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)",
-            term=shortened(equation),
-            remedy="write sp.Eq(-s.div(a*s.grad(u)), f)",
-        )
-    lhs, rhs = (_entries(side) for side in sides)
-    if len(rhs) == 1 and rhs[0] == 0:
-        rhs = rhs * len(lhs)
-    if len(lhs) != len(rhs):
-        raise EquationError(
-            f"the sides of the equation have {len(lhs)} and {len(rhs)} components",
-            term=f"{sides[0]} = {sides[1]}",
-            remedy="make both sides scalars, or columns of equal length",
-        )
-    return tuple(left - right for left, right in zip(lhs, rhs, strict=True))
-
-
-def _entries(side: Any) -> list[sp.Expr]:
-    entries = side if isinstance(side, (MatrixBase, list, tuple)) else [side]
-    quotes = (e if isinstance(e, sp.Basic) else None for e in entries)
-    return [
-        scalar(e, EquationError, "this side of the equation", quote=quote, remedy=_SIDE)
-        for e, quote in zip(entries, quotes, strict=True)
-    ]

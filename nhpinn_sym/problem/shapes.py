@@ -16,9 +16,9 @@ from .errors import ProblemError, shortened
 from .joined_shapes import Extent, Joined, Shape, part_name
 from .polygons import convex_parts, require_simple
 from .scales import Scales
-from .user_input import instance, positive_number, scalar
-
-Point = tuple[sp.Expr, ...]
+from .shape_input import Point as Point
+from .shape_input import axis_of, exact_number, exact_point, exact_size
+from .user_input import instance, scalar
 
 
 @dataclass(frozen=True, init=False)
@@ -30,8 +30,8 @@ class _Round(Shape):
     name: str = field(default="", repr=False)
 
     def __init__(self, center: object, radius: object, name: str = "") -> None:
-        object.__setattr__(self, "center", _point(center, self, self._dim))
-        object.__setattr__(self, "radius", _size(radius, self, "radius"))
+        object.__setattr__(self, "center", exact_point(center, self, self._dim))
+        object.__setattr__(self, "radius", exact_size(radius, self, "radius"))
         object.__setattr__(self, "name", part_name(name))
 
     _dim = 2
@@ -79,9 +79,9 @@ class Cylinder(Shape):
     axis: int
 
     def __init__(self, center: object, radius: object, axis: int) -> None:
-        object.__setattr__(self, "center", _point(center, self, 2))
-        object.__setattr__(self, "radius", _size(radius, self, "radius"))
-        object.__setattr__(self, "axis", _axis(axis, self, 3))
+        object.__setattr__(self, "center", exact_point(center, self, 2))
+        object.__setattr__(self, "radius", exact_size(radius, self, "radius"))
+        object.__setattr__(self, "axis", axis_of(axis, self, 3))
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -112,10 +112,10 @@ class Ellipse(Shape):
     name: str = field(default="", repr=False)
 
     def __init__(self, center: object, axes: object, angle: object = 0, name: str = "") -> None:
-        object.__setattr__(self, "center", _point(center, self, 2))
-        sizes = _point(axes, self, 2)
-        object.__setattr__(self, "axes", tuple(_size(v, self, "semi-axis") for v in sizes))
-        object.__setattr__(self, "angle", _number(angle, self))
+        object.__setattr__(self, "center", exact_point(center, self, 2))
+        sizes = exact_point(axes, self, 2)
+        object.__setattr__(self, "axes", tuple(exact_size(v, self, "semi-axis") for v in sizes))
+        object.__setattr__(self, "angle", exact_number(angle, self))
         object.__setattr__(self, "name", part_name(name))
 
     @property
@@ -156,7 +156,7 @@ class Polygon(Shape):
                 term=shortened(vertices),
                 remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])",
             )
-        object.__setattr__(self, "vertices", tuple(_point(v, self, 2) for v in vertices))
+        object.__setattr__(self, "vertices", tuple(exact_point(v, self, 2) for v in vertices))
         object.__setattr__(self, "name", part_name(name))
         require_simple(self.vertices)
 
@@ -201,14 +201,14 @@ class Layer(Shape):
     interval: tuple[sp.Expr, sp.Expr]
 
     def __init__(self, axis: int, interval: object) -> None:
-        ends = _point(interval, self, 2)
+        ends = exact_point(interval, self, 2)
         if not ends[0] < ends[1]:
             raise ProblemError(
                 "a layer needs its lower end first",
                 term=shortened(interval),
                 remedy="write Layer(0, (0.2, 0.6))",
             )
-        object.__setattr__(self, "axis", _axis(axis, self, 3))
+        object.__setattr__(self, "axis", axis_of(axis, self, 3))
         object.__setattr__(self, "interval", ends)
 
     @property
@@ -358,46 +358,3 @@ def _value(value: Any) -> sp.Expr:
     if found.is_Matrix:
         raise ProblemError("the value of a phase is a matrix", term=shortened(value), remedy=remedy)
     return found
-
-
-def _number(value: object, shape: Shape) -> sp.Expr:
-    """A real number, exact: 0.3 is 3/10."""
-    number = scalar(
-        value, ProblemError, f"a number of a {type(shape).__name__}", remedy="give real numbers"
-    )
-    if not (number.is_number and number.is_real):
-        raise ProblemError(
-            f"a number of a {type(shape).__name__} is not real",
-            term=shortened(value),
-            remedy="give real numbers",
-        )
-    if number.has(sp.Float):
-        return sp.nsimplify(number, rational=True)
-    return number
-
-
-def _size(value: object, shape: Shape, what: str) -> sp.Expr:
-    positive_number(
-        value, ProblemError, f"the {what} of a {type(shape).__name__}", "give a positive number"
-    )
-    return _number(value, shape)
-
-
-def _point(value: object, shape: Shape, dim: int) -> Point:
-    if not isinstance(value, (list, tuple)) or len(value) != dim:
-        raise ProblemError(
-            f"a {type(shape).__name__} takes {dim} numbers here",
-            term=shortened(value),
-            remedy=f"write ({', '.join(['0.5'] * dim)})",
-        )
-    return tuple(_number(v, shape) for v in value)
-
-
-def _axis(axis: object, shape: Shape, dim: int) -> int:
-    if type(axis) is not int or not 0 <= axis < dim:
-        raise ProblemError(
-            f"the axis of a {type(shape).__name__} is one of 0, ..., {dim - 1}",
-            term=shortened(axis),
-            remedy="axes are counted from 0",
-        )
-    return axis

@@ -113,7 +113,7 @@ def solve_equation(
     """Solve a boundary value problem by the formulation that the options name."""
     name, rest = split_method(options)
     solve = _load(METHODS[name].equations)
-    _load(".equations.boundary_value:require_continuous")(equation, parameters)
+    _load(".equations.conditions:require_continuous")(equation, parameters)
     solution: Solution = solve(equation, coefficients, parameters, progress, **rest)
     return solution
 

@@ -21,12 +21,12 @@ from torch import Tensor
 
 from ....emit.torch_cells import Stage
 from ....runtime.nets.jets import full
-from ....runtime.nets.least_squares import safe_divisor
 from ...level_set_quadrature import Interface, Partition
-from ..collocation import Rows, balance_factors, matrix, operator_weights, row_strengths
-from ..network import Jet, Layers, Network
+from ..collocation import Rows, balance_factors, operator_weights, row_strengths
+from ..network import Jet
 from .averages import CellFunctions
 from .contacts import ContactLaw
+from .jump_blocks import Block
 from .subdomains import Subdomain
 
 CONTINUITY = 10.0
@@ -38,45 +38,6 @@ _INTERFACE = 0.5
 _SAMPLES = 256
 # Points of a line in a part of an interface, at least.
 _COARSE = 4
-# Relative size of data that are rounding beside the others: their function vanishes.
-_ROUNDING = 1e-10
-
-
-@dataclass(frozen=True)
-class Block:
-    """Equations for the net of one phase, or of the two beside an interface: what both sides say is
-    added.
-    """
-
-    sides: tuple[tuple[int, Rows], ...]
-
-    def matrix(self, pieces: Sequence[Subdomain], layers: Sequence[Layers]) -> Tensor:
-        """(n * equations, unknowns): the features of the nets, phase after phase, then the
-        multipliers.
-        """
-        first = self.sides[0][1]
-        widths = [first.weights.shape[2] * len(net[-1][1]) for net in layers]
-        out = first.points.new_zeros(
-            first.target.shape[0] * first.target.shape[1], sum(widths) + first.extra.shape[2]
-        )
-        for k, rows in self.sides:
-            start = sum(widths[:k])
-            out[:, start : start + widths[k]] = matrix(pieces[k].trial, rows, layers[k])
-        out[:, sum(widths) :] = first.extra.flatten(0, 1)
-        return out
-
-    @property
-    def target(self) -> Tensor:
-        """(n * equations, right-hand sides)."""
-        return sum(rows.target for _, rows in self.sides).flatten(0, 1)  # type: ignore[union-attr]
-
-    def residual(self, nets: Sequence[Network], multipliers: Tensor) -> Tensor:
-        """(n * equations, right-hand sides)."""
-        parts = [
-            rows.residual(nets[k].jet(rows.points, nets[k].trial.indices), multipliers)
-            for k, rows in self.sides
-        ]
-        return sum(parts).flatten(0, 1)  # type: ignore[union-attr]
 
 
 @dataclass(frozen=True)
@@ -410,21 +371,3 @@ class _StageRows:
             rows = Rows(piece.unfold(points), weights, extra, target, size)
             found.append((piece.number, rows))
         return Block(tuple(found))
-
-
-def held_out(
-    blocks: Sequence[Block], nets: Sequence[Network], multipliers: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The residual and the size of the multipliers for every right-hand side, relative to its data;
-    the gauge is left out.
-
-    Data that are tiny beside the others are rounding: a function that vanishes.
-    """
-    *rest, _ = blocks
-    data = torch.cat([b.target for b in rest]).norm(dim=0)
-    data = safe_divisor(data.clamp(min=_ROUNDING * float(data.max())))
-    taken = torch.cat([(b.sides[0][1].extra @ multipliers).flatten(0, 1) for b in rest])
-    return (
-        torch.cat([b.residual(nets, multipliers) for b in rest]).norm(dim=0) / data,
-        taken.norm(dim=0) / data,
-    )

@@ -30,7 +30,8 @@ from ..network import Axes, Jet, Layers, Network, stack_outputs, with_last_layer
 from ..options import RANDOM_FEATURES, Options, collocation_options, require_unused
 from .averages import CellAverages, CellFunctions
 from .contacts import ContactLaw
-from .jump_rows import Block, JumpRows, held_out
+from .jump_blocks import Block, held_out
+from .jump_rows import JumpRows
 from .subdomains import Subdomain, make_subdomains
 
 # The residual at which nothing is known of the effective coefficients: at the corners of a polygon

@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-import sympy as sp
 import torch
 from torch import Tensor
 
@@ -22,12 +20,10 @@ from ....emit.torch_printer import argument_name
 from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.domain import BoundaryPart
-from ....problem.errors import UnsupportedError
-from ....resolution import resolve, resolve_equation, resolve_time
+from ....resolution import resolve_equation, resolve_time
 from ....runtime.arrays import Bounds
 from ....runtime.nets.function_families import JetsOfFamily, stack_functions
 from ....runtime.nets.jets import combine, product
-from ....runtime.nets.least_squares import safe_divisor
 from ....runtime.quadrature import InTime, Quadrature, QuadratureRule
 from ...domains import normals_of, points_on, quadrature_rule
 from ...solution import Array, Coefficients
@@ -42,6 +38,7 @@ from ..collocation import (
     unit_jet,
 )
 from ..network import Axes, Jet, Network, TrialSpace
+from .conditions import LinearConditions
 from .null_space import NullSpace, find_null_space
 
 _NAME = "equation"
@@ -52,70 +49,6 @@ _SAMPLES = 256
 _ROUNDING = 1e-9
 # Points a line of the quadrature by which the mean is taken off, by the number of axes.
 _GAUSS = {1: 64, 2: 32, 3: 16}
-
-
-@dataclass(frozen=True)
-class _Conditions:
-    """Equations at points: weights (n, equations, components, derivatives), extra (n, equations,
-    known functions),
-    data, and what the lift makes of it (n, equations)."""
-
-    points: Tensor
-    weights: Tensor
-    extra: Tensor
-    data: Tensor
-    lifted: Tensor
-
-    def rows(self, factors: Tensor) -> Rows:
-        """Every equation times its factor."""
-        data = factors * self.data
-        lifted = factors * self.lifted
-        size = data.square().mean().sqrt() + lifted.square().mean().sqrt()
-        return Rows(
-            self.points,
-            factors[:, None, None] * self.weights,
-            factors[:, None] * self.extra,
-            (data - lifted)[..., None],
-            size[None],
-        )
-
-    def scale_to(self, strength: float, trial: TrialSpace) -> Rows:
-        """Every equation, but for empty ones, as strong as `strength`."""
-        return self.rows(strength / safe_divisor(row_strengths(self.weights, trial).sum(1)))
-
-    def scale(self, columns: Tensor) -> _Conditions:
-        """For components in multiples of `columns`."""
-        return replace(self, weights=self.weights * columns[:, None])
-
-
-def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
-    """UnsupportedError for data whose jumps no residual sees: of conditions that a net is made to
-    satisfy, with which the ansatz would jump inside, and of sources under a divergence; and for
-    coefficients that jump in time, at which a net would need a kink.
-    """
-    symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
-    if equation.time is not None:
-        symbols.append((equation.time, (0.0, float(sp.sympify(equation.final_time)))))
-    axes = [(symbol, interval, False) for symbol, interval in symbols]
-    numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
-    data = [("Dirichlet", e.value) for e in equation.essential]
-    data += [("initial", value) for value in equation.initial]
-    data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
-    refused = [
-        (f"{kind} data that jump", v) for kind, v in data if resolve([v], axes, numbers).jumps
-    ]
-    if equation.time is not None:
-        coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
-        for value in (*coefficients, *(n.alpha for n in equation.natural)):
-            found = resolve([value], axes, numbers)
-            if found.jumps and found.axes[-1].breaks:
-                refused.append(("a coefficient that jumps in time", value))
-    for what, value in refused:
-        raise UnsupportedError(
-            f"a boundary value problem by nets with {what}",
-            term=value,
-            remedy='finite elements take it: "dolfinx" or "skfem"',
-        )
 
 
 class BoundaryValueProblem:
@@ -175,7 +108,7 @@ class BoundaryValueProblem:
         ]
         return find_null_space(rows, self.trial, self.bounds, straight, self.balance[1])
 
-    def _gauge(self, extra: int) -> _Conditions:
+    def _gauge(self, extra: int) -> LinearConditions:
         """The components that are 0 at a corner, to fix what the problem leaves open; with `extra`
         known functions beside the net.
         """
@@ -188,7 +121,7 @@ class BoundaryValueProblem:
             weights[place, 0, j, self.trial.indices.index(self._zero)] = 1.0
             beside[place, 0] = self.known[j](point[None], [self._zero])[self._zero][0] / columns[j]
         nothing = points.new_zeros(len(points), m)
-        return _Conditions(points, weights, beside, nothing, nothing)
+        return LinearConditions(points, weights, beside, nothing, nothing)
 
     def unscale(self, network: Network, coefficients: Tensor) -> tuple[Network, Tensor]:
         """The net and the coefficients of the solution from those of the rows; less what the
@@ -376,7 +309,7 @@ class BoundaryValueProblem:
         )
         return found.weights[:, 0, 0], found.lifted[:, 0]
 
-    def _equations(self, points: Tensor) -> _Conditions:
+    def _equations(self, points: Tensor) -> LinearConditions:
         return self._conditions(points, self.operator, self.trial.module.source)
 
     def blocks(self, count: int, seed: int) -> list[Rows]:
@@ -394,7 +327,7 @@ class BoundaryValueProblem:
 
     def _conditions(
         self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]
-    ) -> _Conditions:
+    ) -> LinearConditions:
         """Equations from the emitted functions of their coefficients and of their data."""
         given = self.arguments(points)
         indices = self.trial.indices
@@ -410,7 +343,7 @@ class BoundaryValueProblem:
             weights[:, i, j] = combine(terms, free[j])
             lifted[:, i] += combine(terms, lift[j])
             extra[:, i] += combine(terms, known[j])
-        return _Conditions(points, weights, extra, data, lifted)
+        return LinearConditions(points, weights, extra, data, lifted)
 
     def _columns(self, values: Tensor) -> Tensor:
         """(n, components): the emitted files of scalar problems have no axis for them."""

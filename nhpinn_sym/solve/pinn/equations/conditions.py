@@ -1,0 +1,80 @@
+"""Linear conditions on a net at points, and the data that nets cannot meet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import sympy as sp
+from torch import Tensor
+
+from ....lower.forms import LoweredEquation
+from ....problem.errors import UnsupportedError
+from ....resolution import resolve
+from ....runtime.nets.least_squares import safe_divisor
+from ..collocation import Rows, row_strengths
+from ..network import TrialSpace
+
+
+@dataclass(frozen=True)
+class LinearConditions:
+    """Equations at points: weights (n, equations, components, derivatives), extra (n, equations,
+    known functions),
+    data, and what the lift makes of it (n, equations)."""
+
+    points: Tensor
+    weights: Tensor
+    extra: Tensor
+    data: Tensor
+    lifted: Tensor
+
+    def rows(self, factors: Tensor) -> Rows:
+        """Every equation times its factor."""
+        data = factors * self.data
+        lifted = factors * self.lifted
+        size = data.square().mean().sqrt() + lifted.square().mean().sqrt()
+        return Rows(
+            self.points,
+            factors[:, None, None] * self.weights,
+            factors[:, None] * self.extra,
+            (data - lifted)[..., None],
+            size[None],
+        )
+
+    def scale_to(self, strength: float, trial: TrialSpace) -> Rows:
+        """Every equation, but for empty ones, as strong as `strength`."""
+        return self.rows(strength / safe_divisor(row_strengths(self.weights, trial).sum(1)))
+
+    def scale(self, columns: Tensor) -> LinearConditions:
+        """For components in multiples of `columns`."""
+        return replace(self, weights=self.weights * columns[:, None])
+
+
+def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
+    """UnsupportedError for data whose jumps no residual sees: of conditions that a net is made to
+    satisfy, with which the ansatz would jump inside, and of sources under a divergence; and for
+    coefficients that jump in time, at which a net would need a kink.
+    """
+    symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
+    if equation.time is not None:
+        symbols.append((equation.time, (0.0, float(sp.sympify(equation.final_time)))))
+    axes = [(symbol, interval, False) for symbol, interval in symbols]
+    numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
+    data = [("Dirichlet", e.value) for e in equation.essential]
+    data += [("initial", value) for value in equation.initial]
+    data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
+    refused = [
+        (f"{kind} data that jump", v) for kind, v in data if resolve([v], axes, numbers).jumps
+    ]
+    if equation.time is not None:
+        coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
+        for value in (*coefficients, *(n.alpha for n in equation.natural)):
+            found = resolve([value], axes, numbers)
+            if found.jumps and found.axes[-1].breaks:
+                refused.append(("a coefficient that jumps in time", value))
+    for what, value in refused:
+        raise UnsupportedError(
+            f"a boundary value problem by nets with {what}",
+            term=value,
+            remedy='finite elements take it: "dolfinx" or "skfem"',
+        )
