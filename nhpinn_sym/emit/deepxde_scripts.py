@@ -22,7 +22,6 @@ from .script_forms import (
     walls,
 )
 from .script_text import (
-    CALL,
     LEARNING_RATE,
     POINTS,
     WIDTHS,
@@ -34,8 +33,8 @@ from .script_text import (
     equation_summary,
     exact_number,
     feature_function,
-    function,
     grid_lines,
+    main_part,
     number_lines,
     residual_function,
     script_text,
@@ -85,7 +84,6 @@ def cell_text(
         ),
         effective_function(script, means),
         _cell_main(script, cell, writes),
-        list(CALL),
     ]
     return script_text(summary, [*_IMPORTS, *head], parts)
 
@@ -119,7 +117,7 @@ def equation_text(
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
     parts += condition_functions(script, lowered, found, "points, outputs, _")
-    parts += [_equation_main(script, lowered, name, found), list(CALL)]
+    parts += [_equation_main(script, lowered, name, found)]
     return script_text(equation_summary(lowered, name, NAME), [*_IMPORTS, *head], parts)
 
 
@@ -163,7 +161,7 @@ def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
         "means = effective(points, outputs - outputs.mean(dim=0))",
         *writes,
     ]
-    return function("main(steps)", "Train, and write effective.json.", lines)
+    return main_part(lines)
 
 
 def _equation_main(
@@ -195,7 +193,7 @@ def _equation_main(
         *grid_lines(lowered.domain, lowered.final_time),
         f'np.savez("{name}.npz", points=grid, u=model.predict(grid))',
     ]
-    return function("main(steps)", f"Train, and write {name}.npz.", lines)
+    return main_part(lines)
 
 
 def _where(lowered: LoweredEquation, parts: tuple[BoundaryPart, ...]) -> str:

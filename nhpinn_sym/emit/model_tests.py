@@ -171,7 +171,7 @@ In this folder: python -m pytest
         "@SLACK@": "2e-2" if cells.jumps else "1e-8",
         "@COMPONENTS@": str(cells.components),
         "@CELLS@": str({1: 64, 2: 32, 3: 8}[cells.cell.dim]),
-        "@FEATURES@": str({1: 200, 2: 300, 3: 400}[cells.cell.dim]),
+        "@FEATURES@": str({1: 200, 2: 600, 3: 400}[cells.cell.dim]),
     }
     for key, value in values.items():
         text = text.replace(key, value)

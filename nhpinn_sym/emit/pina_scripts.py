@@ -22,8 +22,6 @@ from .script_forms import (
     walls,
 )
 from .script_text import (
-    CALL,
-    LEARNING_RATE,
     POINTS,
     WIDTHS,
     Means,
@@ -34,8 +32,8 @@ from .script_text import (
     equation_summary,
     exact_number,
     feature_lines,
-    function,
     grid_lines,
+    main_part,
     number_lines,
     residual_function,
     script_text,
@@ -57,7 +55,6 @@ _HEAD = (
     "from pina.equation import Equation",
     "from pina.model import FeedForward",
     "from pina.operator import grad",
-    "from pina.optim import TorchOptimizer",
 )
 _SETTING = ("", "torch.set_default_dtype(torch.float64)")
 
@@ -89,7 +86,6 @@ def cell_text(
         _net(script, cell, range(cell.dim)),
         effective_function(script, means),
         _cell_main(script, cell, writes),
-        list(CALL),
     ]
     return script_text(summary, [*_imports("SpatialProblem"), *head], parts)
 
@@ -126,7 +122,7 @@ def equation_text(
     parts.append(_boundary_value_problem(script, lowered, found, kinds))
     if lowered.periodic:
         parts.append(_net(script, lowered.domain, lowered.periodic))
-    parts += [_equation_main(script, lowered, name), list(CALL)]
+    parts += [_equation_main(script, lowered, name)]
     return script_text(equation_summary(lowered, name, NAME), [*_imports(kinds), *head], parts)
 
 
@@ -169,7 +165,7 @@ def _conditions(residual: str, places: Sequence[str]) -> str:
     if len(places) == 1:
         return f'"{places[0]}": Condition(domain="{places[0]}", equation=Equation({residual}))'
     each = f"k: Condition(domain=k, equation=Equation({residual}))"
-    return f"**{{{each} for k in {literal(tuple(places))}}}"
+    return f'**{{{each} for k in domains if k.startswith("{residual}_")}}'
 
 
 def _outputs(script: Script) -> str:
@@ -196,7 +192,7 @@ def _boundary_value_problem(
     if lowered.final_time is not None:
         time = {len(space): f"[0, {exact_number(lowered.final_time)}]"}
         fields.append(f"temporal_domain = {_domain(script, time)}")
-    domains = {"inside": _domain(script, space | time)}
+    domains = {"inside": _domain(script, space | time) if time else "spatial_domain"}
     used = {"residuals": ["inside"]}
     for wall in found:
         used[wall.name] = [f"{wall.name}_{part.name}" for part in wall.parts]
@@ -230,7 +226,7 @@ def _training(script: Script, net: str, inputs: int) -> list[str]:
     sizes = f"layers={list(WIDTHS)}"
     return [
         f"net = {net}({inputs}, {len(script.unknowns)}, {sizes}, func=torch.nn.Tanh)",
-        f"solver = PINN(problem, net, TorchOptimizer(torch.optim.Adam, lr={LEARNING_RATE}))",
+        "solver = PINN(problem, net)",
         'options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}',
         "Trainer(solver, max_epochs=steps, **options).train()",
     ]
@@ -254,7 +250,7 @@ def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
         "means = effective(points, centred)",
         *writes,
     ]
-    return function("main(steps)", "Train, and write effective.json.", lines)
+    return main_part(lines)
 
 
 def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[str]:
@@ -270,4 +266,4 @@ def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[
         *_grid(script),
         f'np.savez("{name}.npz", points=grid, u=solver(points).detach().numpy())',
     ]
-    return function("main(steps)", f"Train, and write {name}.npz.", lines)
+    return main_part(lines)

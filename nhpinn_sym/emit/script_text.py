@@ -239,10 +239,10 @@ def grid_lines(box: Domain, final_time: sp.Expr | None = None, periodic: bool = 
     ]
 
 
-CALL = (
-    'if __name__ == "__main__":',
-    f"    main(int(sys.argv[1]) if sys.argv[1:] else {STEPS})",
-)
+def main_part(lines: Iterable[str]) -> list[str]:
+    """What a script does when it is called; where it is imported, nothing is trained."""
+    steps = f"steps = int(sys.argv[1]) if sys.argv[1:] else {STEPS}"
+    return ['if __name__ == "__main__":', *block([steps, *lines], 4)]
 
 
 def known_script(lowered: LoweredCells, parameters: Mapping[str, float]) -> str:
