@@ -62,8 +62,8 @@ def effective(points, outputs):
     }
 
 
-def main(steps):
-    """Train, and write effective.json."""
+if __name__ == "__main__":
+    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     cell = dde.geometry.Rectangle([0, 0], [1, 1])
     data = dde.data.PDE(cell, residuals, [], 1600, train_distribution="pseudo")
     net = dde.nn.FNN([4, 48, 48, 48, 2], "tanh", "Glorot normal")
@@ -80,7 +80,3 @@ def main(steps):
     with open("effective.json", "w", encoding="utf-8") as file:
         json.dump({"slow": {}, "parameters": {}, "effective": entries, "known": []}, file)
     print(*entries, sep="\n")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 2000)

@@ -43,8 +43,8 @@ def wall_0(points, outputs, _):
     return u
 
 
-def main(steps):
-    """Train, and write homogenized.npz."""
+if __name__ == "__main__":
+    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     box = dde.geometry.Rectangle([0, 0], [1, 1])
     conditions = [dde.icbc.OperatorBC(box, wall_0, lambda x, on: on)]
     data = dde.data.PDE(
@@ -58,7 +58,3 @@ def main(steps):
     axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     np.savez("homogenized.npz", points=grid, u=model.predict(grid))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 2000)

@@ -16,7 +16,6 @@ from pina.domain import CartesianDomain
 from pina.equation import Equation
 from pina.model import FeedForward
 from pina.operator import grad
-from pina.optim import TorchOptimizer
 from pina.problem import SpatialProblem
 from pina.solver import PINN
 
@@ -79,12 +78,12 @@ def effective(points, outputs):
     }
 
 
-def main(steps):
-    """Train, and write effective.json."""
+if __name__ == "__main__":
+    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     problem = CellProblem()
     problem.discretise_domain(1600)
     net = Net(4, 2, layers=[48, 48, 48], func=torch.nn.Tanh)
-    solver = PINN(problem, net, TorchOptimizer(torch.optim.Adam, lr=0.002))
+    solver = PINN(problem, net)
     options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     Trainer(solver, max_epochs=steps, **options).train()
     axes = [np.linspace(0, 1, 64, endpoint=False), np.linspace(0, 1, 64, endpoint=False)]
@@ -98,7 +97,3 @@ def main(steps):
     with open("effective.json", "w", encoding="utf-8") as file:
         json.dump({"slow": {}, "parameters": {}, "effective": entries, "known": []}, file)
     print(*entries, sep="\n")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 2000)

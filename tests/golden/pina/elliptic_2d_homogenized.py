@@ -15,7 +15,6 @@ from pina.domain import CartesianDomain
 from pina.equation import Equation
 from pina.model import FeedForward
 from pina.operator import grad
-from pina.optim import TorchOptimizer
 from pina.problem import SpatialProblem
 from pina.solver import PINN
 
@@ -54,7 +53,7 @@ class BoundaryValueProblem(SpatialProblem):
     output_variables = ["u"]
     spatial_domain = CartesianDomain({"x1": [0, 1], "x2": [0, 1]})
     domains = {
-        "inside": CartesianDomain({"x1": [0, 1], "x2": [0, 1]}),
+        "inside": spatial_domain,
         "wall_0_left": CartesianDomain({"x1": 0, "x2": [0, 1]}),
         "wall_0_right": CartesianDomain({"x1": 1, "x2": [0, 1]}),
         "wall_0_bottom": CartesianDomain({"x1": [0, 1], "x2": 0}),
@@ -62,25 +61,21 @@ class BoundaryValueProblem(SpatialProblem):
     }
     conditions = {
         "inside": Condition(domain="inside", equation=Equation(residuals)),
-        **{k: Condition(domain=k, equation=Equation(wall_0)) for k in ("wall_0_left", "wall_0_right",
-            "wall_0_bottom", "wall_0_top")},
+        **{k: Condition(domain=k, equation=Equation(wall_0)) for k in domains if
+            k.startswith("wall_0_")},
     }
 
 
-def main(steps):
-    """Train, and write homogenized.npz."""
+if __name__ == "__main__":
+    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     problem = BoundaryValueProblem()
     for name in problem.domains:
         problem.discretise_domain(1600 if name == "inside" else 400, domains=name)
     net = FeedForward(2, 1, layers=[48, 48, 48], func=torch.nn.Tanh)
-    solver = PINN(problem, net, TorchOptimizer(torch.optim.Adam, lr=0.002))
+    solver = PINN(problem, net)
     options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
     Trainer(solver, max_epochs=steps, **options).train()
     axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     points = LabelTensor(torch.as_tensor(grid), ["x1", "x2"])
     np.savez("homogenized.npz", points=grid, u=solver(points).detach().numpy())
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else 2000)
