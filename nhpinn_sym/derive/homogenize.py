@@ -30,7 +30,7 @@ from .coefficient_checks import check_coefficients
 from .contacts import acting_contacts, check_contacts
 from .double_porosity import DoublePorosityModel, homogenize_blocks, mixes_powers
 from .effective_law import effective_law
-from .effective_terms import Transformation
+from .effective_terms import EffectiveEntry, Transformation
 from .ellipticity import check_ellipticity
 from .fast_time import average_fast_time
 from .model import CellProblem, HomogenizedModel
@@ -143,16 +143,7 @@ def homogenize_operator(
     """The expansion of an operator whose cell coordinates are `op.axes`; `corrections` are added to
     it, by powers of eps.
     """
-    powers = expand(op)
-    kernels = diagnose.check_leading_operator(op, powers)
-    if inner is not None:
-        refuse_next_level(op, kernels.ground, kernels.adjoint)
-    lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
-    unit = unit_mass(op, powers[lowest], kernels)
-    if unit is not None:
-        op = unit
-        powers = expand(unit)
-        kernels = diagnose.check_leading_operator(op, powers)
+    op, powers, kernels, lowest = _leading_operator(op, inner)
     leading = {t: c for t, c in powers[lowest].items() if t.field is not None}
     definite = check_ellipticity(solid_operator(op), without_holes(op.problem, leading), -lowest)
     diagnose.check_sources(op, powers, lowest)
@@ -172,12 +163,7 @@ def homogenize_operator(
     slow = add_tangents(op, recursion)
     writer = Writer(op, recursion)
     law = effective_law(op, recursion)
-    needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
-    deepest = max(
-        [order * recursion.steps, *(f.level for f in recursion.functions if f.number in needed)]
-    )
-    if corrections:  # every condition of solvability is one on an average that was added
-        deepest = max(deepest, recursion.last - 1)
+    deepest = max(order * recursion.steps, _deepest_level(recursion, law, bool(corrections)))
     cells = tuple(
         _cell_problem(op, writer, f)
         for f in recursion.functions
@@ -201,6 +187,33 @@ def homogenize_operator(
         mass,
         inner,
     )
+
+
+def _leading_operator(
+    op: Operator, inner: HomogenizedModel | None
+) -> tuple[Operator, dict[int, Table], diagnose.Kernels, int]:
+    """The operator, with the mass 1 where that keeps the kernels constant, its expansion by powers
+    of eps, the kernels of the leading one, and the lowest power with the unknown.
+    """
+    powers = expand(op)
+    kernels = diagnose.check_leading_operator(op, powers)
+    if inner is not None:
+        refuse_next_level(op, kernels.ground, kernels.adjoint)
+    lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
+    unit = unit_mass(op, powers[lowest], kernels)
+    if unit is None:
+        return op, powers, kernels, lowest
+    powers = expand(unit)
+    return unit, powers, diagnose.check_leading_operator(unit, powers), lowest
+
+
+def _deepest_level(recursion: Recursion, law: Sequence[EffectiveEntry], corrected: bool) -> int:
+    """The highest level of a corrector that the law holds."""
+    needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
+    levels = [f.level for f in recursion.functions if f.number in needed]
+    if corrected:  # every condition of solvability is one on an average that was added
+        levels.append(recursion.last - 1)
+    return max(levels, default=0)
 
 
 def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> None:

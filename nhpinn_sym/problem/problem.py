@@ -26,10 +26,10 @@ from .escaping import latex_expression
 from .holes import are_walls, check_holes, solid_part
 from .images import ImageFunction, check_images
 from .joined_shapes import Shape
+from .ranges import parameter_ranges, unknown_ranges
 from .regions import Region
 from .scales import Fast, Scales, unknown_functions
 from .user_input import (
-    check_parameter,
     check_unknowns,
     instance,
     listed,
@@ -103,21 +103,13 @@ class MultiscaleProblem:
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = read_equations(equation)
-        if isinstance(domain, Shape) and not isinstance(domain, Domain):
-            domain = Region(domain)
-        if domain is not None and not isinstance(domain, Domain):
-            raise ProblemError(
-                "domain is neither a shape nor another Domain",
-                term=shortened(domain),
-                remedy="write domain=Box((0, 1), ...)",
-            )
-        self.domain: Domain | None = domain
+        self.domain = _domain(domain)
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
         self.tau_period = positive_number(
             tau_period, ProblemError, "tau_period", "write tau_period=1"
         )
-        self.parameters = _parameters(parameters)
-        self.ranges = _ranges(ranges, self.unknowns)
+        self.parameters = parameter_ranges(parameters)
+        self.ranges = unknown_ranges(ranges, self.unknowns)
         self.boundary = listed(
             [boundary] if isinstance(boundary, Condition) else boundary,
             "boundary",
@@ -135,6 +127,16 @@ class MultiscaleProblem:
             )
         self._check_shapes()
         self._check_lattices()
+        self._read_interfaces(holes, contacts)
+        self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
+        self._check_initial()
+
+    def _read_interfaces(
+        self,
+        holes: Mapping[Any, Condition] | None,
+        contacts: Mapping[Shape, Any] | None,
+    ) -> None:
+        """What is in the cell: images, holes, contacts."""
         self.holes = check_holes(holes)
         marked = [hole for hole in self.holes if isinstance(hole, ImageFunction)]
         cells = {self.scales.y: self.cell, self.scales.z: self.fast_cell}
@@ -148,8 +150,6 @@ class MultiscaleProblem:
         self.contacts = read_contacts(
             contacts, self.scales, self.cell, len(self.unknowns), self.parameters
         )
-        self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
-        self._check_initial()
 
     def _check_lattices(self) -> None:
         refuse_lattice(self.fast_cell, "the fastest scale")
@@ -351,48 +351,21 @@ class MultiscaleProblem:
         return rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$"
 
 
+def _domain(domain: Domain | Shape | None) -> Domain | None:
+    if isinstance(domain, Shape) and not isinstance(domain, Domain):
+        return Region(domain)
+    if domain is not None and not isinstance(domain, Domain):
+        raise ProblemError(
+            "domain is neither a shape nor another Domain",
+            term=shortened(domain),
+            remedy="write domain=Box((0, 1), ...)",
+        )
+    return domain
+
+
 def _cell(box: Box | None, dim: int) -> Cell:
     if box is None:
         return Cell.unit(dim)
     if isinstance(box, Cell):
         return box
     return Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
-
-
-def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
-    if table is None:
-        return {}
-    if not isinstance(table, Mapping):
-        raise ProblemError(
-            "parameters are a dictionary of ranges",
-            term=shortened(table),
-            remedy="write parameters={q: (lower, upper)}",
-        )
-    for symbol in table:
-        check_parameter(symbol)
-    return {symbol: Box(pair).intervals[0] for symbol, pair in table.items()}
-
-
-def _ranges(table: Any, unknowns: Sequence[sp.Expr]) -> dict[sp.Expr, tuple[sp.Expr, sp.Expr]]:
-    """The range of each scalar unknown that has one; that of a vector is one for every
-    component.
-    """
-    if table is None:
-        return {}
-    if not isinstance(table, Mapping):
-        raise ProblemError(
-            "ranges are a dictionary",
-            term=shortened(table),
-            remedy="write ranges={u: (lower, upper)}",
-        )
-    found: dict[sp.Expr, tuple[sp.Expr, sp.Expr]] = {}
-    for unknown, pair in table.items():
-        for u in unknown_functions(unknown):
-            if u not in unknowns:
-                raise ProblemError(
-                    "a range of something that is no unknown of the problem",
-                    term=shortened(u),
-                    remedy=f"the unknowns are {', '.join(map(str, unknowns))}",
-                )
-            found[u] = Box(pair).intervals[0]
-    return found

@@ -26,7 +26,7 @@ from .. import adaptive
 from ..adaptive import sizes
 from ..network import Network
 from ..options import Options
-from .boundary_value import require_continuous
+from .conditions import require_continuous
 from .nonlinear import NonlinearEquation, Solved
 from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
 from .weak_problem import WeakEquation, WeakProblem
