@@ -12,10 +12,12 @@ from ...problem.user_input import instance
 from ...runtime.fourier.bloch_stability import MODES, BlochWaves
 from ...runtime.fourier.states import MacroState
 from ...runtime.fourier.strain_branch import follow
+from ...runtime.levels import SAFETY
 from ..arguments import as_numbers
 from .law_solution import LawSolution
 from .macro_states import read_states
-from .strain_branches import first_solver, require_end, wavevector
+from .state_sources import require_found
+from .strain_branches import first_solvers, require_end, wavevector
 
 _MORE = 4
 """Modes per axis more, by which beta is judged."""
@@ -29,7 +31,7 @@ class Stability:
                  in the units of the tangent C_T, from above
     wavevector : k of the least beta, (d,), in the units of 1/y; 0 stands for k -> 0
     direction  : of k, (d,)
-    estimate   : change of beta with more modes of w
+    estimate   : of the error of beta, by another grid for the state and more modes of w
     stable     : whether beta is positive, by a margin of 1/1000 of the least stiffness
 
     >>> buckled = nh.Stability(-0.1, (0.0, 0.0), (0.0, 1.0), 1e-4, stable=False)
@@ -54,8 +56,8 @@ def stability(
 
     A state that is not stable is no local minimum of the energy over many cells, and one cell does
     not give the law (Geymonat, Mueller, Triantafyllidis 1993). Stable is a statement about the
-    sampled k (8 per axis in the plane, 4 in space) and modes. ToleranceWarning where more modes
-    may change its sign; SolveError where the branch ends before F.
+    sampled k (8 per axis in the plane, 4 in space) and modes. ToleranceWarning where the estimate
+    leaves its sign open; SolveError where the branch ends before F.
 
     >>> s = nh.Scales(2)
     >>> u = s.unknown("u", components=2)
@@ -75,21 +77,26 @@ def stability(
             remedy="leave it out",
         )
     macro = _strained(law, F, x, t)
-    solver = first_solver(law.forms, law.n, law.least)
-    branch = follow(solver, macro, through=True)
+    coarse, fine = first_solvers(law.forms, law.n, law.least)
+    branch = follow(coarse, macro, through=True)
     require_end(branch, macro)
-    waves = BlochWaves(solver, branch.macro, branch.states)
+    waves = BlochWaves(coarse, branch.macro, branch.states)
     least = waves.least()
-    more = BlochWaves(solver, branch.macro, branch.states, MODES[solver.d] + _MORE)
-    again = more.wave(np.array(least.fractions), np.array(least.direction))
-    change = abs(again.beta - least.beta)
-    stable = least.beta > waves.margin
-    if stable and least.beta <= 3 * change:
+    states = fine.solve(branch.macro, fine.grid.refined(branch.states.modes, coarse.grid))
+    require_found(states, branch.macro)
+    count = MODES[coarse.d]
+    more = BlochWaves(fine, branch.macro, states, count + _MORE)
+    wave = more.wave(np.array(least.fractions), np.array(least.direction))
+    # Where data jump errors of states and waves fall like one over their modes.
+    slow = min(fine.grid.n / coarse.grid.n, (count + _MORE) / count) - 1
+    estimate = abs(wave.beta - least.beta) * SAFETY / (slow if law.forms.JUMPS else 1)
+    stable = wave.beta > more.margin
+    if abs(wave.beta) <= estimate:
         warn_tolerance(
-            f"the least beta is {least.beta:.2g}, and changes by {change:.1g} with more modes: it"
-            " may be negative"
+            f"the least beta is {wave.beta:.2g}, known to {estimate:.1g} by other grids and modes:"
+            " its sign is open"
         )
-    return Stability(least.beta, wavevector(least, waves.periods), least.direction, change, stable)
+    return Stability(wave.beta, wavevector(wave, more.periods), wave.direction, estimate, stable)
 
 
 def _strained(

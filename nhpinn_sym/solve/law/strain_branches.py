@@ -70,7 +70,13 @@ def require_energy_path(solver: StateSolver, macro: MacroState, states: States) 
 
 def first_solver(forms: Any, n: int | None, least: int) -> StateSolver:
     """The coarsest grid that a law is solved on: branches are followed there."""
-    return StateSolver(forms, Grid(forms.CELL, grid_sizes(forms, n, least, FIRST)[0]))
+    return first_solvers(forms, n, least)[0]
+
+
+def first_solvers(forms: Any, n: int | None, least: int) -> tuple[StateSolver, ...]:
+    """The two coarsest grids of a law."""
+    sizes = grid_sizes(forms, n, least, FIRST)[:2]
+    return tuple(StateSolver(forms, Grid(forms.CELL, size)) for size in sizes)
 
 
 def wavevector(wave: Wave, periods: Array) -> tuple[float, ...]:
