@@ -147,7 +147,8 @@ class CellCoordinates:
         }
         flux = arrays["flux"]
         through: dict[Index, sp.Expr] = {
-            (i, k): sum(inverse[axis, k] * flux[i, axis] for axis in axes) for i, k in flux}
+            (i, k): sum(inverse[axis, k] * flux[i, axis] for axis in axes) for i, k in flux
+        }
         found: dict[str, IndexTable] = {**arrays, "flux": through}
         return {
             name: {index: e.xreplace(swap) for index, e in table.items()}

@@ -33,7 +33,8 @@ from ..runtime.fourier.states import MacroState
 from ..solve.backend_choice import points_needed
 from ..solve.backends import other_elements
 from ..solve.law.law_solution import LawSolution
-from ..solve.law.solve_law import law_resolution, tried_states
+from ..solve.law.solve_law import law_resolution
+from ..solve.law.tried_states import tried_states
 from .cell_entries import distance
 from .law_judges import LawJudges
 from .stored_parts import Store, StoredArrays

@@ -20,7 +20,8 @@ from nhpinn_sym.emit import nonlinear_text
 from nhpinn_sym.emit.source import load
 from nhpinn_sym.lower.nonlinear import lower_state
 from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
-from nhpinn_sym.solve.law.solve_law import law_resolution, solve_law, tried_states
+from nhpinn_sym.solve.law.solve_law import law_resolution, solve_law
+from nhpinn_sym.solve.law.tried_states import tried_states
 from nhpinn_sym.validate.budget_verdict import verdict_of_budget
 from nhpinn_sym.validate.law_judges import LawJudges
 from nhpinn_sym.validate.report import Verdict

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from ...derive.model import HomogenizedModel
@@ -27,7 +25,6 @@ from ...problem.user_input import instance, parameter_numbers, positive_integer,
 from ...resolution import Resolution, resolve
 from ...runtime.fourier.law_levels import FIRST
 from ...runtime.fourier.refinement import grid_sizes
-from ...runtime.fourier.states import MacroState
 from ...runtime.levels import FEWEST
 from ...runtime.nonlinear_arrays import VALUE
 from ..backend_choice import points_needed
@@ -36,12 +33,12 @@ from ..fem.fitted_layout import CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
-from .cell_frame import CellFrame
 from .element_levels import ElementLaw
 from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
 from .law_states import SolvedLevel
 from .net_levels import NetLaw, require_smooth
+from .tried_states import tried_states
 
 TOLERANCE = 1e-8
 """Relative, of flux, reaction, storage and tangent."""
@@ -51,12 +48,6 @@ LEARNED = 1e-6
 """The same for meshes and networks."""
 _POINTS_SAFE = 2
 """Of the four points a wave that resolve data, grids may have one half."""
-_SIZES = (0.3, 1.0)
-"""Gradients at which a law is tried, in the units of the problem."""
-_STRAINS = (0.003, 0.01)
-"""The same of finite strain, which may be unstable soon."""
-_SHARES = (0.3, 0.8)
-"""Places in the ranges of values at which it is tried."""
 
 
 def solve_law(
@@ -247,32 +238,3 @@ def law_resolution(model: NonlinearModel, parameters: Mapping[str, float]) -> Re
     exprs = [*state.all_fluxes, *state.cell_source, *means]
     values = {v: parameters[str(v)] for v in model.problem.parameters}
     return resolve([e.xreplace(own.swap) for e in exprs if e != 0], axes, values)
-
-
-def tried_states(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:
-    """A few states of the ranges of values and places, and of gradients of order one."""
-    state = model.state
-    m = state.components
-    d = state.dim
-    rng = np.random.default_rng(3)
-    ranges = model.problem.ranges
-    ends = [ranges.get(u, (-1, 1)) for u in model.problem.unknowns]
-    bounds = np.array([[float(a), float(b)] for a, b in ends])
-    tried = _STRAINS if model.finite_strain else _SIZES
-    count = len(tried) * len(_SHARES)
-    directions = rng.normal(size=(m, d, count))
-    directions /= np.sqrt(np.sum(directions**2, axis=(0, 1)))
-    if m == d:
-        directions = (directions + np.swapaxes(directions, 0, 1)) / 2
-    sizes = np.tile(tried, len(_SHARES))
-    shares = np.repeat(_SHARES, len(tried))
-    values = bounds[:, :1] + (bounds[:, 1:] - bounds[:, :1]) * shares
-    others: dict[str, Any] = dict(parameters)
-    domain = model.problem.domain
-    for name in forms.SLOW:
-        low, high = (0.0, float(model.problem.final_time or 1.0))
-        if name.startswith("x"):
-            low, high = (0.0, 1.0) if domain is None else domain.bounds[int(name[1:]) - 1]
-        others[name] = low + (high - low) * shares
-    macro = MacroState(values, sizes * directions, others)
-    return CellFrame.of(model.problem.cell).in_shares(macro)

@@ -18,6 +18,8 @@ import nhpinn_sym as nh
 from nhpinn_sym.derive.homogenize import homogenize_linear
 from nhpinn_sym.derive.nonlinear.homogenize import homogenize_nonlinear
 from nhpinn_sym.operator.parse import parse_nonlinear
+from nhpinn_sym.solve.law.solve_law import prepared_law
+from nhpinn_sym.solve.law.tried_states import tried_states
 
 TWO_PI = 2 * sp.pi
 ONE = nh.Scales(1)
@@ -349,3 +351,19 @@ def test_grids_resolve_the_load(load: Callable[[Any], sp.Expr], mean_load: float
     model = nh.homogenize(constant)
     other = nh.solve_homogenized(model, nh.solve_law(model), "skfem", tolerance=1e-6)
     assert u0([0.5]) == pytest.approx(other([0.5]), rel=2e-3)
+
+
+def test_a_law_is_tried_where_it_is_not_linear_yet_not_far_from_it() -> None:
+    """A flux that saturates at gradients of 0.01 is not tried at gradients of one."""
+    u = TWO.unknown("u")
+    g = TWO.grad(u)
+    wave = 2 + sp.sin(TWO_PI * TWO.y[0])
+    sizes = []
+    for density in (1 + 10000 * g.dot(g), 1 + g.dot(g)):
+        equation = sp.Eq(-TWO.div(wave * g / sp.sqrt(density)), 1)
+        model = nh.homogenize(nh.MultiscaleProblem(equation, scales=TWO, unknown=u))
+        law = prepared_law(model, "fourier", 1e-6, {}, None)
+        slopes = tried_states(model, law.forms, law.parameters).slopes
+        sizes.append(np.linalg.norm(slopes[0], axis=0).max())
+    assert 0.003 < sizes[0] < 0.03
+    assert sizes[1] == pytest.approx(1)
