@@ -21,9 +21,14 @@ from .errors import FileError, ProblemError, UnsupportedError, shortened
 from .user_input import positive_number
 
 _REMEDY = (
-    "save plane triangles as MSH 4.1 or 2.2, with a physical group that has a name for each part"
-    " of the boundary, and one for the surface"
+    "save plane triangles, or tetrahedra, as MSH 4.1 or 2.2, with a physical group that has a name"
+    " for each part of the boundary, and one for the interior"
 )
+
+
+# By how much of an element the middle of an edge may leave its chord: with more, Newton's method
+# does not find all places from those of the straight element.
+_MOST_BENT = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +58,23 @@ class MeshPart(BoundaryPart):
         raise UnsupportedError(f'"{self.name}", which lies across no axis', term=self.name)
 
     def describe(self, x: Sequence[sp.Symbol]) -> str:
-        length = np.linalg.norm(self.edges[:, 1] - self.edges[:, 0], axis=1).sum()
-        near = ", ".join(f"{v:.4g}" for v in self.edges[0, 2])
-        return f"of length {length:.4g}, through ({near})"
+        near = ", ".join(f"{v:.4g}" for v in self.edges[0].mean(axis=0))
+        first, second = (self.edges[:, k] - self.edges[:, 0] for k in (1, 2))
+        if self.edges.shape[2] == 3:
+            area = np.linalg.norm(np.cross(first, second), axis=1).sum() / 2
+            return f"of area {area:.4g}, near ({near})"
+        return f"of length {np.linalg.norm(first, axis=1).sum():.4g}, near ({near})"
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Mesh:
-    """The plane domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary:
-    triangles of order 1 or 2, with a physical group for each part of the boundary. Conditions go by
-    the names of these groups; coordinates are multiplied by `scale`.
+    """The domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary: plane
+    triangles or tetrahedra, of order 1 or 2, with a physical group for each part of the boundary.
+    Conditions go by the names of these groups; coordinates are multiplied by `scale`.
 
-    Finite elements are solved on this mesh and on its triangles cut in four, again and again.
-    Errors: FileError for what is no such file; ProblemError for edges without a name.
+    Finite elements are solved on this mesh and on its triangles cut in four, or tetrahedra cut in
+    eight, again and again. Errors: FileError for what is no such file; ProblemError for edges or
+    faces without a name.
 
     >>> nh.Mesh("bracket.msh")  # doctest: +SKIP
     """
@@ -73,7 +82,9 @@ class Mesh:
     name: str
     mesh: DomainMesh
 
-    dim = 2
+    @property
+    def dim(self) -> int:
+        return self.mesh.dim
 
     def __init__(self, path: str | os.PathLike[str], scale: Any = 1) -> None:
         factor = positive_number(scale, ProblemError, "scale", "write scale=1e-3")
@@ -90,6 +101,14 @@ class Mesh:
             raise ProblemError(
                 f"{Path(path).name} holds no mesh of a domain", term=cause, remedy=_REMEDY
             ) from cause
+        worst = int(np.argmax(found.bend))
+        if found.bend[worst] > _MOST_BENT:
+            near = ", ".join(f"{x:.4g}" for x in found.points[found.cells[worst, 0]])
+            raise ProblemError(
+                "an element of this mesh bends too much for places in it to be found",
+                term=f"near ({near}) of {Path(path).name}",
+                remedy="make the mesh finer there: eight elements along a full turn, or more",
+            )
         object.__setattr__(self, "name", Path(path).name)
         object.__setattr__(self, "mesh", found)
 
@@ -123,7 +142,7 @@ class Mesh:
         return sp.Float(self.mesh.volumes.sum(), 17)
 
     def holds(self, points: Array) -> Flags:
-        """Whether points (n, 2) lie in a triangle."""
+        """Whether points (n, d) lie in an element."""
         return self.region.holds(points)
 
     def contains(
@@ -132,10 +151,11 @@ class Mesh:
         """As of `Domain`; the edges of the mesh are known to rounding."""
         points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
         known = np.isfinite(points).all(axis=-1)
-        found = self.holds(np.where(known[..., None], points, 0.0).reshape(-1, 2))
+        found = self.holds(np.where(known[..., None], points, 0.0).reshape(-1, self.dim))
         return (found.reshape(points.shape[:-1]) & known)[()]
 
     def __str__(self) -> str:
-        return f"{self.name} ({len(self.mesh.cells)} triangles, {self.mesh.digest[:12]})"
+        kind = "triangles" if self.dim == 2 else "tetrahedra"
+        return f"{self.name} ({len(self.mesh.cells)} {kind}, {self.mesh.digest[:12]})"
 
     __repr__ = __str__

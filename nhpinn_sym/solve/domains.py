@@ -17,6 +17,7 @@ from ..problem.regions import Region
 from ..resolution.region_outlines import outline_of
 from ..runtime.arrays import Array
 from ..runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
+from ..runtime.fitted.elements import places_of
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
 from ..runtime.quadrature import GaussRule, QuadratureRule, rule_on
@@ -27,6 +28,7 @@ _FEWEST_TRIANGLES = 8
 _FEWEST_POINTS = 3
 # Lines that are tried through a region, and points of each.
 _LINES = 17
+_FEW_LINES = 5
 _ALONG = 801
 
 
@@ -137,11 +139,16 @@ def _(domain: Mesh, cells: Sequence[int], count: int) -> QuadratureRule:
 
 @points_on.register
 def _(domain: Mesh, name: str, points: Array) -> Array:
-    """By the share of the first coordinate, along the edges of the part."""
-    low, high = domain.bounds[0]
+    """By the share of the first coordinate, along the edges of the part, or by its faces, in which
+    the others tell the place."""
+    low, high = np.array(domain.bounds).T
     edges = domain.part(name).edges
-    share = np.clip((points[:, 0] - low) / (high - low), 0.0, 1.0) * len(edges)
+    shares = np.clip((points - low) / (high - low), 0.0, 1.0)
+    share = shares[:, 0] * len(edges)
     number = np.minimum(share.astype(int), len(edges) - 1)
+    if domain.dim == 3:
+        inner = np.where(shares[:, 1:].sum(axis=1, keepdims=True) > 1, 1 - shares, shares)[:, 1:]
+        return places_of(edges[number], inner[:, None])[:, 0]
     own = share - number
     return np.stack([along_edges(edges[k : k + 1], s)[0, 0] for k, s in zip(number, own[:, None])])
 
@@ -157,15 +164,17 @@ def _(domain: Region | Mesh, counts: Sequence[int]) -> Array:
 @line_points.register(Mesh)
 def _(domain: Region | Mesh, count: int) -> Array:
     """The longest piece inside of a few lines along the first axis."""
-    (a, b), (c, d) = domain.bounds
+    (a, b), *others = domain.bounds
     x = np.linspace(a, b, _ALONG)
-    best = np.zeros((2, 2))
-    for y in c + (d - c) * (np.arange(_LINES) + 0.5) / _LINES:
-        inside = domain.holds(np.stack([x, np.full_like(x, y)], axis=1))
-        changes = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
+    best = np.zeros((2, domain.dim))
+    lines = _LINES if len(others) == 1 else _FEW_LINES
+    across = [c + (d - c) * (np.arange(lines) + 0.5) / lines for c, d in others]
+    for y in tensor_points(across):
+        points = np.column_stack([x, np.tile(y, (len(x), 1))])
+        changes = np.diff(np.concatenate([[0], domain.holds(points).astype(int), [0]]))
         for first, last in zip(np.flatnonzero(changes > 0), np.flatnonzero(changes < 0) - 1):
             if x[last] - x[first] > best[1, 0] - best[0, 0]:
-                best = np.array([[x[first], y], [x[last], y]])
+                best = points[[first, last]]
     return np.asarray(best[0] + np.linspace(0, 1, count)[:, None] * (best[1] - best[0]))
 
 

@@ -12,7 +12,7 @@ from petsc4py import PETSc
 from scipy.spatial import cKDTree
 
 from ..arrays import Array, Flags, Integers
-from ..fitted.domain_mesh import RegionMesh, along_edges, quadrature_degree
+from ..fitted.domain_mesh import RegionMesh, on_facets, quadrature_degree
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import SimplexFunction
 from ..rigid_modes import independent, motions
@@ -25,8 +25,8 @@ _SAME = 1e-10
 
 
 class RegionSpace(FittedSpace):
-    """The same as `BoxSpace` for curved triangles with named edges: nodes are found by their
-    places."""
+    """The same as `BoxSpace` for curved triangles or tetrahedra with named facets: nodes are found
+    by their places."""
 
     elements: RegionMesh  # type: ignore[assignment]
 
@@ -47,7 +47,7 @@ class RegionSpace(FittedSpace):
         self.mesh, self.cell_numbers = simplex_mesh(comm, own.points, own.cells)
         self.space = function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
-        self.quadrature_degree = quadrature_degree(degree)
+        self.quadrature_degree = quadrature_degree(degree, elements.dim)
         rule = {"quadrature_degree": self.quadrature_degree}
         marked = self._facet_tags(tags)
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
@@ -71,21 +71,21 @@ class RegionSpace(FittedSpace):
 
     def nodes_on(self, parts: Sequence[str]) -> Flags:
         own = self.elements.mesh
-        shares = np.arange(self.degree + 1) / self.degree
-        edges = [own.points[own.facets_on(name)] for name in parts]
-        places = np.concatenate([along_edges(x, shares).reshape(-1, 2) for x in edges])
+        held = [own.points[own.facets_on(name)] for name in parts]
+        places = np.concatenate([on_facets(x, self.degree).reshape(-1, own.dim) for x in held])
         return np.asarray(cKDTree(places).query(self._points)[0] < self._reach)
 
     def _facet_tags(self, tags: Mapping[str, int]) -> dmesh.MeshTags:
-        """Edges of the boundary are found by the middles between their ends."""
-        self.mesh.topology.create_connectivity(1, 2)
-        facets = np.sort(dmesh.exterior_facet_indices(self.mesh.topology))
-        middles = dmesh.compute_midpoints(self.mesh, 1, facets)[:, :2]
+        """Facets of the boundary are found by the middles between their corners."""
         own = self.elements.mesh
-        tree = cKDTree(own.points[own.facets[:, :2]].mean(axis=1))
+        dim = own.dim
+        self.mesh.topology.create_connectivity(dim - 1, dim)
+        facets = np.sort(dmesh.exterior_facet_indices(self.mesh.topology))
+        middles = dmesh.compute_midpoints(self.mesh, dim - 1, facets)[:, :dim]
+        tree = cKDTree(own.points[own.facets[:, :dim]].mean(axis=1))
         numbers = np.array([tags[name] for name in own.names], dtype=np.int32)
         marks = numbers[own.parts[tree.query(middles)[1]]] if len(facets) else numbers[:0]
-        return dmesh.meshtags(self.mesh, 1, facets, marks)
+        return dmesh.meshtags(self.mesh, dim - 1, facets, marks)
 
     def _free_dofs(self, block: int) -> tuple[PETSc.Mat, Integers]:
         """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
@@ -108,8 +108,8 @@ class RegionSpace(FittedSpace):
     def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
-        places = places_of(self.elements.corners_and_middles, nodes(self.degree))
-        _, number = cKDTree(points).query(places.reshape(-1, 2))
+        places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
+        _, number = cKDTree(points).query(places.reshape(-1, places.shape[2]))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return SimplexFunction(self.elements, self.degree, held)
 

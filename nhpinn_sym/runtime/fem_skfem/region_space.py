@@ -27,7 +27,7 @@ class CurvedMapping(MappingIsoparametric):
     rounding of the coordinates, which scikit-fem takes for a failure."""
 
     def invF(self, x: Array, tind: Any = None, **options: Any) -> Array:
-        place = np.full(x.shape, 1 / 3)
+        place = np.full(x.shape, 1 / (len(x) + 1))
         for _ in range(_STEPS):
             step = np.einsum("ijkl,jkl->ikl", self.invDF(place, tind), x - self.F(place, tind))
             place = np.clip(place + step, 0.0, 1.0)
@@ -38,14 +38,14 @@ class CurvedMapping(MappingIsoparametric):
 
 @dataclass(frozen=True)
 class RegionSpace(FunctionSpace):
-    """P_degree functions on curved triangles."""
+    """P_degree functions on curved triangles or tetrahedra."""
 
     mesh: RegionMesh
     degree: int
 
     @property
     def dim(self) -> int:
-        return 2
+        return self.mesh.dim
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -53,7 +53,7 @@ class RegionSpace(FunctionSpace):
 
     @property
     def _order(self) -> int:
-        return quadrature_degree(self.degree)
+        return quadrature_degree(self.degree, self.dim)
 
     @cached_property
     def _mapping(self) -> CurvedMapping:
@@ -62,7 +62,7 @@ class RegionSpace(FunctionSpace):
 
     @cached_property
     def basis(self) -> Any:
-        element, mapping = ELEMENTS[2, self.degree](), self._mapping
+        element, mapping = ELEMENTS[self.dim, self.degree](), self._mapping
         return skfem.Basis(mapping.mesh, element, mapping=mapping, intorder=self._order)
 
     @property
@@ -73,11 +73,11 @@ class RegionSpace(FunctionSpace):
     def _facets(self) -> dict[str, Integers]:
         """The edges of scikit-fem by the name of their part."""
         mesh = self.basis.mesh
-        corners = np.unique(self.mesh.mesh.cells[:, :3])
+        corners = np.unique(self.mesh.mesh.cells[:, : self.dim + 1])
         known = {tuple(ends): k for k, ends in enumerate(np.sort(mesh.facets, axis=0).T.tolist())}
         found = {}
         for name in self.mesh.mesh.names:
-            ends = np.searchsorted(corners, self.mesh.mesh.facets_on(name)[:, :2])
+            ends = np.searchsorted(corners, self.mesh.mesh.facets_on(name)[:, : self.dim])
             found[name] = np.array([known[tuple(e)] for e in np.sort(ends, axis=1).tolist()], int)
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..quadrature import BoundaryQuadrature, rule_on
 from ..tensor_grids import unit_gauss
 from .cell_mesh import InvalidMesh, facets_of
 from .curved_simplices import CurvedSimplices
-from .elements import places_of
+from .elements import COUNTS, EDGES, nodes, places_of, rule, unit_indices
 from .functions import SimplexMesh, SimplexRule
 
 # Share of its lengths by which the box around a mesh is larger.
@@ -22,18 +23,35 @@ _BESIDE = 0.05
 # domain are no farther outside.
 _OUTSIDE = 4.0
 _ROUNDING = 1e-6
+_FACETS = {2: "edges", 3: "faces"}
+
+
+def _around(a: int, b: int, *others: int) -> list[tuple[int, ...]]:
+    """Tetrahedra around an edge."""
+    return [(a, b, p, q) for p, q in zip(others, (*others[1:], others[0]))]
+
+
+# The corners of the children of an element, among its nodes of order 2: those at its corners, and
+# what is inside of them, a triangle or an octahedron cut along one of three diagonals.
+_AT_CORNERS = {
+    2: [(0, 3, 5), (3, 1, 4), (5, 4, 2)],
+    3: [(0, 4, 6, 7), (4, 1, 5, 9), (6, 5, 2, 8), (7, 9, 8, 3)],
+}
+_WITHIN = {
+    2: [[(3, 4, 5)]],
+    3: [_around(4, 8, 6, 7, 9, 5), _around(5, 7, 9, 8, 6, 4), _around(6, 9, 4, 5, 8, 7)],
+}
 
 
 @dataclass(frozen=True, eq=False)
 class DomainMesh(CurvedSimplices):
-    """Triangles of order 2 with named edges.
+    """Triangles of order 2 with named edges, or tetrahedra with named faces.
 
-    points : (n, 2) the nodes
-    cells  : (m, 6) the nodes of each triangle in the order of gmsh: corners, counterclockwise,
-             then the middles of the edges from corner 0 to 1, 1 to 2 and 2 to 0
-    phases : (m,) whole numbers: coefficients jump between triangles of different phases
+    points : (n, d) the nodes
+    cells  : (m, 6) or (m, 10) the nodes of each in the order of gmsh, as of a `CellMesh`
+    phases : (m,) whole numbers: coefficients jump between elements of different phases
     facets : (k, 3) the edges of the boundary: both ends, with the triangle on the left, and the
-             middle
+             middle; (k, 6) the faces, counterclockwise from outside
     parts  : (k,) the part of the boundary that each lies on, a number in `names`
     """
 
@@ -54,77 +72,102 @@ class DomainMesh(CurvedSimplices):
         return found
 
     def check(self) -> None:
-        """InvalidMesh, which says where, for triangles that are folded, overlap or leave gaps."""
+        """InvalidMesh, which says where, for elements that are folded, overlap or leave gaps."""
         folded = np.flatnonzero(~(self.least_stretch > 0))
         if len(folded):
-            place = self.points[self.cells[folded[0], :3]].mean(axis=0)
+            place = self.points[self.cells[folded[0], : self.dim + 1]].mean(axis=0)
             near = ", ".join(f"{x:.6g}" for x in place)
-            raise InvalidMesh(f"{len(folded)} triangles are degenerate or folded, near ({near})")
-        ends = facets_of(self.cells)
-        known = {tuple(edge) for edge in ends.tolist()}
-        alone = {edge for edge in known if (edge[1], edge[0], edge[2]) not in known}
-        named = {tuple(edge) for edge in self.facets.tolist()}
-        if len(known) != len(ends) or alone != named:
+            raise InvalidMesh(f"{len(folded)} elements are degenerate or folded, near ({near})")
+        if not np.array_equal(*(_sorted_rows(f) for f in (self.facets, boundary_of(self.cells)))):
             raise InvalidMesh(
-                f"{len(alone ^ named)} edges are of one triangle alone and of no part of the"
-                " boundary, or the other way round"
+                f"{_FACETS[self.dim]} are of one element alone and of no part of the boundary, or"
+                " the other way round"
             )
 
+    @property
+    def bend(self) -> Array:
+        """How far the middles of the edges of each element (m,) are from those of the chords, in
+        barycentric coordinates of the straight element."""
+        x = self.points[self.cells]
+        corners = x[:, : self.dim + 1]
+        straight = np.swapaxes(corners[:, 1:] - corners[:, :1], 1, 2)
+        apart = x[:, self.dim + 1 :] - corners[:, EDGES[self.dim]].mean(axis=2)
+        shares = np.einsum("mij,mej->mei", np.linalg.inv(straight), apart)
+        return np.maximum(np.abs(shares).max(axis=(1, 2)), np.abs(shares.sum(axis=2)).max(axis=1))
+
     def facets_on(self, name: str) -> Integers:
-        """(k, 3); KeyError where there is no part of this name."""
+        """(k, 3) or (k, 6); KeyError where there is no part of this name."""
         if name not in self.names:
             raise KeyError(name)
         return self.facets[self.parts == self.names.index(name)]
 
 
+def _sorted_rows(facets: Integers) -> Integers:
+    """The nodes of facets in increasing order, in the order of these."""
+    rows = np.sort(facets, axis=1)
+    return rows[np.lexsort(rows.T)]
+
+
 def boundary_of(cells: Integers) -> Integers:
-    """(k, 3): the edges of one triangle alone."""
-    edges = facets_of(cells)
-    _, first, counts = np.unique(edges[:, 2], return_index=True, return_counts=True)
-    return edges[first[counts == 1]]
+    """The facets (k, 3) or (k, 6) of one element alone. InvalidMesh where one has two on the same
+    side, or several elements."""
+    facets = facets_of(cells)
+    corners = 2 if facets.shape[1] == 3 else 3
+    order = np.argsort(facets[:, :corners], axis=1)
+    # Of a permutation of two or three numbers.
+    turned = np.sign(
+        np.prod([order[:, j] - order[:, i] for i, j in combinations(range(corners), 2)], axis=0)
+    )
+    _, first, of, counts = np.unique(
+        np.sort(facets, axis=1), axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    sides = np.bincount(of.ravel(), turned)
+    if (counts > 2).any() or (sides[counts == 2] != 0).any():
+        raise InvalidMesh("elements overlap: a facet has more than one on a side")
+    return facets[np.sort(first[counts == 1])]
 
 
 def halved(mesh: DomainMesh) -> DomainMesh:
-    """Every triangle cut into four, along the curves of its own coordinates: the same domain."""
-    count, cells = len(mesh.points), mesh.cells
-    corners, middles = cells[:, :3], cells[:, 3:]
-    inner = np.roll(middles, -1, axis=1)
-    # Edges of the children: both halves of each edge, then those between its middles.
-    ends = np.stack([corners, middles, np.roll(corners, -1, axis=1), middles], axis=-1)
-    pairs = np.concatenate([ends.reshape(-1, 2), np.stack([middles, inner], -1).reshape(-1, 2)])
-    s = np.array([0.25, 0.75])
-    x = mesh.points[cells]
-    along = np.stack([corners, np.roll(corners, -1, axis=1), middles], axis=-1)
-    halves = along_edges(mesh.points[along].reshape(-1, 3, 2), s).reshape(-1, 2)
-    between = places_of(x, np.array([[0.5, 0.25], [0.25, 0.5], [0.25, 0.25]])).reshape(-1, 2)
-    places = np.concatenate([halves, between])
+    """Every triangle cut into four, or tetrahedron into eight, along the curves of its own
+    coordinates: the same domain."""
+    dim, cells = mesh.dim, mesh.cells
+    tables = np.array([_AT_CORNERS[dim] + inner for inner in _WITHIN[dim]])
+    quarters = np.rint(4 * nodes(2, dim)[tables]).astype(int)
+    between = quarters[:, :, EDGES[dim]].sum(axis=3) // 2
+    quarters = np.concatenate([quarters, between], axis=2)[_shortest(mesh)]
+    shares = np.concatenate([4 - quarters.sum(axis=3, keepdims=True), quarters], axis=3)
+    inside = quarters.reshape(len(cells), -1, dim) / 4
+    places = places_of(mesh.points[cells], inside).reshape(-1, dim)
+    # A node is known by its shares in the corners that it lies between.
+    owners = np.where(shares > 0, cells[:, None, None, : dim + 1], -1)
+    order = np.argsort(owners, axis=-1)
+    keys = np.concatenate([np.take_along_axis(x, order, -1) for x in (owners, shares)], axis=-1)
     _, first, number = np.unique(
-        np.sort(pairs, axis=1), axis=0, return_index=True, return_inverse=True
+        keys.reshape(len(places), -1), axis=0, return_index=True, return_inverse=True
     )
-    number = number.ravel() + count
-    near, far = np.moveaxis(number[: 6 * len(cells)].reshape(-1, 3, 2), 2, 0)
-    across = number[6 * len(cells) :].reshape(-1, 3)
-    children = []
-    for k in range(3):
-        before = (k + 2) % 3
-        # Corner k, the middles of the edges ahead and behind, and the nodes between these.
-        nodes = [corners[:, k], middles[:, k], middles[:, before]]
-        children.append(np.stack([*nodes, near[:, k], across[:, before], far[:, before]], axis=1))
-    children.append(np.concatenate([middles, across], axis=1))
-    halves_of = {}
-    points = np.concatenate([mesh.points, places[first]])
-    new = np.concatenate(children)
+    new = number.reshape(-1, COUNTS[dim])
     facets = boundary_of(new)
-    for (a, b, middle), part in zip(mesh.facets.tolist(), mesh.parts.tolist(), strict=True):
-        halves_of[a, middle] = halves_of[middle, b] = part
-    parts = np.array([halves_of[a, b] for a, b, _ in facets.tolist()])
-    return DomainMesh(points, new, np.tile(mesh.phases, 4), facets, parts, mesh.names)
+    held = owners.reshape(len(places), -1)[first]
+    known = {
+        frozenset(f): part for f, part in zip(mesh.facets[:, :dim].tolist(), mesh.parts.tolist())
+    }
+    around = held[facets[:, :dim]].reshape(len(facets), -1)
+    parts = np.array([known[frozenset(row) - {-1}] for row in around.tolist()])
+    phases = np.repeat(mesh.phases, tables.shape[1])
+    return DomainMesh(places[first], new, phases, facets, parts, mesh.names)
 
 
-def quadrature_degree(degree: int) -> int:
+def _shortest(mesh: DomainMesh) -> Integers:
+    """The number (m,) in `_WITHIN` of the shortest diagonal: others make long elements."""
+    ends = np.array([inner[0][:2] for inner in _WITHIN[mesh.dim]])
+    x = mesh.points[mesh.cells[:, ends]]
+    return np.asarray(np.argmin(np.linalg.norm(x[:, :, 1] - x[:, :, 0], axis=2), axis=1))
+
+
+def quadrature_degree(degree: int, dim: int = 2) -> int:
     """Of integrals over elements of that degree: where edges are curved they are no polynomials,
     and with fewer points two rules would differ by more than rounding."""
-    return 2 * degree + 5
+    return 2 * degree + (5 if dim == 2 else 3)
 
 
 def along_edges(edges: Array, shares: Array) -> Array:
@@ -132,6 +175,13 @@ def along_edges(edges: Array, shares: Array) -> Array:
     s = shares
     weights = np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
     return np.asarray(np.einsum("js,kjd->ksd", weights, edges))
+
+
+def on_facets(facets: Array, degree: int) -> Array:
+    """The nodes (k, s, d) of elements of that degree on edges (k, 3, 2) or faces (k, 6, 3)."""
+    if facets.shape[1] == 3:
+        return along_edges(facets, np.arange(degree + 1) / degree)
+    return places_of(facets, nodes(degree, 2))
 
 
 @dataclass(frozen=True)
@@ -161,15 +211,18 @@ class RegionMesh(SimplexMesh):
 
     def count(self, degree: int) -> int:
         degree = self.degree or degree
-        cells, inner = len(self.mesh.cells), (degree - 1) * (degree - 2) // 2
-        edges = (3 * cells + len(self.mesh.facets)) // 2
-        corners = len(np.unique(self.mesh.cells[:, :3]))
-        return corners + (degree - 1) * edges + inner * cells
+        own, corners = self.mesh.cells, self.dim + 1
+        within = len(own) if self.dim == 2 else 0
+        between = (degree - 1) * len(np.unique(own[:, corners:]))
+        return (
+            len(np.unique(own[:, :corners])) + between + (degree - 1) * (degree - 2) // 2 * within
+        )
 
     def halved(self, times: int) -> RegionMesh:
-        """Every triangle cut into four, so often. ValueError for a negative number."""
+        """Every triangle cut into four, or tetrahedron into eight, so often. ValueError for a
+        negative number."""
         if times < 0:
-            raise ValueError(f"halvings = {times}: triangles are not joined")
+            raise ValueError(f"halvings = {times}: elements are not joined")
         mesh = self.mesh
         for _ in range(times):
             mesh = halved(mesh)
@@ -179,12 +232,14 @@ class RegionMesh(SimplexMesh):
         return points
 
     def holds(self, points: Array) -> Flags:
-        """Whether points (n, 2) lie in a triangle, or nearly."""
+        """Whether points (n, d) lie in an element, or nearly."""
         return np.asarray(self.finder.located(points)[0] >= 0)
 
     @property
     def slack(self) -> Array | float:
         """Points of the domain that lie outside of the mesh are those of the nearest triangle."""
+        if self.gap == 0:
+            return _ROUNDING
         corners = self.mesh.points[self.mesh.cells[:, :3]]
         longest = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1)
         heights = 2 * self.mesh.volumes / longest
@@ -199,8 +254,10 @@ class RegionRule(SimplexRule):
     count: int
 
     def on(self, part: str) -> BoundaryQuadrature:
-        """`count` points on each edge."""
+        """`count` points on each edge, or along two directions of each face."""
         facets = self.mesh.mesh.points[self.mesh.mesh.facets_on(part)]
+        if self.mesh.dim == 3:
+            return self._on_faces(facets)
         s, weights = unit_gauss(self.count)
         slopes = np.stack([4 * s - 3, 4 * s - 1, 4 - 8 * s])
         places = along_edges(facets, s).reshape(-1, 2)
@@ -208,6 +265,15 @@ class RegionRule(SimplexRule):
         length = np.linalg.norm(along, axis=1)
         normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]
         return BoundaryQuadrature(places, np.tile(weights, len(facets)) * length, normals)
+
+    def _on_faces(self, facets: Array) -> BoundaryQuadrature:
+        shares, weights = rule(self.count, 2)
+        one, other = (places_of(facets, shares, index) for index in unit_indices(2))
+        across = np.cross(one, other)
+        size = np.linalg.norm(across, axis=2)
+        places = places_of(facets, shares).reshape(-1, 3)
+        normals = (across / size[..., None]).reshape(-1, 3)
+        return BoundaryQuadrature(places, (size * weights).ravel(), normals)
 
 
 @rule_on.register

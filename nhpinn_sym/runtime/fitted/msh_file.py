@@ -25,6 +25,7 @@ _LINES, _TRIANGLES, _TETRAHEDRA, _POINT = (1, 8), (2, 9), (4, 11), 15
 _PLACES = {0: 3, 1: 6, 2: 6, 3: 6}
 # Share of the size by which a plane mesh leaves its plane.
 _FLAT = 1e-9
+_FACETS = {2: "edges", 3: "faces"}
 
 
 class _Numbers:
@@ -75,9 +76,11 @@ class _Content:
 
 
 def read_msh(data: bytes, scale: float = 1.0) -> DomainMesh:
-    """The mesh in the bytes of a file. InvalidMesh where they are none, where an edge of the
-    boundary has no physical name, and for meshes in space."""
+    """The mesh in the bytes of a file, of tetrahedra where there are some. InvalidMesh where they
+    are none, and where an edge or a face of the boundary has no physical name."""
     content, names = _content(data)
+    if set(content.elements) & {*_TETRAHEDRA}:
+        return _named(content, names, scale, *_tetrahedra(content))
     return _named(content, names, scale, *_triangles(content))
 
 
@@ -239,29 +242,30 @@ def _named(
     places: Array,
     regions: Integers,
 ) -> DomainMesh:
-    """With the parts of the boundary by the physical names of lines."""
+    """With the parts of the boundary by the physical names of lines, or of triangles."""
+    dim = places.shape[2]
     step = 1e-9 * float(np.ptp(content.points, axis=0).max())
-    keys = np.rint(places.reshape(-1, 2) / step).astype(np.int64)
+    keys = np.rint(places.reshape(-1, dim) / step).astype(np.int64)
     _, first, numbers = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    cells = numbers.reshape(-1, 6)
-    points = places.reshape(-1, 2)[first]
+    cells = numbers.reshape(-1, places.shape[1])
+    points = places.reshape(-1, dim)[first]
     facets = boundary_of(cells)
     known: dict[frozenset[tuple[int, ...]], str] = {}
-    for kind in _LINES:
+    for kind in _LINES if dim == 2 else _TRIANGLES:
         rows = content.rows(kind)
-        ends = content.points[_numbers(content, rows[:, 1:3])][..., :2]
+        ends = content.points[_numbers(content, rows[:, 1 : 1 + dim])][..., :dim]
         for tag, pair in zip(rows[:, 0].tolist(), np.rint(ends / step).astype(np.int64)):
-            if (1, tag) in names:
-                known[frozenset(tuple(end) for end in pair.tolist())] = names[1, tag]
+            if (dim - 1, tag) in names:
+                known[frozenset(tuple(end) for end in pair.tolist())] = names[dim - 1, tag]
     found = []
-    for facet in points[facets[:, :2]]:
+    for facet in points[facets[:, :dim]]:
         pair = np.rint(facet / step).astype(np.int64).tolist()
         found.append(known.get(frozenset(tuple(end) for end in pair), ""))
     if "" in found:
-        place = points[facets[found.index(""), 2]]
+        place = points[facets[found.index(""), dim]]
         raise InvalidMesh(
-            f"{found.count('')} of {len(found)} edges of the boundary have no physical name, the"
-            f" first one near ({place[0]:.6g}, {place[1]:.6g})"
+            f"{found.count('')} of {len(found)} {_FACETS[dim]} of the boundary have no physical"
+            f" name, the first one near ({', '.join(f'{x:.6g}' for x in place)})"
         )
     labels = tuple(dict.fromkeys(found))
     parts = np.array([labels.index(name) for name in found])

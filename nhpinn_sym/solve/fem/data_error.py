@@ -6,7 +6,7 @@ the mesh are compared with those by a finer one, between the lines that the data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -51,9 +51,10 @@ def data_error(
     layout: Meshes | FittedLayout | GivenLayout,
     mesh: Mesh,
     degree: int,
+    sources: Collection[sp.Expr] = (),
 ) -> float:
     """The largest relative error of the means of the data, and of their inverses where they are
-    positive.
+    positive, but for those that are `sources`: these may vanish at a boundary.
 
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
@@ -62,12 +63,14 @@ def data_error(
         return 0.0
     worst = 0.0
     parts: list[tuple[sp.Expr, tuple[int, ...]]] = []
+    vanishing: set[sp.Expr] = set()
     for datum in data:
         put = datum.xreplace({v: sp.Float(x, 17) for v, x in values.items()})
         axes = tuple(k for k, v in enumerate(symbols) if v in put.free_symbols)
         if axes and put.free_symbols <= set(symbols):
             own = put.as_real_imag() if put.has(sp.I) else (put,)
             parts += [(part, axes) for part in own if part != 0]
+            vanishing.update(own if datum in sources else ())
     for axes in dict.fromkeys(axes for _, axes in parts):
         some = [part for part, own in parts if own == axes]
         if isinstance(mesh, FittedMesh):
@@ -77,9 +80,20 @@ def data_error(
             worst = max(worst, _missed(some, symbols, axes, layout, mesh, degree))
             continue
         calls = [evaluator(part, tuple(symbols)) for part in some]
-        own = _all_means(calls, rule_on(mesh, degree + 1))
-        worst = max(worst, _worst(own, _all_means(calls, rule_on(mesh, 2 * degree + 2))))
+        inverses = [part not in vanishing for part in some]
+        worst = max(worst, _beside_finer(calls, inverses, mesh, degree))
     return worst
+
+
+def _beside_finer(
+    calls: Sequence[Callable[[Array], Array]], inverses: Sequence[bool], mesh: Mesh, degree: int
+) -> float:
+    """By the quadrature of the elements against one with twice as many points."""
+    own, fine = (
+        [_means(f, rule_on(mesh, n).blocks(), wanted) for f, wanted in zip(calls, inverses)]
+        for n in (degree + 1, 2 * degree + 2)
+    )
+    return _worst(own, fine)
 
 
 def _missed_by_triangles(

@@ -30,6 +30,7 @@ from ..exports import COUNTS, SolutionExtent, equally_spaced
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
 from ..time_levels import time_weights
+from ..vtk_files import VTK_NODES
 
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
@@ -212,9 +213,8 @@ class GridSolution(Solution):
             return SolutionExtent(lines, self.times)
         lines = equally_spaced(mesh.bounds, COUNTS[mesh.dim])
         if isinstance(mesh, RegionMesh):
-            return SolutionExtent(
-                lines, self.times, mesh.holds, (mesh.mesh.points, mesh.mesh.cells)
-            )
+            drawn = (mesh.mesh.points, mesh.mesh.cells[:, VTK_NODES[mesh.dim]])
+            return SolutionExtent(lines, self.times, mesh.holds, drawn)
         return SolutionExtent(lines, self.times)
 
     @property

@@ -180,10 +180,11 @@ def equation_data_error(
         values[equation.time] = _DURING * float(equation.final_time)
 
     fluxes = [t.coefficient for t in equation.bilinear if any(t.left) and any(t.right)]
+    sources = {t.coefficient for t in equation.linear} - {t.coefficient for t in equation.bilinear}
     conducting = {v.name for c in fluxes for v in c.free_symbols}
 
     def missed(mesh: Mesh) -> float:
-        known = data_error(data, equation.coordinates, values, layout, mesh, degree)
+        known = data_error(data, equation.coordinates, values, layout, mesh, degree, sources)
         if not fields:
             return known
         # Where functions jump unseen, solutions are off by more than the means.

@@ -86,7 +86,8 @@ def degree_for(order: int, degree: int) -> int:
 def equation_degree(equation: LoweredEquation, degree: Any, **options: Any) -> int:
     """The same for an equation, by default 3 on triangles and 2 elsewhere. ProblemError as of
     `check_element_options`."""
-    highest = 3 if isinstance(equation.domain, (Region, MeshDomain)) else 2
+    domain = equation.domain
+    highest = 3 if isinstance(domain, (Region, MeshDomain)) and domain.dim == 2 else 2
     chosen: int = highest if degree is None else degree
     check_element_options(chosen, **options, highest=highest)
     return degree_for(equation.order, chosen)

@@ -14,6 +14,7 @@ from scipy.special import j0, j1, jn_zeros
 
 import nhpinn_sym as nh
 from nhpinn_sym.runtime.quadrature import rule_on
+from tests.msh_boxes import write_cube
 
 S = nh.Scales(2)
 X, Y = S.x
@@ -237,3 +238,41 @@ def test_jumps_inside_are_fitted(a: sp.Expr) -> None:
     off = error(finer, lambda x, y: found(np.stack([x, y], axis=1)))
     assert off < found.info["estimate"] < 2e-2
     assert len(np.unique(found.grid.mesh.mesh.phases)) == 2
+
+
+def sector(p: Any) -> Any:
+    """An eighth of a hollow cylinder."""
+    r, angle = 1 + p[0], np.pi / 4 * p[1]
+    return np.array([r * np.cos(angle), r * np.sin(angle), p[2]])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_tetrahedra_of_a_file_with_conditions_by_name(backend: str, tmp_path: Path) -> None:
+    s = nh.Scales(3)
+    u, (x, y, z) = s.unknown("u"), s.x
+    exact = sp.exp(x / 2) * sp.cos(y) + x * z**2
+    domain = nh.Mesh(write_cube(tmp_path / "sector.msh", 1, sector))
+    held = [
+        nh.Dirichlet(exact, on="x0"),
+        nh.Neumann((x * exact.diff(x) + y * exact.diff(y)) / 2, on="x1"),
+        nh.Robin(2, exact.diff(z) + 2 * exact, on="z1"),
+        nh.Dirichlet(exact, on="rest"),
+    ]
+    source = -sum(exact.diff(v, 2) for v in s.x)
+    equation = sp.Eq(-s.laplacian(u), source)
+    given = nh.MultiscaleProblem(equation, scales=s, unknown=u, domain=domain, boundary=held)
+    found = nh.solve_fine(given, 1, backend, tolerance=5e-2, max_dofs=100)
+    points = domain.mesh.points[domain.mesh.cells].mean(axis=1)
+    known = sp.lambdify(s.x, exact)(*points.T)
+    off = np.abs(found(points) - known).max() / np.abs(known).max()
+    assert off < 2 * found.info["estimate"] < 1e-2
+    assert float(domain.volume) == pytest.approx(3 * np.pi / 8, rel=2e-3)
+    drawn = meshio.read(found.to_vtu(tmp_path / "u.vtu"))
+    assert drawn.cells[0].type == "tetra10" and len(drawn.cells[0].data) == 384
+
+
+def test_a_face_of_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(nh.ProblemError, match=r"2 of 12 faces .* no physical name"):
+        nh.Mesh(write_cube(tmp_path / "cube.msh", 1, lambda p: p, without="y0"))
+    with pytest.raises(nh.ProblemError, match="bends too much"):
+        nh.Mesh(write_cube(tmp_path / "half.msh", 1, lambda p: sector(p * [1, 2, 1])))
