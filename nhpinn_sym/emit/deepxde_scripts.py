@@ -16,10 +16,6 @@ from .script_forms import (
     PartResidual,
     Script,
     ScriptLibrary,
-    equation_residuals,
-    equation_script,
-    require_equation,
-    walls,
 )
 from .script_text import (
     LEARNING_RATE,
@@ -34,8 +30,8 @@ from .script_text import (
     exact_number,
     feature_function,
     grid_lines,
+    linear_equation_text,
     main_part,
-    number_lines,
     residual_function,
     script_text,
 )
@@ -90,16 +86,7 @@ def cell_text(
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
     """{name}.py: a boundary value problem, all of its conditions soft."""
-    require_equation(lowered)
-    script = equation_script(LIBRARY, lowered)
-    text = equation_text(
-        script,
-        lowered,
-        name,
-        number_lines(script, lowered),
-        equation_residuals(script, lowered),
-        walls(script, lowered),
-    )
+    text = linear_equation_text(LIBRARY, equation_text, lowered, name)
     return Source("deepxde", ((f"{name}.py", text),))
 
 

@@ -18,9 +18,13 @@ from .script_forms import (
     ScriptLibrary,
     cell_residuals,
     cell_script,
+    equation_residuals,
+    equation_script,
     initial_residuals,
     integrand,
     require_cells,
+    require_equation,
+    walls,
 )
 from .torch_printer import TorchPrinter
 
@@ -166,6 +170,25 @@ def cell_summary(script: Script, lowered: LoweredCells, library: str) -> str:
 
     python cells.py {STEPS}  # steps of training; prints what it writes to effective.json
 """
+
+
+def linear_equation_text(
+    library: ScriptLibrary,
+    write: Callable[..., str],
+    lowered: LoweredEquation,
+    name: str,
+) -> str:
+    """What the `equation_text` of a library writes of a linear problem."""
+    require_equation(lowered)
+    script = equation_script(library, lowered)
+    return write(
+        script,
+        lowered,
+        name,
+        number_lines(script, lowered),
+        equation_residuals(script, lowered),
+        walls(script, lowered),
+    )
 
 
 def equation_summary(lowered: LoweredEquation, name: str, library: str) -> str:
