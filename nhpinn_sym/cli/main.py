@@ -26,9 +26,9 @@ from ..problem.user_input import number_from_text
 from .files import load_problem
 from .options import build_parser
 
-# Objects between two collections, each of which walks through all that torch and SymPy hold: with
-# Python's 700 they take a tenth of a validation.
-_COLLECTED = 10_000
+# Of three generations of objects. Collections of the oldest walk through all that torch and SymPy
+# hold: ten times as many, Python's default, take a twentieth to a tenth of a validation.
+_COLLECTED = (700, 10, 100)
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "GROUP_RANK", "LOCAL_RANK")
 
 
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(_RUNS)
     arguments = parser.parse_args(argv)
     warnings.showwarning = _show_warning
-    gc.set_threshold(_COLLECTED)
+    gc.set_threshold(*_COLLECTED)
     if _silent():  # ranks other than the first
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
