@@ -22,6 +22,7 @@ from ..emit.source import load
 from ..lower.nonlinear import lower_state
 from ..problem.errors import (
     BackendMissingError,
+    JumpError,
     NhpinnError,
     SolvabilityError,
     SolveError,
@@ -143,7 +144,7 @@ def compare_laws(
             known[name] = store.arrays(f"law_{name}", partial(_solved, solve, name, macro))
         except SolvabilityError:
             raise
-        except (UnsupportedError, BackendMissingError, SolveError) as cause:
+        except (UnsupportedError, JumpError, BackendMissingError, SolveError) as cause:
             errors[name] = cause
     if not known:
         raise next(iter(errors.values()))

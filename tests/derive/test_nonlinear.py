@@ -97,6 +97,16 @@ REFUSED: dict[str, tuple[Callable[[nh.Scales, Any], Any], type[NhpinnError], str
         nh.SolvabilityError,
         "v = phi",
     ),
+    "a drift with a divergence": (
+        lambda s, u: -s.laplacian(u) + (WAVE - 1) * u * u.diff(s.x[0]) / s.eps,
+        nh.SolvabilityError,
+        "div_y b = 0",
+    ),
+    "a flux that jumps": (
+        lambda s, u: -s.div(WAVE * sp.Matrix([sp.sign(s.grad(u)[0])])),
+        nh.UnsupportedError,
+        "regularise",
+    ),
     "a function of u without an inverse": (
         lambda s, u: -s.div(s.grad(WAVE * u**2)),
         nh.UnsupportedError,

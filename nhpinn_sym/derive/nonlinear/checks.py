@@ -45,6 +45,7 @@ _SHARES = (0.03, 0.31, 0.5, 0.77, 0.98)
 _ROUNDING = 1e-10
 # Smallest over largest stiffness below which the flux does not grow with the gradient at all.
 _DEGENERATE = 1e-13
+_REGULARISE = "regularise it, for example by sqrt(delta**2 + g.dot(g)) in the place of |g|"
 # Share of the largest value up to which a mean that has to vanish may be rounding.
 _MEANS = 1e-9
 
@@ -52,12 +53,25 @@ _MEANS = 1e-9
 def check_state(state: StateProblem) -> None:
     """All of them; typed errors quote the term."""
     op = jets_as_parameters(state)
+    _refuse_jumps_in_slopes(state)
     check_coefficients(replace(op, table=dict(linearized_table(state))))
     _check_means(state, op)
     if state.first_order:
         check_convex(state, op)
     elif not state.finite_strain:
         check_monotone(state)
+
+
+def _refuse_jumps_in_slopes(state: StateProblem) -> None:
+    for a in state.all_fluxes:
+        for p in state.all_slopes:
+            if sp.diff(a, p).has(sp.DiracDelta):
+                raise UnsupportedError(
+                    "a flux that jumps where the gradient changes its sign (p = 1): the law would"
+                    " have a set of values",
+                    term=a,
+                    remedy=_REGULARISE,
+                )
 
 
 def jets_as_parameters(state: StateProblem) -> Operator:
@@ -178,7 +192,7 @@ def check_monotone(state: StateProblem) -> None:
             "a flux that does not grow with the gradient in some direction (p = 1, total variation"
             " without a smoothing, perfect plasticity)",
             term=_quoted(state),
-            remedy="regularise it, for example by sqrt(delta**2 + g.dot(g)) in the place of |g|",
+            remedy=_REGULARISE,
         )
 
 

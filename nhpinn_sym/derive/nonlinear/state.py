@@ -289,12 +289,12 @@ class StateParts:
         return sp.Add(*[part for part in sp.Add.make_args(e) if not part.has(*jets)])
 
     def _check_kernel(self) -> None:
-        """div_y B(y, s) + what stands at eps^-2 vanishes for every s: then u0 does not depend on
-        y.
+        """div_y B(y, s) and what stands at eps^-2 vanish for every s: then u0 does not depend on
+        y, and constants are the kernel of the adjoint as well.
         """
         op = self.op
         for i in range(op.components):
-            parts = [self.singular[i]]
+            carried = []
             for axis, y in enumerate(op.fast):
                 b = self.transport[i, axis]
                 if b.has(y) and jumps(b) and any(_places(b, y)):
@@ -303,7 +303,8 @@ class StateParts:
                         term=b,
                         remedy="a jump of its normal component is a source at eps^-2: smooth it",
                     )
-                parts.append(-sp.diff(b, y))
+                carried.append(-sp.diff(b, y))
+            parts = [self.singular[i], *carried]
             if not is_zero(sp.Add(*parts), [p for p in parts if p != 0]):
                 raise SolvabilityError(
                     "terms of order eps^-2 that do not vanish for constant u: u0 oscillates in y at"
@@ -314,6 +315,25 @@ class StateParts:
                         " gradient, write the problem in v = phi(y, u)"
                     ),
                 )
+            if not is_zero(sp.Add(*carried), [p for p in carried if p != 0]):
+                raise SolvabilityError(
+                    "a drift b(y).grad phi(u)/eps with div_y b != 0: the kernel of the adjoint"
+                    " depends on u0, and means against it are no limit of this kind",
+                    term=self._drift(i) / op.problem.scales.eps,
+                    remedy=(
+                        "a drift needs div_y b = 0; one that is the gradient of a potential"
+                        " belongs into the flux: multiply by exp(-potential) where phi is linear"
+                    ),
+                )
+
+    def _drift(self, i: int) -> sp.Expr:
+        """b(y).grad phi(u) of an equation, in jets."""
+        products = [
+            -sp.diff(self.transport[i, k], u) * row[k]
+            for u, row in zip(self.values, self.slopes, strict=True)
+            for k in range(self.d)
+        ]
+        return sp.Add(*products)
 
     def _check_flux(self, state: StateProblem) -> None:
         for i, row in enumerate(state.flux):
