@@ -134,8 +134,8 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
 def _mesh(
     cells: LoweredCells, parameters: Mapping[str, float], box: Mapping[str, tuple[float, float]]
 ) -> bytes | None:
-    """The file of a mesh that fits the interfaces, the third one of a solver; None where lattices
-    serve, or where interfaces move with a parameter, or touch.
+    """The file of a mesh that fits the interfaces, the third one of a solver, in space the second
+    one; None where lattices serve, or where interfaces move with a parameter, or touch.
     """
     slow = [box.get(v.name, (0.0, 1.0)) for v in cells.slow]
     found = resolve_cells(cells, parameters, slow)
@@ -143,7 +143,8 @@ def _mesh(
     if meshes is None:
         return None
     try:
-        return meshes.in_place(FIRST, FEWEST - 1).data
+        # In space the third one has fifty thousand elements.
+        return meshes.in_place(FIRST, FEWEST - 1 if meshes.dim == 2 else FEWEST - 2).data
     except SolveError:
         return None
 

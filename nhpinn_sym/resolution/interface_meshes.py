@@ -13,19 +13,24 @@ from ..lower.interfaces import CellInterfaces
 from ..lower.quadrics import quadric_regions
 from ..problem.errors import BackendMissingError, SolveError
 from ..runtime.arrays import Array, Bounds
-from ..runtime.fitted import gmsh_mesher
+from ..runtime.fitted import gmsh_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.gmsh_mesher import MeshingFailed
 from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from .resolve import Resolution
 
-MESHERS = {"own": (2,), "gmsh": (2, 3)}
+MESHERS = {"own": (2, 3), "gmsh": (2, 3)}
 """The dimensions in which each makes meshes."""
 _HOW_TO_GET = (
     'pip install "nhpinn_sym[mesh]"; gmsh asks for libraries of the system (Debian, Ubuntu: apt-get'
     " install libglu1-mesa libxft2 libxcursor1 libxinerama1)"
 )
+_APART = "move the shapes apart, or let them overlap"
+_REMEDIES = {
+    2: f'{_APART}; mesh="lattice" fits none',
+    3: f'{_APART}; mesh="gmsh" fits edges and corners of surfaces, "lattice" nothing',
+}
 FIRST = 4
 """Triangles along the longer period of the coarsest mesh there is."""
 
@@ -85,7 +90,7 @@ class InterfaceMeshes:
     @property
     def geometry_order(self) -> int:
         """By which power of the size of the elements their interfaces are off."""
-        return 6 if self.mesher == "own" else 4
+        return 6 if self.mesher == "own" and self.dim == 2 else 4
 
     @property
     def lengths(self) -> Array:
@@ -108,7 +113,7 @@ class InterfaceMeshes:
             raise SolveError(
                 "no mesh fits interfaces that touch, or nearly",
                 term=cause,
-                remedy='move the shapes apart, or let them overlap; mesh="lattice" fits none',
+                remedy=_REMEDIES[self.dim],
             ) from cause
         except (ImportError, OSError, AttributeError) as cause:
             if self.mesher == "own":
@@ -132,7 +137,7 @@ class InterfaceMeshes:
             self.vectors,
         )
         if self.mesher == "own":
-            return meshes(asked, first)
+            return meshes(asked, first) if self.dim == 2 else solid_mesher.meshes(asked, first)
         regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
         return gmsh_mesher.meshes(regions, asked.label, asked.vectors, asked.origin, first)
 

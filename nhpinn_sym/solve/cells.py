@@ -179,12 +179,14 @@ def _require_holes(request: CellRequest, backend: str, found: Resolution) -> Non
         raise UnsupportedError(
             f"holes on the {backend} backend", term=hole, remedy=f"use one of {able}"
         )
-    fits = found.jumps and len(found.axes) == 2 and request.options.get("mesh") != "lattice"
-    if known.elements and found.curved and not fits:
+    mesh = request.options.get("mesh")
+    # In space nothing but a mesh that is asked for is sure to fit.
+    lattice = mesh in (None, "lattice") if len(found.axes) == 3 else mesh == "lattice"
+    if known.elements and found.curved and (lattice or not found.jumps):
         raise UnsupportedError(
             f"holes with edges that are not along the axes on the lattices of {backend}",
             term=hole,
-            remedy='use backend="voxel"',
+            remedy='write mesh="own" or "gmsh", or use backend="voxel"',
         )
 
 

@@ -164,11 +164,32 @@ def domain_rows() -> Iterator[Row]:
             yield f"{name}, {backend}", seconds, text
 
 
+def solid_rows() -> Iterator[Row]:
+    """A ball in elasticity, six loads, on tetrahedra that fit it: on any number of ranks."""
+    s = nh.Scales(3)
+    v = s.unknown("v", components=3)
+    e = s.sym_grad(v)
+    ball = nh.Ball((0.5, 0.5, 0.5), 0.3)
+    lam, mu = (nh.phases(s, {ball: inside}, default=1) for inside in (6, 9))
+    stress = lam * e.trace() * sp.eye(3) + 2 * mu * e
+    problem = nh.MultiscaleProblem((-s.div(stress), sp.Matrix([1, 0, 0])), scales=s, unknown=v)
+    model = nh.homogenize(problem)
+    for n in (8, 12, 16, 21):
+        start = time.process_time()
+        cells = nh.solve_cells(model, "dolfinx", n=n, max_dofs=10**6)
+        seconds = time.process_time() - start
+        size, estimate = cells.info["size"], cells.info["estimate"]
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        text = f"{size} unknowns, {memory:.2f} GB a rank, estimate {estimate:.1e}"
+        yield f"elastic ball, n={n}, ranks {cells.info['ranks']}", seconds, text
+
+
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "voxel": voxel_rows,
     "scaling": scaling_rows,
     "fitted": fitted_rows,
     "domains": domain_rows,
+    "solid": solid_rows,
 }
 
 

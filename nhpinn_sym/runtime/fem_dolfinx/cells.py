@@ -66,7 +66,7 @@ class CompiledCells:
         self.components = forms.COMPONENTS
         self.parameters = parameters
         self.box = self._space(mesh, comm, degree, parameters)
-        self.method = _method(solver, forms, isinstance(mesh, Lattice))
+        self.method = _method(solver, forms, mesh.dim == 3 or isinstance(mesh, Lattice))
         numbers = {name: parameters[name] for name in forms.PARAMETERS}
         numbers |= dict.fromkeys(unknown_symbols(forms), 0.0)
         self.slow = {name: self.box.constant(0.0) for name in forms.SLOW}
@@ -249,12 +249,12 @@ class CompiledCells:
         solve.destroy()
 
 
-def _method(solver: str, forms: ModuleType, lattice: bool) -> str:
-    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D,
-    and on elements of degree 3, is slower than MUMPS.
+def _method(solver: str, forms: ModuleType, multigrid: bool) -> str:
+    """As `method`; multigrid: whether it suits the mesh. Only the constants are a kernel that CG is
+    told of; BoomerAMG on systems in 2D, and on triangles of degree 3, is slower than MUMPS.
     """
     semidefinite = forms.SYMMETRIC and forms.DEFINITE and forms.EIGENVALUE is None
-    if solver == "auto" and not (forms.DEFINITE and lattice):
+    if solver == "auto" and not (forms.DEFINITE and multigrid):
         return "direct"
     return method(solver, len(forms.CELL), semidefinite, many=forms.COMPONENTS > 1)
 

@@ -20,11 +20,11 @@ _VOLUME = 1e-8
 _NAMES = {2: "triangles", 3: "tetrahedra"}
 _FACETS = {2: "edges have no triangle", 3: "faces have no tetrahedron"}
 # Nodes of the facets of a simplex, and a facet as the simplex on its other side has it.
-_FACET_NODES = {
+_FACET_NODES: dict[int, list[tuple[int, ...]]] = {
     2: [(0, 1, 3), (1, 2, 4), (2, 0, 5)],
     3: [(0, 2, 1, 6, 5, 4), (0, 1, 3, 4, 9, 7), (1, 2, 3, 5, 8, 9), (0, 3, 2, 7, 8, 6)],
 }
-_TURNED = {2: [1, 0, 2], 3: [0, 2, 1, 5, 4, 3]}
+_TURNED: dict[int, list[int]] = {2: [1, 0, 2], 3: [0, 2, 1, 5, 4, 3]}
 
 
 class InvalidMesh(ValueError):
@@ -156,7 +156,8 @@ def facets_of(cells: Integers) -> Integers:
     """The edges (3 m, 3) of triangles: both ends, with the triangle on the left, and the middle;
     the faces (4 m, 6) of tetrahedra: corners, clockwise from within, and middles of triangles."""
     dim = {count: dim for dim, count in COUNTS.items()}[cells.shape[1]]
-    return cells[:, _FACET_NODES[dim]].reshape(-1, len(_FACET_NODES[dim][0]))
+    found = np.array(_FACET_NODES[dim])
+    return cells[:, found].reshape(-1, found.shape[1])
 
 
 def _from_least_middle(facets: Integers) -> Integers:

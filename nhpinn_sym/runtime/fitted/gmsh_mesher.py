@@ -215,8 +215,9 @@ class _Shapes:
         """Entities whose union is the region there."""
         if not isinstance(region, BooleanRegion):
             found = classified(region)
-            parts = found if isinstance(found, Sequence) else [found]
-            return self._common([self._quadric(part) for part in parts])
+            if isinstance(found, Sequence):
+                return self._common([self._half_space(side) for side in found])
+            return self._quadric(found)
         parts = [self.of(part) for part in region.parts]
         if region.kind == "and":
             return self._common(parts)

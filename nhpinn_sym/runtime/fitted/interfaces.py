@@ -3,18 +3,20 @@ the edges on it are curved."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
 from ..tensor_grids import unit_gauss
 from .elements import inside, nodal_polynomials
-from .triangulation import Triangulation
+from .triangulation import Own, PeriodicSimplices, Triangulation
 
 Label = Callable[[Array], Integers]
-"""Points (n, 2), of any cell, -> the number of the region (n,)."""
+"""Points (n, d), of any cell, -> the number of the region (n,)."""
 # Share of an edge by which a node may be moved along it onto an interface.
 _SNAP = 0.3
 # Halvings that find a place on an interface to rounding.
@@ -23,7 +25,8 @@ _BISECTIONS = 52
 _SAMPLES = 12
 # Places on an edge that ends on an interface at which others are looked for.
 _ON_THE_WAY = (0.5, 0.75, 0.875)
-# Radius, as a share of the local mesh, of the circle on which a node looks for regions.
+# Radius, as a share of the local mesh, of the circle, or the sphere, on which a node looks for
+# regions.
 _AROUND = 1e-6
 _DIRECTIONS = 8
 # Height of the arc of a curved edge as a share of its length, above which the mesh is too coarse.
@@ -42,23 +45,33 @@ class TooCoarse(Exception):
         self.places = places
 
 
-def touched(mesh: Triangulation, label: Label) -> Flags:
+def touched(mesh: PeriodicSimplices, label: Label) -> Flags:
     """Which regions (n, k) meet in each node: several on an interface."""
     near = np.full(len(mesh.points), np.inf)
-    np.minimum.at(near, mesh.triangles, mesh.longest[:, None])
+    np.minimum.at(near, mesh.simplices, mesh.longest[:, None])
     np.minimum.at(near, mesh.originals, near)
-    angles = 2 * np.pi * (np.arange(_DIRECTIONS) + 0.37) / _DIRECTIONS
-    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    around = mesh.points[:, None] + _AROUND * near[mesh.originals, None, None] * circle
-    found = label(around.reshape(-1, 2))
+    around = _directions(mesh.dim)
+    around = mesh.points[:, None] + _AROUND * near[mesh.originals, None, None] * around
+    found = label(around.reshape(-1, mesh.dim))
     names, numbers = np.unique(found, return_inverse=True)
     flags = np.zeros((len(mesh.points), len(names)), dtype=bool)
-    rows = np.repeat(np.arange(len(mesh.points)), _DIRECTIONS)
+    rows = np.repeat(np.arange(len(mesh.points)), around.shape[1])
     flags[rows, numbers.ravel()] = True
     return flags
 
 
-def crossing(mesh: Triangulation, regions: Flags, label: Label) -> Flags:
+@lru_cache
+def _directions(dim: int) -> Array:
+    """Unit vectors (k, dim), pairs of opposite ones, across no symmetry of a lattice."""
+    if dim == 2:
+        angles = 2 * np.pi * (np.arange(_DIRECTIONS) + 0.37) / _DIRECTIONS
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    cube = np.array([x for x in itertools.product((-1.0, 0.0, 1.0), repeat=3) if any(x)])
+    turned, _ = np.linalg.qr(np.array([[1.0, 0.31, 0.17], [0.23, -1.0, 0.41], [0.37, 0.29, 1.0]]))
+    return np.asarray(cube / np.linalg.norm(cube, axis=1, keepdims=True) @ turned)
+
+
+def crossing(mesh: PeriodicSimplices, regions: Flags, label: Label) -> Flags:
     """Edges without images (t,) whose ends have no region in common, or that leave that of the end
     which has one alone, on their way to one on an interface."""
     p, q = mesh.edges.nodes[mesh.edges.first].T
@@ -93,28 +106,30 @@ def with_thin_parts(mesh: Triangulation, label: Label) -> Triangulation:
     return cut_at(mesh, across, places)
 
 
-def snapped(mesh: Triangulation, label: Label, movable: int) -> Triangulation:
+def snapped(mesh: Own, label: Label, movable: int, limits: Array | None = None) -> Own:
     """Those of the first `movable` nodes that are near an interface moved onto it, along the edge
-    that it crosses nearest to them."""
+    that it crosses nearest to them; limits (t,): by how much of each edge at most."""
     regions = touched(mesh, label)
     inside = (regions.sum(axis=1) == 1) & (mesh.originals < movable)
-    ends = mesh.edges.nodes[mesh.edges.first[crossing(mesh, regions, label)]]
+    crossed = crossing(mesh, regions, label)
+    ends = mesh.edges.nodes[mesh.edges.first[crossed]]
+    near = np.full(len(ends), _SNAP) if limits is None else limits[crossed]
     found = []
     for p, q in (ends.T, ends[:, ::-1].T):
         free = inside[p]
-        share = _first_change(label, mesh.points[p[free]], mesh.points[q[free]])
+        share = first_change(label, mesh.points[p[free]], mesh.points[q[free]])
         move = share[:, None] * (mesh.points[q[free]] - mesh.points[p[free]])
-        found.append((mesh.originals[p[free]], share, move))
+        close = share < near[free]
+        found.append((mesh.originals[p[free]][close], share[close], move[close]))
     nodes, shares, moves = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    near = np.flatnonzero(shares < _SNAP)
-    near = near[np.argsort(shares[near], kind="stable")]
-    chosen, first = np.unique(nodes[near], return_index=True)
+    order = np.argsort(shares, kind="stable")
+    chosen, first = np.unique(nodes[order], return_index=True)
     shift = np.zeros_like(mesh.points)
-    shift[chosen] = moves[near[first]]
+    shift[chosen] = moves[order[first]]
     return replace(mesh, points=mesh.points + shift[mesh.originals])
 
 
-def _first_change(label: Label, start: Array, end: Array) -> Array:
+def first_change(label: Label, start: Array, end: Array) -> Array:
     """The share of the way from start to end at which the region of the start is left."""
     own = label(start)
     low, high = np.zeros(len(start)), np.ones(len(start))
@@ -137,7 +152,7 @@ def cut_triangles(mesh: Triangulation, label: Label) -> tuple[Triangulation, Int
         raise TooCoarse(mesh.points[p[stuck]])
     start = mesh.points[np.where(backwards, q, p)[across]]
     end = mesh.points[np.where(backwards, p, q)[across]]
-    share = _first_change(label, start, end)
+    share = first_change(label, start, end)
     places = np.zeros((len(p), 2))
     places[across] = start + share[:, None] * (end - start) - mesh.points[p[across]]
     fine = cut_at(mesh, across, places)
@@ -224,6 +239,6 @@ def _height(a: Array, b: Array, normal: Array, own: Integers, label: Label) -> A
             wrong = (label(point + across) != own) | (label(point - across) == own)
         if wrong.any():
             raise TooCoarse(point[wrong])
-        share = _first_change(label, point + across, point - across)
+        share = first_change(label, point + across, point - across)
         area += weight * (1 - 2 * share) * reach
     return 1.5 * area

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
+from .elements import EDGES
+
+Own = TypeVar("Own", bound="PeriodicSimplices")
 
 # Lengths that agree in so many digits are equal: then the number of the edge says which is longer.
 _DIGITS = 9
@@ -16,10 +21,10 @@ _DIGITS = 9
 
 @dataclass(frozen=True)
 class Edges:
-    """The edges of a periodic triangulation.
+    """The edges of periodic simplices.
 
     nodes  : (e, 2) of each edge, the one with the lower number of its original first
-    of     : (m, 3) the edges of each triangle; number k joins its nodes k and k + 1
+    of     : (m, k) the edges of each simplex, in the order of `EDGES`
     torus  : (e,) edges that are images of each other have one number
     first  : (t,) an edge for each of these numbers
     """
@@ -31,28 +36,38 @@ class Edges:
 
 
 @dataclass(frozen=True)
-class Triangulation:
-    """Triangles that tile the plane when they are moved by whole `vectors`.
+class PeriodicSimplices(ABC):
+    """Triangles that tile the plane, or tetrahedra that tile space, when they are moved by whole
+    `vectors`.
 
-    points (n, 2); triangles (m, 3), counterclockwise; originals (n,): the number of the node whose
-    image a node is (its own where it is none); vectors (2, 2): the periods, one a row.
+    points (n, d); originals (n,): the number of the node whose image a node is (its own where it is
+    none); vectors (d, d): the periods, one a row.
     At least three nodes in a row along each vector, so that two of them share one edge only.
     """
 
     points: Array
-    triangles: Integers
     originals: Integers
     vectors: Array
 
+    @property
+    @abstractmethod
+    def simplices(self) -> Integers:
+        """(m, d + 1): the nodes of each, counterclockwise."""
+
+    @property
+    def dim(self) -> int:
+        return len(self.vectors)
+
     @cached_property
     def edges(self) -> Edges:
-        ends = self.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+        between = EDGES[self.dim]
+        ends = self.simplices[:, between].reshape(-1, 2)
         swap = self.originals[ends[:, 0]] > self.originals[ends[:, 1]]
         ends = np.where(swap[:, None], ends[:, ::-1], ends)
         _, chosen, of = _distinct_rows(ends)
         nodes = ends[chosen]
         _, first, torus = _distinct_rows(self.originals[nodes])
-        return Edges(nodes, of.reshape(-1, 3), torus.ravel(), first)
+        return Edges(nodes, of.reshape(-1, len(between)), torus.ravel(), first)
 
     @cached_property
     def lengths(self) -> Array:
@@ -62,16 +77,16 @@ class Triangulation:
 
     @cached_property
     def longest(self) -> Array:
-        """The length of the longest edge of each triangle."""
+        """The length of the longest edge of each simplex."""
         return self.lengths[self.edges.torus[self.edges.of]].max(axis=1)
 
     @property
     def centres(self) -> Array:
-        return self.points[self.triangles].mean(axis=1)
+        return self.points[self.simplices].mean(axis=1)
 
-    def with_nodes_on(self, split: Flags, places: Array) -> tuple[Triangulation, Integers]:
-        """More nodes, one for each edge (e,) that is `split`, at `places` (t, 2) relative to the
-        first ends; and their numbers by edge (-1 elsewhere). The triangles are the old ones.
+    def with_nodes_on(self: Own, split: Flags, places: Array) -> tuple[Own, Integers]:
+        """More nodes, one for each edge (e,) that is `split`, at `places` (t, d) relative to the
+        first ends; and their numbers by edge (-1 elsewhere). The simplices are the old ones.
         """
         edges = self.edges
         chosen = np.flatnonzero(split)
@@ -87,9 +102,20 @@ class Triangulation:
         return mesh, numbers
 
     def middles(self) -> Array:
-        """Of the edges, relative to their first ends (t, 2)."""
+        """Of the edges, relative to their first ends (t, d)."""
         ends = self.points[self.edges.nodes[self.edges.first]]
         return (ends[:, 1] - ends[:, 0]) / 2
+
+
+@dataclass(frozen=True)
+class Triangulation(PeriodicSimplices):
+    """triangles (m, 3), counterclockwise, in the plane."""
+
+    triangles: Integers
+
+    @property
+    def simplices(self) -> Integers:
+        return self.triangles
 
     def bisected(self, wanted: Flags) -> Triangulation:
         """At least the longest edges of the triangles that are `wanted` are halved, and those of
@@ -172,4 +198,4 @@ def regular(lines: Sequence[Array], vectors: Array, origin: Array) -> Triangulat
     originals = number(i % count[0], j % count[1])
     if np.linalg.det(vectors) < 0:
         triangles = triangles[:, ::-1]
-    return Triangulation(points, triangles, originals, vectors)
+    return Triangulation(points, originals, vectors, triangles)

@@ -24,14 +24,14 @@ from .refine import refine_cells
 
 class ElementCellSolver(ABC):
     """Periodic cell problems by finite elements, refined until the effective entries are known to
-    `tolerance`, relative to the largest entry of the same coefficient: on curved triangles that fit
-    the interfaces where coefficients of a plane cell jump across curves, elsewhere on lattices with
-    lines where the data ask for them.
+    `tolerance`, relative to the largest entry of the same coefficient: on curved triangles or
+    tetrahedra that fit the interfaces where coefficients jump across curves or smooth surfaces,
+    elsewhere on lattices with lines where the data ask for them.
 
     degree   : of the elements: 1, 2, on triangles 3; default 2, on triangles 3
-    mesh     : "own" (triangles), "gmsh" (triangles or tetrahedra, by that library) or "lattice" in
-               the place of what the data ask for; a CellMesh, or the name of its file: then
-               elements of lower degree on it give the estimate
+    mesh     : "own" or "gmsh" (triangles or tetrahedra) or "lattice" in the place of what the data
+               ask for; a CellMesh, or the name of its file: then elements of lower degree on it
+               give the estimate
     n        : cells along the longest axis of the finest mesh, which has lines at jumps too
     h        : their length, in the place of n
     max_dofs : the refinement stops there

@@ -188,7 +188,8 @@ def layout_of(
     limit: int | None = None,
 ) -> CellLayout:
     """The meshes of a cell, as its data or the option `mesh` ask for; where they ask for nothing
-    else, lattices where all meshes that fit the interfaces have more than `limit` nodes."""
+    else, lattices where all meshes that fit the interfaces have more than `limit` nodes, or in
+    space where there are none."""
     kind = mesh_kind(mesh, cells)
     if isinstance(kind, CellMesh):
         given = given_mesh(kind, cells, parameters)
@@ -206,9 +207,23 @@ def layout_of(
         )
     if fitting is None:
         return Layout.of(found)
-    if kind is None and limit is not None and fitting.mesh(FIRST, 0).count(_LEAST) > limit:
+    if kind is None and not _serves(fitting, limit):
         return Layout.of(found)
     return FittedLayout(fitting, found.unresolved)
+
+
+def _serves(fitting: InterfaceMeshes, limit: int | None) -> bool:
+    """Whether there is a mesh of no more than `limit` nodes, in space any at all: there interfaces
+    may have edges, along which no nodes are put."""
+    if limit is None and fitting.dim == 2:
+        return True
+    try:
+        count = fitting.mesh(FIRST, 0).count(_LEAST)
+    except SolveError:
+        if fitting.dim == 2:
+            raise
+        return False
+    return limit is None or count <= limit
 
 
 def mesh_kind(mesh: Any, cells: LoweredCells) -> str | CellMesh | None:

@@ -138,7 +138,8 @@ def prepared_law(
     wanted = TOLERANCE if tolerance is None else float(tolerance)
     found = law_resolution(model, numbers)
     layout: CellLayout = Layout.of(found)
-    if BACKENDS[backend].elements and found.jumps and found.curved:
+    plane = len(found.axes) == 2
+    if BACKENDS[backend].elements and found.jumps and found.curved and plane:
         layout = layout_of(reference_cells(model.state), numbers, found, None)
     fitted = not isinstance(layout, Layout)
     source = nonlinear_text.state(lower_state(model.state, model.title, fitted))

@@ -45,6 +45,50 @@ def test_spheres_against_their_series(center: tuple[float, float, float], n: int
     assert cells.effective["A"][0, 1] == pytest.approx(0, abs=3e-4)
 
 
+def test_own_meshes_against_the_series(tmp_path: Path) -> None:
+    """The default where a coefficient jumps across a smooth surface. The mesh has the symmetry of
+    the cell, and its folder a file of one."""
+    model = spheres(0.5, 0.5, 0.5)
+    cells = nh.solve_cells(model, "skfem", n=8, tolerance=1)
+    error = np.abs(cells.effective["A"] - ARRAY * np.eye(3)).max() / ARRAY
+    assert error < 3e-4
+    assert error <= cells.info["estimate"]
+    assert "P2 finite elements on fitted tetrahedra" in cells.info["method"]
+    assert np.ptp(np.diag(cells.effective["A"])) < 1e-8
+    nh.emit(model, "skfem").save(tmp_path)
+    assert nh.CellMesh.load(tmp_path / "cell.npz").dim == 3
+
+
+def test_an_edge_is_left_to_lattices_and_gmsh() -> None:
+    """A ball that a plane cuts: both agree within their estimates."""
+    half = nh.Ball((0.5, 0.5, 0.5), 0.3) - nh.Layer(0, (0.5, 0.9))
+    model = model_of(nh.phases(S, {half: 10}, default=1))
+    with pytest.raises(nh.SolveError, match=r'mesh="gmsh"'):
+        nh.solve_cells(model, "skfem", mesh="own")
+    pair = [nh.solve_cells(model, "skfem", n=6, tolerance=1), by_gmsh(model, n=6)]
+    assert "Q2" in pair[0].info["method"]
+    a, b = (cells.effective["A"] for cells in pair)
+    allowed = sum(cells.info["estimate"] * np.abs(a).max() for cells in pair)
+    assert np.abs(a - b).max() <= allowed
+
+
+def test_holes_in_space() -> None:
+    """A cubic array of insulating spheres, by multipoles to order 7 in the radius (Maxwell,
+    Rayleigh): those of contrast 0."""
+    hole = nh.Ball((0.5, 0.5, 0.5), 0.3)
+    equation = sp.Eq(-S.div(S.grad(U)), 1)
+    problem = nh.MultiscaleProblem(equation, scales=S, unknown=U, holes={hole: nh.Neumann(0)})
+    model = nh.homogenize(problem)
+    with pytest.raises(nh.UnsupportedError, match=r'mesh="own"'):
+        nh.solve_cells(model, "skfem")
+    found = nh.solve_cells(model, "skfem", mesh="own", n=8, tolerance=1)
+    share, beta = 0.036 * np.pi, -0.5
+    c = 1.3047
+    series = 1 + 3 * beta * share / (1 - beta * share - c * 0.4 * share ** (10 / 3))
+    a = found.effective["A"][0, 0]
+    assert a == pytest.approx(series, abs=5e-4)
+
+
 def test_both_libraries_and_files(tmp_path: Path) -> None:
     """Values vary in the ball."""
     ball = nh.Ball((0.5, 0.5, 0.5), RADIUS)
