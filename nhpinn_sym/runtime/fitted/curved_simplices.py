@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Array, Integers
-from .elements import EDGES, inside, jacobians, nodes, rule
+from .elements import EDGES, jacobians, nodes, rule
 
 # Points along each direction that integrate the determinants of curved maps exactly.
 _EXACT = {2: 2, 3: 3}
@@ -68,7 +68,7 @@ class CurvedSimplices:
     def least_stretch(self) -> Array:
         """By how much the map onto each simplex stretches volumes at least, as a share of the mean
         (m,): 1 for straight ones, not positive where one is folded."""
-        places = np.concatenate([nodes(2, self.dim), inside(self.dim)[:1]])
+        places = np.concatenate([nodes(2, self.dim), nodes(3, self.dim), rule(3, self.dim)[0]])
         found = np.linalg.det(jacobians(self.points[self.cells], places))
         mean = np.abs(found).mean(axis=1)
         return np.asarray(found.min(axis=1) / np.where(mean > 0, mean, 1.0))

@@ -28,6 +28,8 @@ _BENT = 0.15
 # How far the interface may be from a curved face, as a share of its size.
 _ALONG = 0.04
 _TINY = 1e-300
+# What a curved tetrahedron keeps of its volume everywhere, as a share of the mean.
+_UNFOLDED = 0.1
 # Nodes of the faces of a tetrahedron, counterclockwise from outside, and their edges.
 _FACE_NODES = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
 _FACE_EDGES = np.array([(2, 1, 0), (0, 5, 3), (1, 4, 5), (3, 4, 2)])
@@ -116,7 +118,7 @@ def _along(lattice: Tetrahedralization, limits: Array, label: Label) -> CellMesh
     curved, middles = _with_arcs(straight, found, label)
     cells = np.concatenate([straight.tetrahedra, middles], axis=1)
     result = _of_used_nodes(curved, cells, found)
-    folded = result.least_stretch <= 0
+    folded = result.least_stretch < _UNFOLDED
     if folded.any():
         raise TooCoarse(straight.centres[folded])
     return result
