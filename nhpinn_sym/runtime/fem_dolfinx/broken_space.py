@@ -21,6 +21,7 @@ from ..fitted.functions import FittedMesh, SimplexFunction
 from ..fitted.periodic import TorusNodes
 from ..lattice import Lattice
 from ..mesh import Mesh, MeshFunction
+from ..rigid_modes import independent, motions
 from .compat import coordinates, function_space, piecewise_constants
 from .fitted_space import FittedSpace, copies, glued
 from .space import BoxSpace
@@ -103,6 +104,10 @@ class BrokenSpace(BoxSpace):
         places = (mine.indptr.astype(PETSc.IntType), mine.indices.astype(PETSc.IntType))
         sizes = ((end - start, None), (end - start, None))
         return PETSc.Mat().createAIJ(sizes, csr=(*places, mine.data), comm=self.comm)
+
+    def motions(self) -> Array:
+        whole = motions(self._points, self.cell_mesh.bounds, self.components)
+        return independent(whole[self.masters], self.comm.allgather)
 
     def grid(self, values: Array) -> MeshFunction:
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)

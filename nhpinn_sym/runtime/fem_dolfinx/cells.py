@@ -242,7 +242,8 @@ class CompiledCells:
     ) -> Iterator[BorderedSolve]:
         if transposed:
             matrix = matrix.copy().transpose()
-        solve = bordered(matrix, columns, rows, self._pins[: len(rows)], self.method)
+        smooth = self.box.motions() if self.components > 1 and self.method == "cg" else None
+        solve = bordered(matrix, columns, rows, self._pins[: len(rows)], self.method, smooth)
         yield solve
         self.iterations = max(self.iterations, solve.iterations)
         self.method = solve.method

@@ -17,6 +17,7 @@ from ..arrays import Array, Integers
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import FittedMesh, SimplexFunction
 from ..fitted.periodic import periodic_numbers, shares_in
+from ..rigid_modes import independent, motions
 from .compat import coordinates, fem, function_space, piecewise_constants, simplex_mesh
 from .space import BoxSpace, ConstrainedParts, space_on
 
@@ -120,6 +121,10 @@ class FittedSpace(BoxSpace):
         columns, masters = glued(periodic_numbers(points, self.elements.mesh.vectors))
         mine = slice(first, first + self.owned)
         return copies(self.comm, columns, masters, mine, self.components)
+
+    def motions(self) -> Array:
+        whole = motions(self._points, self.elements.bounds, self.components)
+        return independent(whole[self.masters], self.comm.allgather)
 
     def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..arrays import Flags
+from ..arrays import Array, Flags
 from ..cell_solve import Bordered
 from .compat import PETSc
 
@@ -16,6 +17,9 @@ _MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
 # With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
 # times slower.
 _SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
+# The eigenvalues by which smoothers are scaled: with PETSc's ten steps of GMRES they come out too
+# small at a contrast of 1e6, and the preconditioner indefinite.
+_EIGENVALUES = {"ksp_type": "cg", "ksp_max_it": 30}
 # Below the error of any mesh: what is estimated from two meshes must not see the solver.
 _TOLERANCE = 1e-12
 _ITERATIONS = 1000
@@ -35,15 +39,28 @@ class DivergedError(RuntimeError):
 
 class Linear:
     """w with A w = b. `method`: "direct" (factorized once), "cg" or "gmres" (both with algebraic
-    multigrid). Where multigrid fails on a matrix that is not `singular`, it is factorized.
+    multigrid). Where multigrid fails, the matrix is factorized, unless the caller does that
+    (`instead`).
+
+    smooth : unknowns of this rank (n, k) that multigrid has to represent on all levels; for systems
+             the constants of each component, and rotations of displacements
     """
 
-    def __init__(self, matrix: PETSc.Mat, method: str, singular: bool = False) -> None:
+    def __init__(
+        self,
+        matrix: PETSc.Mat,
+        method: str,
+        smooth: Array | None = None,
+        instead: bool = True,
+    ) -> None:
         self.iterations = 0
         self.ksp = PETSc.KSP().create(matrix.comm)
         self.ksp.setOperators(matrix)
         self._matrix = matrix
-        self._singular = singular
+        self._instead = instead
+        self._smooth = smooth is not None
+        if smooth is not None:
+            matrix.setNearNullSpace(_span(matrix, smooth))
         self._use(method)
 
     def _use(self, method: str) -> None:
@@ -57,14 +74,14 @@ class Linear:
             self.ksp.setType(method)
             self.ksp.setTolerances(rtol=_TOLERANCE, max_it=_ITERATIONS)
             self.ksp.setGMRESRestart(_RESTART)
-            _set_multigrid(pc, systems=self._matrix.getBlockSize() > 1)
+            _set_multigrid(pc, self._matrix, aggregated=self._smooth and method == "cg")
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
         try:
             return self._solved(b)
         except DivergedError:
-            if self.method == "direct" or self._singular or not _factorizable(self._matrix):
+            if self.method == "direct" or not self._instead or not _factorizable(self._matrix):
                 raise
         self._use("direct")
         return self._solved(b)
@@ -102,19 +119,39 @@ def _factorizable(matrix: PETSc.Mat) -> bool:
     return matrix.getSize()[0] <= _MOST_INSTEAD and matrix.getDiagonal().min()[1] > 0
 
 
-def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
-    """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI)
-    PETSc's own GAMG.
+def _span(matrix: PETSc.Mat, functions: Array) -> PETSc.NullSpace:
+    """The space of functions (unknowns of this rank, k), by an orthonormal basis."""
+    basis: list[PETSc.Vec] = []
+    for values in functions.T:
+        vector = matrix.createVecRight()
+        vector.array[:] = values
+        for other in basis:
+            vector.axpy(-vector.dot(other), other)
+        vector.normalize()
+        basis.append(vector)
+    return PETSc.NullSpace().create(vectors=basis, comm=matrix.comm)
+
+
+def _set_multigrid(pc: PETSc.PC, matrix: PETSc.Mat, aggregated: bool) -> None:
+    """hypre's BoomerAMG; for symmetric systems, of which aggregates are known to represent rigid
+    motions, and where PETSc was built without hypre (the wheels of DOLFINx on PyPI) PETSc's GAMG.
     """
-    if not PETSc.Sys.hasExternalPackage("hypre"):
+    if PETSc.Sys.hasExternalPackage("hypre") and not aggregated:
+        pc.setType("hypre")
+        chosen = _SYSTEMS if matrix.getBlockSize() > 1 else _MULTIGRID
+        _configure(pc, "pc_hypre_boomeramg_", chosen)
+    else:
         pc.setType("gamg")
-        return
-    pc.setType("hypre")
-    options = PETSc.Options("pc_hypre_boomeramg_")
-    chosen = _SYSTEMS if systems else _MULTIGRID
+        _configure(pc, "pc_gamg_esteig_", _EIGENVALUES)
+
+
+def _configure(pc: PETSc.PC, prefix: str, chosen: Mapping[str, Any]) -> None:
+    """Set up with options that PETSc takes from its database alone."""
+    options = PETSc.Options(prefix)
     for name, value in chosen.items():
         options[name] = value
     pc.setFromOptions()
+    pc.setUp()
     for name in chosen:
         options.delValue(name)
 
@@ -124,24 +161,29 @@ class ProjectedCG:
     are the constants of each component.
 
     `rows`: the integrals of the test functions of each component. The means of b are removed first,
-    those of w afterwards. Where multigrid fails, `instead` solves, if a factorization may.
+    those of w afterwards; in between, one unknown of each component, `pins`, is held at 0, as
+    multigrid is not positive on singular matrices of high contrast. Where it fails, `instead`
+    solves, if a factorization may. `smooth`: see `Linear`.
     """
 
     def __init__(
-        self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec], instead: Callable[[], Pinned]
+        self,
+        matrix: PETSc.Mat,
+        rows: Sequence[PETSc.Vec],
+        pins: Sequence[int],
+        instead: Callable[[], Pinned],
+        smooth: Array | None,
     ) -> None:
         self._rows = rows
-        self._matrix = matrix
         self._instead = instead
         self._pinned: Pinned | None = None
-        self._linear = Linear(matrix, "cg", singular=True)
+        low, high = matrix.getOwnershipRange()
+        owned = [pin for pin in pins if low <= pin < high]
+        self._matrix = matrix.copy()
+        self._matrix.zeroRowsColumns(owned, diag=matrix.getDiagonal().max()[1])
+        self._held = [pin - low for pin in owned]
+        self._linear = Linear(self._matrix, "cg", smooth, instead=False)
         self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
-        kernel = PETSc.NullSpace().create(
-            vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
-        )
-        matrix.setNullSpace(kernel)
-        # Multigrid has to represent the kernel on all levels.
-        matrix.setNearNullSpace(kernel)
 
     def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
         if self._pinned is None:
@@ -155,9 +197,11 @@ class ProjectedCG:
 
     def _projected(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
         means = [float(e.dot(b) / row.sum()) for e, row in zip(self._constants, self._rows)]
+        right = b.copy()
         for mean, row in zip(means, self._rows):
-            b = b - mean * row
-        w = self._linear(b)
+            right.axpy(-mean, row)
+        right.array[self._held] = 0.0
+        w = self._linear(right)
         for value, e, row in zip(g, self._constants, self._rows):
             w.axpy(float((value - row.dot(w)) / row.sum()), e)
         return w, means
@@ -172,6 +216,7 @@ class ProjectedCG:
 
     def destroy(self) -> None:
         self._linear.destroy()
+        self._matrix.destroy()
         if self._pinned is not None:
             self._pinned.destroy()
 
@@ -260,13 +305,14 @@ def bordered(
     rows: Sequence[PETSc.Vec],
     pins: Sequence[int],
     method: str,
+    smooth: Array | None = None,
 ) -> ProjectedCG | Pinned:
     """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel
-    functions.
+    functions. `smooth`: see `Linear`.
     """
     pinned = partial(Pinned, matrix, columns, rows, pins)
     if method == "cg":
-        return ProjectedCG(matrix, rows, partial(pinned, "direct"))
+        return ProjectedCG(matrix, rows, pins, partial(pinned, "direct"), smooth)
     return pinned(method)
 
 

@@ -15,7 +15,6 @@ from ..arrays import Array, Flags, Integers
 from ..fitted.domain_mesh import RegionMesh, on_facets, quadrature_degree
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import SimplexFunction
-from ..rigid_modes import independent, motions
 from .compat import coordinates, dmesh, function_space, simplex_mesh
 from .fitted_space import FittedSpace
 from .space import BoxSpace, ConstrainedParts, space_on
@@ -100,10 +99,6 @@ class RegionSpace(FittedSpace):
         P.setValuesCSR(starts, columns, np.ones(count))
         P.assemble()
         return P, np.flatnonzero(free)
-
-    def motions(self) -> Array:
-        whole = motions(self._points, self.elements.bounds, self.components)
-        return independent(whole[self.masters], self.comm.allgather)
 
     def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere

@@ -144,7 +144,8 @@ class System:
     def linear_solver(self, matrix: PETSc.Mat) -> Linear:
         if self.automatic and matrix.getDiagonal().min()[1] <= 0:
             self.method = "direct"
-        return Linear(matrix, self.method)
+        several = self.components > 1 and self.method != "direct"
+        return Linear(matrix, self.method, self.box.motions() if several else None)
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
         """Combinations of constants and rotations that the transposed matrix, and the matrix,
