@@ -1,5 +1,5 @@
-"""Two ranks give what one gives: effective coefficients, cell functions, a boundary value problem,
-the emitted mains.
+"""Two and three ranks give what one gives: effective coefficients, cell functions, boundary value
+problems, the emitted mains.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMP_NUM_THREADS": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",  # three ranks on two cores
 }
 
 SCRIPT = """
@@ -123,6 +124,36 @@ if everyone is not None:
     assert still.info["ranks"] == batch.info["ranks"] == MPI.COMM_WORLD.size
     print(json.dumps(results))
 """
+
+
+VERBS = """
+import json
+import sympy as sp
+from mpi4py import MPI
+import nhpinn_sym as nh
+
+s = nh.Scales(2)
+u = s.unknown("u", components=2)
+soft = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+stress = soft * (s.div(u) * sp.eye(2) + 2 * s.sym_grad(u))
+held = [nh.Dirichlet(0, on="left"), nh.Neumann(0, on="rest")]
+problem = nh.MultiscaleProblem((-s.div(stress), sp.Matrix([0, 1])), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)), boundary=held)
+model = nh.homogenize(problem)
+cells = nh.solve_cells(model, "dolfinx", solver="iterative", n=6, degree=2, tolerance=1)
+limit = nh.solve_homogenized(model, cells, "dolfinx", mesh=6, degree=2)
+fine = nh.solve_fine(problem, sp.Rational(1, 2), "dolfinx", mesh=8, degree=2, solver="iterative")
+points = [[0.3, 0.7], [0.9, 0.2]]
+numbers = [*cells.effective["mandel"].ravel(), *cells.functions[1](points).ravel(), *limit(points).ravel(), *fine(points).ravel()]
+if MPI.COMM_WORLD.rank == 0:
+    print(json.dumps([float(number) for number in numbers]))
+"""
+
+
+def test_the_verbs_on_three_ranks(tmp_path):
+    script = tmp_path / "verbs.py"
+    script.write_text(VERBS)
+    serial, parallel = (json.loads(launch(n, str(script)).splitlines()[-1]) for n in (1, 3))
+    np.testing.assert_allclose(parallel, serial, rtol=0, atol=1e-10)
 
 
 def launch(ranks, *arguments, cwd=ROOT):
