@@ -74,7 +74,7 @@ class Linear:
             self.ksp.setType(method)
             self.ksp.setTolerances(rtol=_TOLERANCE, max_it=_ITERATIONS)
             self.ksp.setGMRESRestart(_RESTART)
-            _set_multigrid(pc, self._matrix, aggregated=self._smooth and method == "cg")
+            _set_multigrid(pc, self._matrix, method == "cg", self._smooth)
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
@@ -132,17 +132,17 @@ def _span(matrix: PETSc.Mat, functions: Array) -> PETSc.NullSpace:
     return PETSc.NullSpace().create(vectors=basis, comm=matrix.comm)
 
 
-def _set_multigrid(pc: PETSc.PC, matrix: PETSc.Mat, aggregated: bool) -> None:
+def _set_multigrid(pc: PETSc.PC, matrix: PETSc.Mat, symmetric: bool, smooth: bool) -> None:
     """hypre's BoomerAMG; for symmetric systems, of which aggregates are known to represent rigid
     motions, and where PETSc was built without hypre (the wheels of DOLFINx on PyPI) PETSc's GAMG.
     """
-    if PETSc.Sys.hasExternalPackage("hypre") and not aggregated:
+    if PETSc.Sys.hasExternalPackage("hypre") and not (symmetric and smooth):
         pc.setType("hypre")
         chosen = _SYSTEMS if matrix.getBlockSize() > 1 else _MULTIGRID
         _configure(pc, "pc_hypre_boomeramg_", chosen)
     else:
         pc.setType("gamg")
-        _configure(pc, "pc_gamg_esteig_", _EIGENVALUES)
+        _configure(pc, "pc_gamg_esteig_", _EIGENVALUES if symmetric else {})
 
 
 def _configure(pc: PETSc.PC, prefix: str, chosen: Mapping[str, Any]) -> None:
