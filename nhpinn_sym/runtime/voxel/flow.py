@@ -153,8 +153,8 @@ def permeability(elements: BoxElements, solid: Flags, rtol: float) -> StaggeredF
 
 
 def at_corners(velocities: Array) -> Array:
-    """Velocities on faces (..., d, n_1, ..., n_d), as means at the lower corners of the boxes."""
-    dim = velocities.shape[-velocities.ndim + 1 :] and velocities.ndim - 2
+    """Velocities on faces (loads, d, n_1, ..., n_d), as means at the lower corners of boxes."""
+    dim = velocities.ndim - 2
     found = []
     for component in range(dim):
         values = velocities[:, component]
