@@ -4,8 +4,9 @@ those with a pole inside of a hole. Both solve the leading equations, as those o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from .corners import Characteristics, Complex, CornerSingularity, derivative_of_
 from .function_families import Family
 from .jets import Jet
 
+_HIGHEST = 2
+# Powers beside each of those of a corner, by one more: w is not z.
+_MORE = 4
 # Added where the logarithm of zero would not be finite.
 _TINY = 1e-300
 
@@ -74,20 +78,25 @@ class WedgeFunctions:
                 jet[index] = points.new_zeros(len(points), 2 * len(self.terms))
                 continue
             if order not in powers:
-                powers[order] = [
-                    derivative_of_power(logarithm, s.power, s.logarithmic, order)
-                    for s in self.terms
-                ]
+                powers[order] = self._derivatives(points, logarithm, order)
             chain = slopes[0] ** index[0] * slopes[1] ** index[1]
             columns = [p @ (chain * f) for p, f in zip(powers[order], factors, strict=True)]
             values = torch.stack(columns, 1)
             jet[index] = torch.cat([values.real, values.imag], 1)
         return jet
 
+    def _derivatives(self, points: Tensor, logarithm: Tensor, order: int) -> list[Tensor]:
+        """Of each term by z_k, (n, roots)."""
+        return [derivative_of_power(logarithm, s.power, s.logarithmic, order) for s in self.terms]
+
+    def _along(self, points: Tensor) -> Tensor:
+        """The coordinates (2, n) along the frame, from the corner."""
+        apart = points[:, :2] - points.new_tensor(self.corner)
+        return (apart @ points.new_tensor(self.frame).T).T
+
     def _logarithm(self, points: Tensor, roots: Tensor) -> Tensor:
         """Of z_k, (n, roots), continuous in the region."""
-        frame = points.new_tensor(self.frame)
-        x, y = ((points[:, :2] - points.new_tensor(self.corner)) @ frame.T).T
+        x, y = self._along(points)
         angle = torch.atan2(y, x)
         angle = torch.where(angle < self.cut - 2 * np.pi, angle + 2 * np.pi, angle)
         z = x[:, None] + roots * y[:, None]
@@ -95,6 +104,46 @@ class WedgeFunctions:
         own = roots.imag.sign() * angle[:, None]
         argument = principal + 2 * np.pi * ((own - principal) / (2 * np.pi)).round()
         return torch.complex(torch.log(z.abs() + _TINY), argument)
+
+
+@dataclass(frozen=True)
+class HoleCornerFunctions(WedgeFunctions):
+    """The same at a corner of a hole, which no cut leaves without crossing the region: of
+    w_k = -c z_k/(z_k - c) in the place of z_k, which is z_k next to the corner, and whose logarithm
+    jumps between the corner and c alone.
+
+    end: c, (2,) along the frame
+    """
+
+    end: Array
+
+    def _ends(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """c (roots,), and z_k - c (n, roots)."""
+        roots = torch.as_tensor(self.roots, device=points.device)
+        x, y = self._along(points)
+        end = float(self.end[0]) + roots * float(self.end[1])
+        return end, x[:, None] + roots * y[:, None] - end
+
+    def _logarithm(self, points: Tensor, roots: Tensor) -> Tensor:
+        end, beyond = self._ends(points)
+        # Next to the corner, on the edge from which angles are counted, w_k is positive.
+        turn = torch.log(-end) + torch.log(-1 / end)
+        ratio = (beyond + end) / beyond
+        return torch.log(ratio + _TINY) + torch.log(-end) - turn.imag * 1j
+
+    def _derivatives(self, points: Tensor, logarithm: Tensor, order: int) -> list[Tensor]:
+        if order > _HIGHEST:
+            raise ValueError(f"derivatives of order {order}: at most {_HIGHEST} are there")
+        end, beyond = self._ends(points)
+        slope, bend = end**2 / beyond**2, -2 * end**2 / beyond**3
+        found = []
+        for s in self.terms:
+            outer = [
+                derivative_of_power(logarithm, s.power, s.logarithmic, k) for k in range(order + 1)
+            ]
+            chain = [outer[0], *(outer[k] * slope**k for k in range(1, order + 1))]
+            found.append(chain[order] + (outer[1] * bend if order == _HIGHEST else 0))
+        return found
 
 
 @dataclass(frozen=True)
@@ -156,4 +205,26 @@ def wedge_functions(
     for vector in of.vectors:
         factors = np.stack([s.weights * vector for s in terms])
         parts.append(WedgeFunctions(of.roots, factors, terms, corner, frame, cut))
+    return tuple(parts)
+
+
+def hole_corner_functions(
+    of: Characteristics,
+    terms: Sequence[CornerSingularity],
+    corner: Array,
+    frame: Array,
+    end: Array,
+) -> Family:
+    """The same for a corner of a hole, with a place (2,) inside of it."""
+    powers: dict[tuple[complex, bool, bytes], CornerSingularity] = {}
+    for term, more in itertools.product(terms, range(_MORE + 1)):
+        moved = replace(term, power=term.power + more)
+        key = (complex(np.round(moved.power, 9)), term.logarithmic, term.weights.tobytes())
+        powers.setdefault(key, moved)
+    every = [*powers.values()]
+    along = frame @ (end - corner)
+    parts = []
+    for vector in of.vectors:
+        factors = np.stack([s.weights * vector for s in every])
+        parts.append(HoleCornerFunctions(of.roots, factors, every, corner, frame, 0.0, along))
     return tuple(parts)

@@ -16,7 +16,13 @@ from ....problem.numeric import lambdified
 from ....problem.regions import Corner, Piece, Region
 from ....runtime.nets.corners import Edge, characteristics, singularities
 from ....runtime.nets.function_families import Family
-from ....runtime.nets.wedges import pole_functions, turned, turns_of, wedge_functions
+from ....runtime.nets.wedges import (
+    hole_corner_functions,
+    pole_functions,
+    turned,
+    turns_of,
+    wedge_functions,
+)
 from ...solution import Array
 from .boundary_value import BoundaryValueProblem
 
@@ -78,14 +84,11 @@ def _principal(problem: BoundaryValueProblem, place: Array) -> Array:
 
 
 def _of_corner(problem: BoundaryValueProblem, region: Region, corner: Corner) -> Family | None:
-    """The singular functions of a corner; None where it has none, or where every cut of theirs
-    would go through the region."""
+    """The singular functions of a corner; None where it has none."""
     given = np.array([_given(problem, part) for part in corner.parts])
     if corner.smooth or (corner.straight and (given[0] == given[1]).all()):
         return None
     cut = _cut(region, corner)
-    if cut is None:
-        return None
     frame = _frame(corner)
     of = characteristics(turned(_principal(problem, corner.place), frame))
     if of is None:
@@ -97,7 +100,20 @@ def _of_corner(problem: BoundaryValueProblem, region: Region, corner: Corner) ->
     terms = singularities(of, (edges[0], edges[1]), jumping, turns)
     if not terms:
         return None
-    return wedge_functions(_scaled(problem, of), terms, corner.place, frame, cut)
+    scaled = _scaled(problem, of)
+    if cut is None:
+        return hole_corner_functions(scaled, terms, corner.place, frame, _beyond(region, corner))
+    return wedge_functions(scaled, terms, corner.place, frame, cut)
+
+
+def _beyond(region: Region, corner: Corner) -> Array:
+    """A place outside of the region, halfway between a corner of a hole and its other side."""
+    size = max(b - a for a, b in region.bounds)
+    far = size * np.geomspace(1e-3, 3, _ALONG)
+    angle = corner.angle / 2 + math.pi
+    ray = np.array([math.cos(angle), math.sin(angle)]) @ _frame(corner)
+    inside = region.holds(corner.place + far[:, None] * ray)
+    return np.asarray(corner.place + far[np.argmax(inside)] / 2 * ray)
 
 
 def _frame(corner: Corner) -> Array:

@@ -36,6 +36,22 @@ def test_an_l_shape() -> None:
     assert "6 corners" in found.info["known_functions"]
 
 
+def test_the_corners_of_a_triangle_that_is_cut_out() -> None:
+    """Against elements whose mesh is graded there."""
+    hole = nh.Polygon([(-0.2, -0.2), (0.25, -0.1), (0, 0.2)], name="hole")
+    domain = nh.Ellipse((0, 0), (1, 0.6)) - hole
+    found = solved(domain, [nh.Dirichlet(0)])
+    assert "3 corners" in found.info["known_functions"]
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-S.laplacian(U), 1), scales=S, unknown=U, domain=domain, boundary=[nh.Dirichlet(0)]
+    )
+    finer = nh.solve_fine(problem, 1, "skfem", tolerance=1e-5)
+    points = finer.grid.mesh.middles
+    known = finer(points)
+    off = np.linalg.norm(found(points) - known) / np.linalg.norm(known)
+    assert off < found.info["estimate"] + finer.info["estimate"] < 1e-4
+
+
 def test_given_values_beside_a_flux_on_a_straight_side() -> None:
     """Motz' problem: the coefficient of Re sqrt(z) in u/500 (Li, Mathon and Sermer 1987)."""
     below = nh.Polygon([(-1, 0), (0, 0), (1, 0), (1, 1), (-1, 1)])
