@@ -71,6 +71,13 @@ class LawComparison:
         """The largest difference of two laws."""
         return distance(_arrays(self.known[one]), _arrays(self.known[other]))[0]
 
+    def third(self, fem: str) -> str:
+        """The backend that judges between nets and these elements; "" where they or it are
+        missing.
+        """
+        others = [name for name in self.known if name not in (fem, "pinn")]
+        return others[0] if others and fem in self.known else ""
+
     def admitted(self, name: str) -> float:
         """The part of a difference that the backend's own estimate accounts for."""
         return min(_ADMITTED * float(self.known[name]["estimate"]), _MOST_ADMITTED)

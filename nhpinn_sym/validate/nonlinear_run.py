@@ -2,9 +2,8 @@
 value problem.
 
 1. laws       compared and judged by themselves (`law_comparison`)
-2. macro      u0 with laws that can be reduced at quadrature points. p: law by PINN + PINN (where it
-              does not solve the equation, the other FEM), w: law by PINN + FEM, u0*: law by Fourier
-              + FEM; v is u0*: laws by FEM are not reduced
+2. macro      p: law by PINN + PINN (where it does not solve the equation, the other FEM), w: law by
+              PINN + FEM, u0*: law by Fourier (where data jump, by FEM) + FEM; v is u0*
 3. fine       u_eps by FEM, also at a larger eps
 4. compare    as for linear problems, with the law's own error as one more share of the budget
 """
@@ -174,13 +173,16 @@ class _NonlinearRun:
         self.store = Store(out, repr((*key, quadrature.points.shape)))
         self.parts = SolutionParts(self.model, self.eps, settings, self.store, quadrature, points)
         self.laws: dict[str, LawSolution] = {}
+        self.best = "fourier"
 
     def report(self) -> Report:
         compared = _compared(self.model, self.settings, self.store)
         cells = compared.as_dict()
-        if "fourier" in compared.failed:
+        if "fourier" in compared.failed or not {"fourier", self.fem} & {*compared.known}:
             return _law_report(self.model, self.settings, self.store, cells, self.label)
-        learned = "pinn" if "pinn" in compared.known else "fourier"
+        # Where data jump there is neither a law by Fourier nor one by nets.
+        self.best = "fourier" if "fourier" in compared.known else self.fem
+        learned = "pinn" if "pinn" in compared.known else self.best
         get = self.parts.get
         fine = get("u_eps", partial(self._fine, self.exact), reference=True)
         if not np.any(fine["values"]):
@@ -189,7 +191,7 @@ class _NonlinearRun:
                 term=self.problem,
                 remedy="give a source, or boundary or initial data, other than zero",
             )
-        best = get("u0", partial(self._macro, "fourier", self.fem), self._expanded)
+        best = get("u0", partial(self._macro, self.best, self.fem), self._expanded)
         w = best
         if learned == "pinn":
             w = get("w", partial(self._macro, "pinn", self.fem))
@@ -245,7 +247,7 @@ class _NonlinearRun:
         return remembered(solution)
 
     def _expanded(self, solution: Solution) -> Solution:
-        return reconstruct(solution, self.law("fourier"), self.eps)
+        return reconstruct(solution, self.law(self.best), self.eps)
 
     def _fine(self, eps: sp.Expr) -> Solution:
         return solve_fine(
@@ -284,9 +286,10 @@ class _NonlinearRun:
         errors = compared.errors()
         by_law = [float(parts[name]["law"]) for name in ("p", "w", "u0")]
         budget = {**compared.budget(), "law": max(by_law)}
-        apart = laws.between(self.fem, "fourier") if self.fem in laws.known else float("nan")
+        third_law = laws.third(self.fem)
+        apart = laws.between(self.fem, third_law) if third_law else float("nan")
         findings = Findings(
-            "a third method, Fourier",
+            f"a third method, {'Fourier' if third_law == 'fourier' else third_law}",
             apart,
             max(laws.between(self.fem, "pinn"), apart) if "pinn" in laws.known else apart,
             float(fewest_periods(self.model, self.exact)),
@@ -297,7 +300,7 @@ class _NonlinearRun:
         )
         third = other_elements(self.fem)
         if third is not None and needs_third(budget, findings):
-            law = "pinn" if "pinn" in laws.known else "fourier"
+            law = "pinn" if "pinn" in laws.known else self.best
             other = self.parts.get("w_third", partial(self._macro, law, third))
             pinn, fem = compared.from_third(other)
             findings = replace(findings, third=third, pinn_third=pinn, fem_third=fem)

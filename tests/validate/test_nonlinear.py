@@ -107,6 +107,14 @@ def test_judges_know_a_flux_and_a_tangent_that_are_off() -> None:
     assert 5e-3 < judges.check(off)["inverse of the flux"] < 2e-2
 
 
+def test_layers_are_reported_with_laws_by_elements_and_no_verdict_on_nets() -> None:
+    jump = sp.Piecewise((1, S.y[0] < sp.Rational(1, 2)), (5, True))
+    report = nh.validate(problem(1, jump), eps=sp.Rational(1, 4), fem="skfem")
+    assert report.verdict is Verdict.NOT_COMPARED
+    assert 1e-2 < report.errors["e4"] < 0.2
+    assert any(line.startswith("pinn does not cover") for line in report.evidence)
+
+
 def test_the_flux_is_enclosed_by_the_bounds_on_the_energy() -> None:
     scales = nh.Scales(2)
     u = scales.unknown("u")
