@@ -88,9 +88,19 @@ def homogenize(
 
 
 def homogenize_linear(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
-    """`homogenize`; NonlinearTermError for a problem that is not linear."""
+    """`homogenize`; NonlinearTermError for a problem that is not linear, UnsupportedError for one
+    of the kinds that have another law.
+    """
     _check_number(order)
-    return _homogenize_parsed(parse(problem), order)
+    op = parse(problem)
+    for kind in _KINDS:
+        if kind.holds(op.problem):
+            raise UnsupportedError(
+                f"{kind.name}, where an expansion by cell functions is asked for",
+                term=op.problem.equations[0],
+                remedy="write model = nh.homogenize(problem) and nh.solve_cells(model)",
+            )
+    return _homogenize_parsed(op, order)
 
 
 def _check_number(order: object) -> None:

@@ -42,11 +42,16 @@ def with_pore_pressure(model: HomogenizedModel) -> HomogenizedModel:
     dim = op.problem.scales.dim
     if op.components != dim or model.inner is not None or model.order > 1:
         raise ProblemError(
-            "pores of something else than an elastic solid, of first order",
-            term=op.problem.unknown,
+            "pores of something else than an elastic solid, or correctors of higher order",
+            term=f"{op.problem.unknown}, order={model.order}",
             remedy=_FORM,
         )
     table = _stresses(op, dim)
+    slow = next((c for c in table.values() if c.has(*op.coordinates)), None)
+    if slow is not None:
+        raise UnsupportedError(
+            "pores of a skeleton that depends on x", term=slow, remedy="put numbers for s.x"
+        )
     solid = op.problem.solid
     if solid is None:
         solid = solid_pixels(table.values())

@@ -142,10 +142,11 @@ def homogenize_flow(op: Operator) -> FlowModel:
     dim = problem.scales.dim
     if problem.walls is None or len(problem.unknowns) != dim + 1:
         raise UnsupportedError(
-            "unknowns that are held at the walls of holes, beside Stokes' equations: they vanish"
-            " in the limit, unless holes are as small as eps^3 (3D) or exp(-1/eps^2) (2D)",
+            "unknowns that are held at the walls of holes, beside Stokes' equations: u/eps^2 tends"
+            " to <w> f, -div(a grad w) = 1 between the walls, and nothing of the equation is left,"
+            " unless holes are as small as eps^3 (3D) or exp(-1/eps^2) (2D)",
             term=problem.unknown,
-            remedy=_FORM,
+            remedy=f"of flows {_FORM}; of diffusion take nh.Neumann(0) or nh.Robin(s.eps*beta)",
         )
     zero = (0,) * (dim + 1)
     held = dict(op.table)

@@ -71,7 +71,8 @@ def biot(
 
     The other arguments are those of `solve_cells`. In plane strain all moduli, that of the fluid
     too, are those of changes of area.
-    ProblemError for models that are not elastic, or have no pores, or depend on x.
+    ProblemError for models that are not elastic, or have no pores, UnsupportedError for those that
+    depend on x.
 
     >>> s = nh.Scales(2)
     >>> u = s.unknown("u", components=2)
@@ -106,10 +107,6 @@ def biot(
 
 
 def _numbers(entries: Any, name: str) -> Array:
-    if callable(entries):
-        raise ProblemError(
-            "a skeleton that depends on x", term=f"{name}(x)", remedy="solve it at one x"
-        )
     return as_numbers(entries, name, "take a model of real moduli")
 
 

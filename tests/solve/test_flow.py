@@ -202,6 +202,7 @@ def _diffusion(hole: Any) -> Any:
             "Stokes|oscillates|one viscosity",
         ),
         (lambda: _diffusion(disk(0.2)), "held at the walls"),
+        (lambda: nh.validate(problem(disk(0.2))), "Stokes' equations, where"),
         (
             lambda: nh.MultiscaleProblem(
                 sp.Eq(-S.laplacian(P), 1),

@@ -80,9 +80,11 @@ def test_pores_full_of_fluid() -> None:
 def test_refused() -> None:
     with pytest.raises(nh.ProblemError, match="without pores"):
         nh.biot(elastic(2, lambda s: LAM, lambda s: MU))
+    holes = {HOLE: nh.Neumann(0)}
+    with pytest.raises(nh.UnsupportedError, match="depends on x"):
+        nh.biot(elastic(2, lambda s: LAM + s.x[0], lambda s: MU, holes))
     s = nh.Scales(2)
     u = s.unknown("u", components=2)
-    holes = {HOLE: nh.Neumann(0)}
     gradients = sp.Matrix([s.laplacian(v) for v in u])
     flow = nh.MultiscaleProblem((-gradients, sp.zeros(2, 1)), scales=s, unknown=u, holes=holes)
     with pytest.raises(nh.ProblemError, match="not symmetric"):

@@ -88,7 +88,7 @@ class CellSolver:
         *,
         n_sub: int | None = None,
         n: int | None = None,
-        max_dofs: int = 1_000_000,
+        max_dofs: int = 1_050_000,
         residual: float = RESIDUAL,
     ) -> None:
         cells = task.cells
