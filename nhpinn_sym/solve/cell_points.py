@@ -11,7 +11,7 @@ import numpy as np
 
 from ..runtime.arrays import AnyArray, Integers
 from ..runtime.fitted.cell_mesh import CellMesh
-from ..runtime.fitted.elements import jacobians, places_of, rule
+from ..runtime.fitted.elements import inside, jacobians, places_of, rule
 from ..runtime.tensor_grids import unit_gauss
 from .cell_solution import CellSolution
 from .solution import Array
@@ -30,7 +30,9 @@ class CellPoints:
     """The same number of points in each element of a mesh of the cell.
 
     points      : (n, d), element by element
-    coordinates : (n, d) the same as shares of the vectors of a lattice, the points elsewhere
+    coordinates : (n, d) their images in the cell; on the cell of a lattice shares of its vectors
+    middles     : (n, d) where conditions are asked: in the middle of the element where that fits
+                  interfaces, as points of a curved one may lie beyond them
     weights     : (n,), which add up to 1
     nodes       : (nodes, d)
     elements    : (m, k) their nodes, in VTK's order
@@ -38,6 +40,7 @@ class CellPoints:
 
     points: Array
     coordinates: Array
+    middles: Array
     weights: Array
     nodes: Array
     elements: Integers
@@ -57,7 +60,7 @@ class CellPoints:
 def points_of(cells: CellSolution, vectors: Array) -> CellPoints:
     """In the mesh of the cell functions, or in boxes; `vectors` of the lattice, where it is one."""
     if cells.mesh is not None:
-        return _in_simplices(cells.mesh, vectors)
+        return _in_simplices(cells.mesh, vectors, np.array(list(cells.cell.values()), dtype=float))
     lines = cells.fields[0][0].lines if cells.fields else ()
     if not lines:
         ends = cells.cell.values() if not len(vectors) else [(0.0, 1.0)] * cells.dim
@@ -65,14 +68,29 @@ def points_of(cells: CellSolution, vectors: Array) -> CellPoints:
     return _in_boxes(lines, 1 if cells.backend == "voxel" else _IN_BOXES, vectors)
 
 
-def _in_simplices(mesh: CellMesh, vectors: Array) -> CellPoints:
+def _in_simplices(mesh: CellMesh, vectors: Array, bounds: Array) -> CellPoints:
     places, weights = rule(_IN_SIMPLICES, mesh.dim)
     corners = mesh.points[mesh.cells]
     volumes = np.linalg.det(jacobians(corners, places)) * weights
     points = places_of(corners, places).reshape(-1, mesh.dim)
-    shares = points @ np.linalg.inv(vectors) if len(vectors) else points
-    elements = mesh.cells[:, VTK_NODES[mesh.dim]]
-    return CellPoints(points, shares, volumes.ravel() / volumes.sum(), mesh.points, elements)
+    middles = places_of(corners, inside(mesh.dim)[:1])[:, 0]
+    coordinates, own = (_in_cell(part, vectors, bounds) for part in (points, middles))
+    return CellPoints(
+        points,
+        coordinates,
+        np.repeat(own, len(places), axis=0),
+        volumes.ravel() / volumes.sum(),
+        mesh.points,
+        mesh.cells[:, VTK_NODES[mesh.dim]],
+    )
+
+
+def _in_cell(points: Array, vectors: Array, bounds: Array) -> Array:
+    if len(vectors):
+        shares = points @ np.linalg.inv(vectors)
+        return np.asarray(shares - np.floor(shares))
+    low, high = bounds.T
+    return np.asarray(low + np.mod(points - low, high - low))
 
 
 def _in_boxes(lines: Sequence[Array], count: int, vectors: Array) -> CellPoints:
@@ -92,4 +110,4 @@ def _in_boxes(lines: Sequence[Array], count: int, vectors: Array) -> CellPoints:
     points = coordinates @ vectors if len(vectors) else coordinates
     nodes = nodes @ vectors if len(vectors) else nodes
     elements = boxes([len(line) for line in lines])
-    return CellPoints(points, coordinates, weights / weights.sum(), nodes, elements)
+    return CellPoints(points, coordinates, coordinates, weights / weights.sum(), nodes, elements)

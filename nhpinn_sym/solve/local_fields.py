@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
+from ..lower.interfaces import in_middles, middle_symbols
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.images import images_in
 from ..problem.numeric import lambdified
@@ -248,7 +249,7 @@ def _flux(
     for term in leading:
         c = term.coefficient
         if c not in known:
-            known[c] = _values(c, lowered.coordinates, numbers, where.coordinates)
+            known[c] = _values(c, lowered.coordinates, numbers, where)
         part = known[c] * gradient[:, term.field, term.right.index(1)]
         if np.iscomplexobj(part) and not np.iscomplexobj(flux):
             flux = flux.astype(complex)
@@ -260,9 +261,10 @@ def _values(
     coefficient: sp.Expr,
     coordinates: Sequence[sp.Symbol],
     numbers: dict[str, float],
-    points: Array,
+    where: CellPoints,
 ) -> AnyArray:
     """A coefficient at points of the cell, images by their own numbers."""
+    points = where.coordinates
     images = images_in(coefficient)
     swap = {node: sp.Dummy(f"image_{k}") for k, node in enumerate(images)}
     expr = coefficient.xreplace(swap)
@@ -275,8 +277,10 @@ def _values(
             remedy="give x=, a point of the domain",
         )
     expr = expr.xreplace({v: sp.Float(numbers[str(v)], 17) for v in expr.free_symbols - own})
-    columns = [*points.T, *(node.func.image(*points.T) for node in images)]
-    found = lambdified((*coordinates, *swap.values()), expr, "numpy")(*columns)
+    expr = in_middles(expr, coordinates)
+    names = (*coordinates, *middle_symbols(coordinates), *swap.values())
+    pictures = (node.func.image(*points.T) for node in images)
+    found = lambdified(names, expr, "numpy")(*points.T, *where.middles.T, *pictures)
     return np.broadcast_to(np.asarray(found), len(points))
 
 

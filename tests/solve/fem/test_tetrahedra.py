@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import meshio
 import numpy as np
 import pytest
 import sympy as sp
@@ -57,6 +58,19 @@ def test_own_meshes_against_the_series(tmp_path: Path) -> None:
     assert np.ptp(np.diag(cells.effective["A"])) < 1e-8
     nh.emit(model, "skfem").save(tmp_path)
     assert nh.CellMesh.load(tmp_path / "cell.npz").dim == 3
+
+
+def test_local_fields(tmp_path: Path) -> None:
+    """Elements across a face of the cell, and points beyond a curved face, are of their phase; the
+    field in a sphere far from others is that of one alone, 3 / (2 + 10)."""
+    cells = nh.solve_cells(spheres(0.1, 0.5, 0.5), "skfem", n=6, tolerance=1, degree=2)
+    fields = nh.local_fields(cells, grad=[1, 0, 0])
+    assert fields.mean_flux == pytest.approx(cells.effective["A"][:, 0], abs=2e-3)
+    share = max(fields.phases, key=lambda part: abs(part.flux[0])).share
+    assert share == pytest.approx(0.2, abs=1e-3)
+    assert np.abs(fields.flux).max() < 10 * 3 / 12 * 2
+    read = meshio.read(fields.to_vtu(tmp_path / "cell.vtu"))
+    assert read.cells[0].type == "tetra10"
 
 
 def test_an_edge_is_left_to_lattices_and_gmsh() -> None:
