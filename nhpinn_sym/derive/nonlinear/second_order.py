@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from ...problem.domain import refuse_lattice
 from ...problem.errors import UnsupportedError
 from .state import StateProblem
 
@@ -36,6 +37,7 @@ def check_order(state: StateProblem, order: int) -> None:
             term=state.all_fluxes[0],
             remedy=_FIRST,
         )
+    refuse_lattice(state.operator.problem.cell, "the second corrector of a nonlinear problem")
     _check_smooth(state)
 
 

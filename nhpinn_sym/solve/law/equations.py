@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...derive.nonlinear.finite_strain import refuse_finite_strain
+from ...derive.nonlinear.finite_strain import refuse_finite_strain, with_finite_strain
 from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
@@ -111,7 +111,13 @@ def solve_nonlinear_fine(
         return equation_arrays(forms, values, slopes, data)
 
     symmetric = state.potential and not state.depends_on_values
-    return solver.solve(law, symmetric), reference
+    solution = solver.solve(law, symmetric)
+    if with_finite_strain(state).finite_strain:
+        warn_tolerance(
+            f"{reference.title.lower()} ({backend}): the energy is not convex (finite strain); a"
+            " state in which the forces balance was found, whether it is stable is not known"
+        )
+    return solution, reference
 
 
 def symmetric_law(model: NonlinearModel) -> bool:

@@ -25,7 +25,8 @@ from .state_sources import StateSource
 @dataclass(frozen=True, eq=False, repr=False)
 class LawReconstruction(Solution):
     """Result of `reconstruct` with a law. First derivatives only, the expansion is not accurate
-    beyond them; they hold second derivatives of u0.
+    beyond them; they hold second derivatives of u0, but for Hamilton-Jacobi equations, whose u0 has
+    none: there they are grad u0 + grad_y N, without terms of order eps.
     """
 
     u0: Solution
@@ -65,6 +66,9 @@ class LawReconstruction(Solution):
                 continue
             axis = index.index(1)
             fast = np.einsum("nk,kmn->mn", c, self._modes(macro_law, points / self.eps, index))
+            if self.law.model.hamiltonian:
+                found.append(slopes[:, axis] + fast)
+                continue
             seconds = [tuple((np.array(e) + units[axis]).tolist()) for e in firsts]
             change = self.u0.evaluate(points, [index, *seconds], t)
             change = change.reshape(1 + d, len(points), -1)

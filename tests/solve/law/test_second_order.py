@@ -149,3 +149,16 @@ def test_laws_that_are_not_smooth_have_no_second_corrector(flux: Any, quoted: st
         nh.homogenize(problem, order=2)
     with pytest.raises(nh.UnsupportedError, match="order 3"):
         nh.homogenize(torus(-ONE.div(WAVE * (1 + U**2) * G) + U, sp.Integer(1)), order=3)
+
+
+def test_lattices_have_laws_and_no_second_correctors() -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((1 + u**2) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        cell=nh.Cell.lattice((1, 0), (sp.Rational(1, 2), 1)),
+    )
+    with pytest.raises(nh.UnsupportedError, match="second corrector"):
+        nh.homogenize(problem, order=2)
