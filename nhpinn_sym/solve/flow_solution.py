@@ -10,8 +10,9 @@ import numpy as np
 from ..derive.porous import FlowModel
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
+from .fields import CellField
 from .interpolation import Nodes
-from .solution import Array, CellField, EffectiveKey
+from .solution import Array, EffectiveKey
 
 
 def permeability_entries(tensor: Array) -> dict[EffectiveKey, Array]:

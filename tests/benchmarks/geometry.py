@@ -87,6 +87,33 @@ def scaling_rows() -> Iterator[Row]:
             yield f"{dim}D, {cells.info['size']} unknowns", seconds, found
 
 
+def flow_rows() -> Iterator[Row]:
+    """Drags of square arrays of disks (Sangani, Acrivos 1982) and of cubic arrays of balls (Zick,
+    Homsy 1982, J. Fluid Mech. 115:13) by their share of the cell."""
+    disks = {0.1: 24.83, 0.3: 102.88, 0.5: 532.55}
+    balls = {0.027: 2.008, 0.125: 4.292, 0.343: 15.4, 0.45: 28.1}
+    cases = [
+        (2, share, 1.0, drag, name) for share, drag in disks.items() for name in ("skfem", "voxel")
+    ]
+    for share, drag in balls.items():
+        radius = (0.75 * share / np.pi) ** (1 / 3)
+        cases.append((3, share, 6 * np.pi * radius, drag, "voxel"))
+    for dim, share, unit, drag, backend in cases:
+        s = nh.Scales(dim)
+        v, p = s.unknown("v", components=dim), s.unknown("p")
+        stokes = [(-(s.eps**2) * s.laplacian(v) + s.grad(p), sp.zeros(dim, 1)), (s.div(v), 0)]
+        radius = float(np.sqrt(share / np.pi)) if dim == 2 else unit / (6 * np.pi)
+        hole = nh.Disk((0.5, 0.5), radius) if dim == 2 else nh.Ball((0.5, 0.5, 0.5), radius)
+        walls = {hole: nh.Dirichlet(0, unknown=v)}
+        model = nh.homogenize(nh.MultiscaleProblem(stokes, scales=s, unknown=[v, p], holes=walls))
+        start = time.process_time()
+        cells = nh.solve_cells(model, backend)
+        seconds = time.process_time() - start
+        error = abs(unit * cells.effective["K"][0, 0] * drag - 1)
+        found = f"error {error:.1e}, estimate {cells.info['estimate']:.1e}"
+        yield f"flow, {dim}D, share {share}, {backend}", seconds, found
+
+
 def fitted_rows() -> Iterator[Row]:
     """Disks on triangles that fit them, against series; fibres in plane strain by two meshes."""
     s = nh.Scales(2)
@@ -187,6 +214,7 @@ def solid_rows() -> Iterator[Row]:
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "voxel": voxel_rows,
     "scaling": scaling_rows,
+    "flow": flow_rows,
     "fitted": fitted_rows,
     "domains": domain_rows,
     "solid": solid_rows,
