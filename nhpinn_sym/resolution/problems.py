@@ -21,6 +21,8 @@ from .resolve import AxisResolution, Resolution, Value, resolve
 _MOST_LINES = 200_000
 # Share of the panel of either scale that lines of the two have between them at least.
 _APART = 0.5
+# Of an interval: places that differ by less are one.
+_ROUNDING = 1e-11
 
 
 def resolve_cells(
@@ -199,7 +201,7 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
     numbers = np.arange(first, last)
     fast_breaks = _images(fast.breaks, numbers, scale, period, slow.interval)
     fast_lines = _images(fast.lines, numbers, scale, period, slow.interval)
-    breaks = np.unique(np.concatenate([fast_breaks, slow.breaks]))
+    breaks = _apart(np.concatenate([fast_breaks, slow.breaks]), slow.interval)
     lines = combined_lines(np.array(slow.lines), fast_lines, breaks)
     waves = None
     if slow.harmonics is not None and fast.harmonics is not None and not len(breaks):
@@ -219,14 +221,17 @@ def _images(
     interval: Interval,
 ) -> Array:
     """Points of a period in all periods, those inside the interval."""
+    return _apart(scale * (np.asarray(points)[None, :] + period * numbers[:, None]), interval)
+
+
+def _apart(points: Array, interval: Interval) -> Array:
+    """The points inside the interval: those that two periods or scales share, and those on the
+    ends, differ by rounding."""
     a, b = interval
-    found = np.unique(scale * (np.asarray(points)[None, :] + period * numbers[:, None]))
-    # Images that two periods share, and those on the ends, differ by rounding.
-    margin = 1e-11 * (b - a)
+    margin = _ROUNDING * (b - a)
+    found = np.unique(points)
     found = found[(found > a + margin) & (found < b - margin)]
-    if len(found):
-        return found[np.concatenate([[True], np.diff(found) > margin])]
-    return found
+    return found[np.diff(found, prepend=-np.inf) > margin]
 
 
 def combined_lines(one: Array, other: Array, breaks: Array) -> Array:

@@ -4,6 +4,9 @@ u0 + eps N.u0 misses the data on a wall by eps N(x/eps).u0. The layer theta take
 
     L_eps theta = 0 in the domain,    theta = g - (u0 + eps N.u0) on walls where u = g is given,
 
+and on walls where a flux is given with what the flux of the expansion misses there, which is of
+order 1 and oscillates;
+
 with the operator of the multiscale problem itself: it decays within a few periods of the walls, and
 in one dimension it is a constant flux. With it the error in H1 is of order eps, without it of order
 eps^(1/2) in two dimensions and more (Allaire, Amar 1999, ESAIM: COCV 4:209; Moskow, Vogelius 1997).
@@ -22,10 +25,10 @@ import numpy as np
 import sympy as sp
 
 from ..lower.equation import lower_fine
-from ..lower.forms import External, LoweredEquation, MultiIndex
+from ..lower.forms import External, LoweredEquation, MultiIndex, Natural
 from ..lower.substitution import substituted
 from ..operator.parse import parse
-from ..problem.domain import refuse_lattice
+from ..problem.domain import refuse_lattice, require_box
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.regions import Region
@@ -94,8 +97,8 @@ def with_layers(
     """The expansion at `eps` with its layer at the walls of `problem`, by elements on a mesh that
     resolves the period.
 
-    UnsupportedError for waves and for natural conditions; ProblemError for what is no problem in
-    the domain of the expansion.
+    UnsupportedError for waves, derivatives along walls, and means that are open; ProblemError for
+    what is no problem in the domain of the expansion.
     """
     problem = instance(
         problem,
@@ -107,10 +110,12 @@ def with_layers(
     if is_wave(problem):
         raise _not_covered("of a wave", problem)
     lowered = lower_fine(parse(problem))
-    if lowered.natural:
-        raise _not_covered("at walls with natural conditions", lowered.title)
+    if any(n.terms for n in lowered.natural):
+        raise _not_covered("at walls with derivatives along them", lowered.title)
     if isinstance(lowered.domain, Region):
         _refuse_reentrant(lowered.domain)
+    if lowered.natural and not _is_held(lowered):
+        raise _not_covered("where no condition holds the mean", lowered.title)
     _require_domain_of(expansion, lowered)
     check_periods_fit(problem, eps)
     equation = _layer_equation(lowered)
@@ -148,7 +153,7 @@ def _not_covered(what: str, term: object) -> UnsupportedError:
         f"the boundary layer {what}",
         term=term,
         remedy="leave boundary_layers= out: it is for problems that are stationary or of first"
-        " order in time, with Dirichlet or periodic conditions, where no corner is reentrant",
+        " order in time, where no corner is reentrant",
     )
 
 
@@ -163,6 +168,14 @@ def _refuse_reentrant(region: Region) -> None:
                 "in a region with a reentrant corner, where the gradient of u0 is unbounded",
                 f"the corner of {degrees:.4g} degrees at ({place})",
             )
+
+
+def _is_held(lowered: LoweredEquation) -> bool:
+    """Whether every unknown is held on a wall, or appears without a derivative."""
+    held = {e.field for e in lowered.essential}
+    held |= {n.equation for n in lowered.natural if n.alpha != 0}
+    held |= {t.field for t in lowered.bilinear if not any(t.right)}
+    return len(held) == lowered.components
 
 
 def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:
@@ -185,17 +198,27 @@ def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
     name = _NAME
     while any(other.startswith(name) for other in taken):
         name += "_"
-    fields = tuple(
-        External(sp.Symbol(f"{name}_{j}"), name, (j,), zero) for j in range(lowered.components)
+    fields: dict[tuple[int, MultiIndex], External] = {}
+
+    def known(field: int, index: MultiIndex) -> sp.Symbol:
+        """A derivative of the expansion."""
+        symbol = sp.Symbol("_".join(map(str, (name, field, *index))))
+        return fields.setdefault((field, index), External(symbol, name, (field,), index)).symbol
+
+    essential = tuple(replace(e, value=e.value - known(e.field, zero)) for e in lowered.essential)
+    natural = tuple(
+        replace(n, parts=(part,), value=n.value - _flux(lowered, n, part, known))
+        for n in lowered.natural
+        for part in n.parts
     )
-    essential = tuple(replace(e, value=e.value - fields[e.field].symbol) for e in lowered.essential)
     layer = replace(
         lowered,
         title=f"Boundary layer of {lowered.title[0].lower()}{lowered.title[1:]}",
-        externals=(*lowered.externals, *fields),
+        externals=(*lowered.externals, *fields.values()),
         linear=(),
         sources=(sp.Integer(0),) * lowered.components,
         essential=essential,
+        natural=natural,
     )
     if lowered.time is None:
         return layer
@@ -205,11 +228,28 @@ def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
     return replace(held, parameters=(*held.parameters, frozen))
 
 
+def _flux(
+    lowered: LoweredEquation,
+    condition: Natural,
+    part: str,
+    known: Callable[[int, MultiIndex], sp.Expr],
+) -> sp.Expr:
+    """n . flux + alpha u of the expansion on a part of the boundary."""
+    normal = require_box(lowered.domain, "a boundary layer").part(part).normal
+    total = condition.alpha * known(condition.equation, (0,) * len(normal))
+    for terms, sign in ((lowered.bilinear, 1), (lowered.linear, -1)):
+        for term in terms:
+            if term.equation == condition.equation and any(term.left):
+                across = sign * normal[term.left.index(1)] * term.coefficient
+                total += across * (known(term.field, term.right) if sign > 0 else 1)
+    return total
+
+
 def _values_of(expansion: Solution, t: float | None) -> Coefficients:
     """The values of an expansion at one time as coefficients of an equation."""
 
     def value(external: External, points: Array) -> Array:
-        values = expansion(points, t=t)
+        values = expansion.derivative(points, external.derivative, t)
         if values.ndim == 1:
             return values
         return values[:, external.index[0]]

@@ -213,7 +213,7 @@ def reconstruct(
     After a moving frame u0 is taken at X = x - c t/eps; with a ground state u0 stands for
     e^(-lambda0 t/eps^2) phi(x/eps) u0.
 
-    boundary_layers : the problem, where the expansion shall satisfy its Dirichlet conditions: their
+    boundary_layers : the problem, where the expansion shall satisfy its conditions on walls: their
                       layer is added, which is solved for by FEM on a mesh of `per_period` cells a
                       period (as `solve_fine`, with its `parameters`). The error in H1 is of order
                       eps then, which is eps^(1/2) without it in two dimensions and more. In time

@@ -170,10 +170,50 @@ def test_of_a_complex_problem() -> None:
     assert np.abs(found(x[:, None]) - plain(x[:, None]) - theta).max() < 1e-6
 
 
-def test_what_has_no_layer_yet() -> None:
-    problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Neumann(1, on="right"))
+def test_natural_conditions_in_1d_have_a_constant_flux() -> None:
+    """theta = c + k int 1/a with u = 0 on the left, and a u' + 2 u = 1 on the right: what the
+    expansion misses of both, by differences."""
+    problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Robin(2, 1, on="right"))
     cells, u0 = solved(problem)
-    with pytest.raises(nh.UnsupportedError, match="natural conditions"):
+    plain = nh.reconstruct(u0, cells, 0.3)
+    found = nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+    x = np.linspace(0, 1, 20001)
+    a = 2 + np.sin(2 * PI * x / 0.3)
+    ends = plain(np.array([[0.0], [1.0]]))
+    gap = 1 - a[-1] * plain.derivative(np.array([[1.0]]), (1,))[0] - 2 * ends[1]
+    through = integral(x, 1 / a)
+    slope = (gap + 2 * ends[0]) / (1 + 2 * through[-1])
+    theta = slope * through - ends[0]
+    assert np.abs(found(x[:, None]) - plain(x[:, None]) - theta).max() < 1e-6
+
+
+def test_natural_conditions_in_2d() -> None:
+    """Robin on the right, Neumann below and above: of first order in H1, and without layers less."""
+    x = nh.Scales(2).x
+    problem = diffusion(
+        2,
+        nh.Dirichlet(x[0], on="left"),
+        nh.Robin(1, x[1], on="right"),
+        nh.Neumann(sp.sin(x[0]), on="rest"),
+    )
+    bare = errors(problem, 1 / 3.3, False, 12)
+    layered = errors(problem, 1 / 3.3, True, 12)
+    assert layered[0] < bare[0] / 5 and layered[1] < bare[1] / 5
+
+
+def test_an_open_mean_has_no_layer() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), sp.cos(sp.pi * s.x[0])),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Neumann(0)],
+    )
+    cells, u0 = solved(problem)
+    with pytest.raises(nh.UnsupportedError, match="holds the mean"):
         nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
 
 

@@ -359,13 +359,15 @@ def test_data_of_a_flow_in_divergence_form() -> None:
 
 
 def test_norms_know_where_solutions_kink() -> None:
-    """(x - k)+ between planes k of a coefficient that jumps, which equal intervals miss."""
+    """(x - k)+ between planes k of a coefficient that jumps, which equal intervals miss; the source
+    jumps on one of them, to rounding."""
     s = nh.Scales(1)
     u = s.unknown("u")
     a = sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (9, True))
+    source = sp.Piecewise((1, s.x[0] < sp.Rational(7, 24)), (2, True))
     domain = nh.Box((0, 1))
     problem = nh.MultiscaleProblem(
-        sp.Eq(-s.div(a * s.grad(u)), 1),
+        sp.Eq(-s.div(a * s.grad(u)), source),
         scales=s,
         unknown=u,
         domain=domain,
@@ -376,7 +378,7 @@ def test_norms_know_where_solutions_kink() -> None:
     for k in breaks[0]:
         kink = np.maximum(quadrature.points[:, 0] - k, 0)
         assert quadrature.norm(kink) == pytest.approx(((1 - k) ** 3 / 3) ** 0.5, rel=1e-12)
-    assert np.allclose(breaks[0][:2], (1 / 24, 1 / 8))
+    assert np.allclose(breaks[0][:2], (1 / 24, 1 / 8)) and np.diff(breaks[0]).min() > 0.04
 
 
 def test_nets_are_given_the_cells_that_they_do_not_cover() -> None:
