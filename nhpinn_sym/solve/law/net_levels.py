@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...derive.nonlinear.state import StateProblem
-from ...problem.errors import JumpError, UnsupportedError
+from ...problem.errors import UnsupportedError
 from ...runtime.feature_states import FeatureSolver, chosen_scale
 from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import LawLevel, law_entries
@@ -211,9 +211,9 @@ class NetLaw:
 
 
 def require_smooth(forms: Any, state: StateProblem) -> None:
-    """JumpError for data that jump: features are smooth, and see a jump on no quadrature grid."""
+    """UnsupportedError for data that jump: features are smooth, and no grid sees them."""
     if forms.JUMPS:
-        raise JumpError(
+        raise UnsupportedError(
             "networks for a state problem whose data jump",
             term=max(state.all_fluxes, key=lambda a: a.count_ops()),
             remedy='write solve_law(model, "skfem"), or "fourier" to a low accuracy',
