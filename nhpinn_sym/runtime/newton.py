@@ -81,6 +81,9 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
         size = assembly.largest(float(np.abs(u).max(initial=0.0)))
         if length == 1.0 and moved <= _SETTLED * size:
             return NewtonResult(u, _relative(assembly, here), step + 1, method)
+    rest = _relative(assembly, here)
+    if rest <= STALLED:  # where parts of the flux cancel, steps of rounding may go on for ever
+        return NewtonResult(u, rest, MOST_STEPS, method, stalled=True)
     raise NewtonError(f"Newton's method has not converged in {MOST_STEPS} steps")
 
 

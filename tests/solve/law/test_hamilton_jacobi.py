@@ -261,3 +261,23 @@ def test_a_hamiltonian_with_a_kink_is_not_smoothed_in_silence() -> None:
     error = np.linalg.norm(u0(points[:, None]) - exact) / np.linalg.norm(exact)
     assert error <= u0.info["estimate"] <= 0.1
     assert 1e-3 < u0.info["law"] < 0.02
+
+
+def test_slopes_of_the_expansion_are_those_of_leading_order() -> None:
+    """grad u0 + d_y N, by the corrector of the law at single states."""
+    own = model_of(
+        TIME,
+        lambda u: sp.cos(TWO_PI * TIME.y[0]),
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(sp.sin(TWO_PI * TIME.x[0]) / 4)],
+        final_time=sp.Rational(1, 50),
+    )
+    law = nh.solve_law(own)
+    u0 = nh.solve_homogenized(own, law, "skfem", tolerance=0.05)
+    expansion = nh.reconstruct(u0, law, eps=1 / 8)
+    for place in (0.13, 0.62):
+        slope = u0.derivative([place], (1,)).item()
+        fast = law.corrector([[8 * place]], grad=slope, index=(1,)).item()
+        found = expansion.derivative([place], (1,)).item()
+        assert found == pytest.approx(slope + fast, rel=1e-4)

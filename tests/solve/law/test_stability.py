@@ -120,3 +120,28 @@ def test_the_estimate_holds_where_data_jump() -> None:
     layers = sp.Piecewise((20, S.y[0] < sp.Rational(1, 2)), (1, True))
     found = nh.stability(law_of(layers, 31), [[1.02, 0.01], [0, 0.97]])
     assert abs(found.beta - 0.58) < found.estimate < 0.2
+
+
+def test_fine_solutions_say_that_their_stability_is_not_known() -> None:
+    """A homogeneous body under its own weight: the linear solution for a small load."""
+    u = S.unknown("u", components=2)
+    F = sp.eye(2) + S.grad(u)
+    stress = F - F.inv().T * (1 - 2 * sp.log(F.det()))
+    load = sp.Matrix([0, sp.Rational(1, 1000)])
+
+    def solved(flux: Any) -> nh.Solution:
+        problem = nh.MultiscaleProblem(
+            sp.Eq(-S.div(flux), load),
+            scales=S,
+            unknown=u,
+            domain=nh.Box((0, 1), (0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+        return nh.solve_fine(problem, 1, "skfem", mesh=4)
+
+    with pytest.warns(nh.ToleranceWarning, match="stable is not known"):
+        found = solved(stress)
+    e = S.sym_grad(u)
+    linear = solved(2 * e + 2 * e.trace() * sp.eye(2))
+    middle = [0.5, 0.5]
+    assert found(middle) == pytest.approx(linear(middle), rel=2e-3, abs=1e-9)
