@@ -60,12 +60,9 @@ class LevelTable:
     def _fit(self, low: float, high: float) -> None:
         exact = self.exact
         found = exact(np.array([min(low, exact.low - 1e-3), max(high, exact.high + 1e-3)]))
-        heights = np.geomspace(_FIRST, 1, 2 * _LEVELS - 1)
-        branches = []
-        for side, top in zip((-1.0, 1.0), found.values - exact.least, strict=True):
-            levels = exact.least + top * heights
-            branches.append((levels, *exact.at_levels(levels, np.full(len(levels), side))))
-        (left, p, rates), (right, q, others) = branches
+        # Every other level is a node of the table, those between tell its error.
+        left, p, rates = self._branch(-1.0, found.values[0])
+        right, q, others = self._branch(1.0, found.values[1])
         edges = np.unique([exact.low, exact.high])
         flat = np.full(len(edges), exact.least)
         levels = np.concatenate([left[::-2], flat, right[::2]]) - self.shift
@@ -77,3 +74,9 @@ class LevelTable:
         between = np.concatenate([left[1::2], right[1::2]]) - self.shift
         off = np.abs(self._table(np.concatenate([p[1::2], q[1::2]])) - between).max()
         self.error = float(off + found.errors.max()) / float(np.ptp(levels))
+
+    def _branch(self, side: float, top: float) -> tuple[Array, Array, Array]:
+        """Levels on one side of the flat part up to `top`, and slopes of u and of Hbar there."""
+        least = self.exact.least
+        levels = least + (top - least) * np.geomspace(_FIRST, 1, 2 * _LEVELS - 1)
+        return levels, *self.exact.at_levels(levels, np.full(len(levels), side))

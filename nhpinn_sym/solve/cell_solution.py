@@ -103,9 +103,10 @@ class CellFunction:
         y, shape = as_points(points, self.shape.axes, self._what)
         chosen = as_indices(indices, self.shape.axes, self._what)
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
-        count = len(self.components)
         if any(n and name not in self.shape.slow for name, n in orders.items()):
-            return np.zeros((len(chosen), *shape, count) if count > 1 else (len(chosen), *shape))
+            count = len(self.components)
+            components = () if count == 1 else (count,)
+            return np.zeros((len(chosen), *shape, *components))
         slow_index = tuple(orders.get(name, 0) for name in self.shape.slow)
         values = self.at(y, self._slow_points(y, x, others), chosen, slow_index)
         return values.reshape(len(chosen), *shape, *values.shape[2:])

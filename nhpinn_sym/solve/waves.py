@@ -94,17 +94,24 @@ def steps_of_wave(operator: Operator, eps: float) -> int:
     """Time steps that follow waves as short as the period: so many to each of their periods."""
     problem = operator.problem
     assert problem.final_time is not None
+    wavelength = eps * min(map(float, problem.cell.lengths))
+    periods = float(problem.final_time) * _fastest(operator) / wavelength
+    return max(_FEWEST, math.ceil(_STEPS_A_PERIOD * periods))
+
+
+def _fastest(operator: Operator) -> float:
+    """The speed of waves in the stiffest place, with the least density of any place."""
     count = _SAMPLES[len(operator.axes)]
+    # Midpoints: planes at which data jump are often at simple shares of the cell.
     shares = (np.arange(count) + 0.5) / count
     y = tensor_points([a + (b - a) * shares for a, b in operator.cell.bounds])
-    point = {v: sum(ends) / 2 for v, ends in slow_ranges(operator).items()}
+    middle = {v: sum(ends) / 2 for v, ends in slow_ranges(operator).items()}
     stiff = [c for t, c in operator.terms() if sum(t.left) == 1 and sum(t.right) == 1]
     heavy = [c for t, c in operator.terms() if t.right[-1] == 2]
-    values = sampler([*stiff, *heavy], operator)(list(y.T), point)
-    stiffness = max(float(np.abs(v).max()) for v in values[: len(stiff)])
-    density = min(float(np.abs(v).min()) for v in values[len(stiff) :])
-    period = eps * min(map(float, problem.cell.lengths)) / math.sqrt(stiffness / density)
-    return max(_FEWEST, math.ceil(_STEPS_A_PERIOD * float(problem.final_time) / period))
+    values = np.abs(sampler([*stiff, *heavy], operator)(list(y.T), middle))
+    stiffness = values[: len(stiff)].max()
+    density = values[len(stiff) :].min()
+    return float(np.sqrt(stiffness / density))
 
 
 def check_homogenized_wave(model: HomogenizedModel) -> None:
