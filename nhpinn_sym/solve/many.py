@@ -9,6 +9,7 @@ from typing import Any
 from ..derive.model import HomogenizedModel
 from ..problem.user_input import instance, listed
 from .backend_choice import AUTO
+from .cell_arguments import solve_model
 from .cell_solution import CellSolution
 from .cells import solve_cells
 from .progress import silent
@@ -16,13 +17,13 @@ from .workers import each_done
 
 
 def solve_many(
-    models: Sequence[HomogenizedModel],
+    models: Sequence[Any],
     backend: str = AUTO,
     *,
     executor: Executor | None = None,
     **options: Any,
 ) -> list[CellSolution]:
-    """`solve_cells` for each of `models`, in their order.
+    """`solve_cells` for each of `models`, of any kind that it takes, in their order.
 
     executor : any executor of `concurrent.futures`: ThreadPoolExecutor, ProcessPoolExecutor,
                `mpi4py.futures.MPIPoolExecutor`, that of a dask client. None solves here, one after
@@ -44,10 +45,10 @@ def solve_many(
     >>> [round(float(c.effective["A"][0, 0]), 6) for c in nh.solve_many([model, model], "fourier")]
     [1.732051, 1.732051]
     """
-    chosen = [
-        instance(model, HomogenizedModel, f"model {k}", "write models=[homogenize(problem), ...]")
-        for k, model in enumerate(listed(models, "models", "write models=[homogenize(problem)]"))
-    ]
+    chosen = listed(models, "models", "write models=[homogenize(problem)]")
+    for k, model in enumerate(chosen):
+        if type(model) not in solve_model.registry:
+            instance(model, HomogenizedModel, f"model {k}", "write models=[homogenize(problem)]")
     if executor is None:
         return [solve_cells(model, backend, **options) for model in chosen]
     quiet = {"progress": silent, **options}
@@ -57,5 +58,5 @@ def solve_many(
     return [solved[k] for k in range(len(chosen))]
 
 
-def _solve(model: HomogenizedModel, backend: str, options: Mapping[str, Any]) -> CellSolution:
+def _solve(model: Any, backend: str, options: Mapping[str, Any]) -> CellSolution:
     return solve_cells(model, backend, **options)

@@ -144,6 +144,8 @@ def test_an_image_of_walls(tmp_path: Path) -> None:
     cells = nh.solve_cells(image, n_sub=8)
     error = np.abs(cells.effective["K"] - exact).max() / exact.max()
     assert 1e-4 < error < cells.info["estimate"] <= 0.03
+    (again,) = nh.solve_many([image], "voxel", n_sub=8)
+    assert again.effective["K"] == pytest.approx(cells.effective["K"], rel=1e-12, abs=1e-15)
     cells.save(tmp_path / "flow.npz")
     point = [[0.1, 0.3]]
     assert nh.load(tmp_path / "flow.npz").functions[1](point) == pytest.approx(
