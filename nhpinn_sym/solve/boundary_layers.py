@@ -97,8 +97,8 @@ def with_layers(
     """The expansion at `eps` with its layer at the walls of `problem`, by elements on a mesh that
     resolves the period.
 
-    UnsupportedError for waves, derivatives along walls, and means that are open; ProblemError for
-    what is no problem in the domain of the expansion.
+    UnsupportedError for waves, in time for natural conditions, for derivatives along walls, and
+    means that are open; ProblemError for what is no problem in the domain of the expansion.
     """
     problem = instance(
         problem,
@@ -114,6 +114,9 @@ def with_layers(
         raise _not_covered("at walls with derivatives along them", lowered.title)
     if isinstance(lowered.domain, Region):
         _refuse_reentrant(lowered.domain)
+    # What a flux lets in spreads over the domain in time, and no layer at one time knows it.
+    if lowered.natural and lowered.time is not None:
+        raise _not_covered("in time at walls with natural conditions", lowered.title)
     if lowered.natural and not _is_held(lowered):
         raise _not_covered("where no condition holds the mean", lowered.title)
     _require_domain_of(expansion, lowered)

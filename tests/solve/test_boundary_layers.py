@@ -217,6 +217,13 @@ def test_an_open_mean_has_no_layer() -> None:
         nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
 
 
+def test_natural_conditions_have_no_layer_in_time() -> None:
+    problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Neumann(1, on="right"), time=True)
+    cells, u0 = solved(problem)
+    with pytest.raises(nh.UnsupportedError, match="in time at walls"):
+        nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+
+
 def test_waves_have_no_layer() -> None:
     s = nh.Scales(1, time=True)
     u = s.unknown("u")
