@@ -203,7 +203,7 @@ def equation_lines(
     """main_homogenized.py, or main_fine.py; `mesh`: the file of a mesh of the region.
     UnsupportedError as `main_library`."""
     own = main_library(target)
-    lattices = (f"{_LATTICE}, all_breaks" if fine else _LATTICE,)
+    lattices: CodeLines = (f"{_LATTICE}, all_breaks" if fine else _LATTICE,)
     breaks = 'all_breaks(forms, given["epsilon"])' if fine else "forms.BREAKS"
     constants: CodeLines = ()
     made: CodeLines = (

@@ -272,7 +272,7 @@ def _with_slow_derivatives(
 ) -> Integrands:
     """What correctors of order 2 need beside the derivatives that there are."""
     *x, t = coordinates
-    places = {(k,): v for k, v in enumerate(x)}
+    places: dict[Index, sp.Symbol] = {(k,): v for k, v in enumerate(x)}
     arguments = names.arguments()
     found = dict(integrands.derivatives)
     for name, table in integrands.values.items():
