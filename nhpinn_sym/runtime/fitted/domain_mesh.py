@@ -33,11 +33,11 @@ def _around(a: int, b: int, *others: int) -> list[tuple[int, ...]]:
 
 # The corners of the children of an element, among its nodes of order 2: those at its corners, and
 # what is inside of them, a triangle or an octahedron cut along one of three diagonals.
-_AT_CORNERS = {
+_AT_CORNERS: dict[int, list[tuple[int, ...]]] = {
     2: [(0, 3, 5), (3, 1, 4), (5, 4, 2)],
     3: [(0, 4, 6, 7), (4, 1, 5, 9), (6, 5, 2, 8), (7, 9, 8, 3)],
 }
-_WITHIN = {
+_WITHIN: dict[int, list[list[tuple[int, ...]]]] = {
     2: [[(3, 4, 5)]],
     3: [_around(4, 8, 6, 7, 9, 5), _around(5, 7, 9, 8, 6, 4), _around(6, 9, 4, 5, 8, 7)],
 }
@@ -78,7 +78,8 @@ class DomainMesh(CurvedSimplices):
             place = self.points[self.cells[folded[0], : self.dim + 1]].mean(axis=0)
             near = ", ".join(f"{x:.6g}" for x in place)
             raise InvalidMesh(f"{len(folded)} elements are degenerate or folded, near ({near})")
-        if not np.array_equal(*(_sorted_rows(f) for f in (self.facets, boundary_of(self.cells)))):
+        alone = boundary_of(self.cells)
+        if not np.array_equal(_sorted_rows(self.facets), _sorted_rows(alone)):
             raise InvalidMesh(
                 f"{_FACETS[self.dim]} are of one element alone and of no part of the boundary, or"
                 " the other way round"

@@ -40,16 +40,16 @@ def test_the_corners_of_a_triangle_that_is_cut_out() -> None:
     """Against elements whose mesh is graded there."""
     hole = nh.Polygon([(-0.2, -0.2), (0.25, -0.1), (0, 0.2)], name="hole")
     domain = nh.Ellipse((0, 0), (1, 0.6)) - hole
-    found = solved(domain, [nh.Dirichlet(0)])
-    assert "3 corners" in found.info["known_functions"]
     problem = nh.MultiscaleProblem(
         sp.Eq(-S.laplacian(U), 1), scales=S, unknown=U, domain=domain, boundary=[nh.Dirichlet(0)]
     )
+    found = nh.solve_fine(problem, 1, "pinn", tolerance=1e-2)
+    assert "3 corners" in found.info["known_functions"]
     finer = nh.solve_fine(problem, 1, "skfem", tolerance=1e-5)
     rule = quadrature_rule(found.problem.equation.domain, (24, 24), 3).inside()
     known = finer(rule.points)
     off = rule.relative(found(rule.points) - known, known)
-    assert off < found.info["estimate"] + finer.info["estimate"] < 1e-4
+    assert off < found.info["estimate"] + finer.info["estimate"] < 1e-2
 
 
 def test_given_values_beside_a_flux_on_a_straight_side() -> None:
