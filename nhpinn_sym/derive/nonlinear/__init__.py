@@ -2,7 +2,8 @@
 
 Open `homogenize` first. `state` gathers what stands under each derivative by powers of eps, and
 refuses what has no limit of this kind; `checks` samples monotonicity and storage; `linearized` is
-the ordinary model of the tangent; `model` holds the result, `steps` writes it.
+the ordinary model of the tangent; `model` holds the result, `steps` writes it; `second_order` says
+what correctors of order 2 rest on, `second_steps` writes them.
 
 With u = s + eps N(y; s, xi) + ..., s = u0(x) and xi = grad u0, an equation
     d_t b(y,u) - div( A(x,y,u,grad u) + B(y,u)/eps ) + g(y,u)/eps + G(x,y,u,grad u) = f
