@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from mpi4py import MPI as MPI  # before PETSc, which uses the library that it loads
 from petsc4py import PETSc
 
 from ..arrays import Array
