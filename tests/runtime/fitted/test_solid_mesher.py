@@ -35,7 +35,7 @@ def interfaces(region: Quadric | BooleanRegion, vectors: Array) -> Interfaces:
     ("region", "vectors", "volume"),
     [
         (images((0, 0, 0), 0.35, np.eye(3)), np.eye(3), 4 / 3 * np.pi * 0.35**3),
-        (ellipsoid((0.45, 0.5, 1.1), (0.4, 0.4, 0.9)), np.diag([1.0, 1.0, 2.0]), 0.192 * np.pi),
+        (ellipsoid((0.45, 0.5, 0.6), (0.4, 0.35, 0.6)), np.diag([1.0, 1.0, 1.3]), 0.112 * np.pi),
         (ellipsoid(MIDDLE, (0.3, np.inf, 0.3)), np.eye(3), 0.09 * np.pi),
         (images((0, 0, 0), 0.2, FCC), FCC, 0.032 / 3 * np.pi),
         (half((1, 1e-9, 0), 0.37), np.eye(3), 0.37),
