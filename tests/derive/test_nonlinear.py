@@ -132,6 +132,26 @@ REFUSED: dict[str, tuple[Callable[[nh.Scales, Any], Any], type[NhpinnError], str
         nh.UnsupportedError,
         "power of eps",
     ),
+    "a complex flux": (
+        lambda s, u: -s.div((WAVE + sp.I * u**2) * s.grad(u)),
+        nh.UnsupportedError,
+        "real unknowns",
+    ),
+    "a linear term that is complex": (
+        lambda s, u: -s.div((WAVE + sp.I) * s.grad(u)) + u**3,
+        nh.UnsupportedError,
+        "real unknowns",
+    ),
+    "a complex diffusion of a function of u": (
+        lambda s, u: -s.div((WAVE + sp.I) * s.grad(u**3)),
+        nh.UnsupportedError,
+        "real unknowns",
+    ),
+    "a complex reaction": (
+        lambda s, u: -s.laplacian(u) + sp.I * sp.cos(TWO_PI * Y) * u**2 / s.eps,
+        nh.UnsupportedError,
+        "real unknowns",
+    ),
     "no flux at order one": (
         lambda s, u: -s.eps * s.laplacian(u) + u**2,
         nh.UnsupportedError,

@@ -50,6 +50,22 @@ _REGULARISE = "regularise it, for example by sqrt(delta**2 + g.dot(g)) in the pl
 _MEANS = 1e-9
 
 
+def check_real(op: Operator) -> None:
+    """UnsupportedError for what holds the imaginary unit: convexity, energies and the emitted texts
+    are those of real fields.
+    """
+    for e in (*op.fluxes.values(), *op.table.values()):
+        if e.has(sp.I):
+            raise UnsupportedError(
+                "a complex term in a nonlinear operator",
+                term=e,
+                remedy=(
+                    "write u = v + I*w as a system of the real unknowns v and w, and what is real"
+                    " without I"
+                ),
+            )
+
+
 def check_state(state: StateProblem) -> None:
     """All of them; typed errors quote the term."""
     op = jets_as_parameters(state)

@@ -22,7 +22,7 @@ from ..branches import name_branches
 from ..derivation import Derivation
 from ..model import HomogenizedModel
 from .change_of_unknown import change_of_unknown
-from .checks import check_state
+from .checks import check_real, check_state
 from .finite_strain import with_finite_strain
 from .hamilton_jacobi import read_state
 from .linearized import linearized_problem
@@ -44,6 +44,7 @@ def homogenize_nonlinear(
                  expansion, UnsupportedError for what has no law of this kind, each with the term.
     """
     refuse_contacts(op.problem.contacts, "a nonlinear law")
+    check_real(op)
     change = change_of_unknown(op)
     if change is not None:
         op = parse_nonlinear(change.problem)
