@@ -57,12 +57,11 @@ def choose_cells_backend(
     fem = choose_fem(AUTO, smooth=cells.order == 4)
     if not found.planar and found.jumps:
         reason = "coefficients jump across curved interfaces"
+        by_nets = cells.cell.dim <= _CURVED_BY_NETS and available("pinn")
+        nets = ("pinn",) if by_nets else ()
         if CellInterfaces.of(cells, parameters) is not None:
-            nets = ("pinn",) if available("pinn") else ()
-            return BackendChoice((fem, *nets), f"{reason}, which triangles fit")
-        if cells.cell.dim <= _CURVED_BY_NETS and available("pinn"):
-            return BackendChoice(("pinn", fem), reason)
-        return BackendChoice((fem,), reason)
+            return BackendChoice((fem, *nets), f"{reason}, which meshes fit")
+        return BackendChoice((*nets, fem), reason)
     if found.jumps or any(found.breaks):
         return BackendChoice((fem, "fourier"), "coefficients jump or kink across planes")
     needed = points_needed(found)

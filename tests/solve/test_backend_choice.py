@@ -51,11 +51,11 @@ def test_what_no_grid_resolves_is_for_finite_elements() -> None:
     assert chosen(sharp, 2).backends[0] == FEM
 
 
-def test_curved_interfaces_are_for_triangles_in_the_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curved_interfaces_are_for_meshes_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = chosen(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 10}), 2)
     assert disk.backends == (FEM, "pinn") and "curved" in disk.reason
     ball = chosen(lambda s: nh.phases(s, {nh.Ball((HALF, HALF, HALF), 0.3): 10}), 3)
-    assert ball.backends == (FEM,)
+    assert ball.backends == (FEM,) and "which meshes fit" in ball.reason
     monkeypatch.setattr(backend_choice, "available", lambda name: name != "pinn")
     assert chosen(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 10}), 2).backends == (FEM,)
 
