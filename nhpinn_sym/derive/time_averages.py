@@ -16,44 +16,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import sympy as sp
-from sympy.core.function import AppliedUndef
 
-from ..operator.sampling import (
-    SlowPoint,
-    generic_points,
-    is_opaque,
-    range_grid,
-    sampled_mean,
-    sampler,
-    slow_samples,
-)
 from ..operator.table import FastAxis, Operator, Table, Term
 from ..operator.twoscale import expand, fast_part, slow_part
 from ..operator.zero_test import is_zero, loses_jump
 from ..problem.errors import UnsupportedError
 from .capacity import masses, without_tau_in_mass
 from .coefficients import derivative
-from .effective_law import closed_mean
 from .effective_terms import Transformation
 from .notation import equation
 from .notation import term as written
 from .prose import Formula, Prose, eps_power, joined
 from .time_algebra import OscillatingTerm, TimeAlgebra, ordered_averages, wave_averages
+from .time_means import mean_in_time
 from .trigonometric import Trigonometry
 
 ORDERED = "Time-ordered averages"
 """The title of what is told of them."""
-# Points per period of tau; not powers of two alone, which alias the same harmonics alike.
-_NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-# Points of the cell at which a mean over tau is compared with an adaptive one, and what counts as
-# equal, relative to the largest value.
-_PLACES = 3
-_SEEN = 1e-9
-# Change of a mean from one number of points to the next, relative to the values, below which it is
-# exact: the trapezoid rule converges like exp(-n) for what is smooth and periodic.
-_ROUNDING = 1e-13
 # The largest n of a time-ordered average.
 _MOST = 4
 # Operations in an average beyond which it is not written out.
@@ -147,7 +127,7 @@ class Averaging:
             return rho, "", self._with_means(self.op)
         oscillating = [t for t, c in self.op.table.items() if c.has(self.symbol)]
         if all(self._is_mass(t) for t in oscillating):
-            mass = [1 / self.mean(1 / c) if c.has(self.symbol) else c for c in rho]
+            mass = [1 / self._mean(1 / c) if c.has(self.symbol) else c for c in rho]
             table = {
                 t: mass[t.equation] if self._is_mass(t) else c for t, c in self.op.table.items()
             }
@@ -165,7 +145,10 @@ class Averaging:
         return masses(whole), said, self._with_means(whole)
 
     def _with_means(self, op: Operator) -> Operator:
-        return replace(op, table={t: self.mean(c) for t, c in op.table.items()})
+        return replace(op, table={t: self._mean(c) for t, c in op.table.items()})
+
+    def _mean(self, c: sp.Expr) -> sp.Expr:
+        return mean_in_time(self.op, self.tau, c)
 
     def _is_mass(self, t: Term) -> bool:
         return (
@@ -173,55 +156,6 @@ class Averaging:
             and t.right[-1] == self.physical.problem.time_orders[t.equation]
             and t.right[-1] > 0
         )
-
-    def mean(self, c: sp.Expr) -> sp.Expr:
-        """<c> over tau: in closed form, or by the trapezoid rule with as many points as rounding
-        asks for.
-        """
-        tau = self.tau
-        if not c.has(tau.symbol):
-            return c
-        if is_opaque(c):
-            return _opaque_mean(c, tau.symbol)
-        closed = closed_mean(replace(self.physical, axes=(tau,)), c, numbers=True)
-        if closed is not None:
-            return closed
-        points = range_grid(self.op)
-        place = slow_samples(self.op, [c])[0]
-        a, b = tau.interval
-        coarser: list[sp.Expr] = []
-        before = None
-        for n in _NODES:
-            parts = [c.xreplace({tau.symbol: a + (b - a) * sp.Rational(k, n)}) for k in range(n)]
-            values = np.stack(sampler(parts, self.op)(points, place))
-            means = values.mean(axis=0)
-            if before is not None:
-                change = np.max(np.abs(means - before))
-                if change <= _ROUNDING * np.max(np.abs(values)):
-                    found = sp.Add(*coarser) / len(coarser)
-                    self._require_seen(c, found, place)
-                    return found
-            before = means
-            coarser = parts
-        raise UnsupportedError(
-            "the mean over tau of a coefficient that is not smooth in tau",
-            term=c,
-            remedy="average it over tau by hand",
-        )
-
-    def _require_seen(self, c: sp.Expr, found: sp.Expr, place: SlowPoint) -> None:
-        """UnsupportedError where an adaptive mean is another one: all nodes may miss a pulse."""
-        in_tau = replace(self.physical, axes=(self.tau,))
-        for point in np.transpose(generic_points(self.op, _PLACES, 5)):
-            at = {v: sp.Float(float(y), 17) for v, y in zip(self.op.fast, point, strict=True)}
-            exact, uncertainty, largest = sampled_mean(c.xreplace(at), in_tau, place)
-            own = sampler([found.xreplace(at)], self.op)(point[:, None], place)[0][0]
-            if not abs(own - exact) <= 2 * uncertainty + _SEEN * largest:
-                raise UnsupportedError(
-                    "the mean over tau of a coefficient that is narrow in tau",
-                    term=c,
-                    remedy="average it over tau by hand",
-                )
 
     # ---- sizes
 
@@ -374,19 +308,7 @@ class Averaging:
             Formula(f"n = {numbers}", f"n = {numbers}"),
             " may act on the limit.",
         )
-        for n, table in enumerate(orders, 1):
-            powers = [eps_power(p) for p in sorted({t.power for t in table})]
-            average = Formula(f"G_{n}", f"G_{{{n}}}")
-            if powers:
-                said += Prose(
-                    f" The time-ordered average of order {n + 1} adds ",
-                    average,
-                    ", with terms at ",
-                    joined(powers, ", "),
-                    ".",
-                )
-            elif n in found:
-                said += Prose(" ", average, " vanishes by phase, or with ", _EPS, ".")
+        said += _effects(orders, found)
         return Prose(
             said,
             " What has a positive power is dropped, and what has a negative one must have no mean.",
@@ -415,14 +337,23 @@ class Averaging:
         return scale * written(c, t.left, fields[t.field], t.right, coordinates)
 
 
-def _opaque_mean(c: sp.Expr, tau: sp.Symbol) -> sp.Expr:
-    """a(y, tau) without a formula as a_mean(y)."""
-    means = {}
-    for f in c.atoms(AppliedUndef):
-        if f.has(tau):
-            others = [a for a in f.args if a != tau]
-            means[f] = sp.Function(f"{f.func.__name__}_mean")(*others)
-    return c.xreplace(means)
+def _effects(orders: list[Table], found: list[int]) -> Prose:
+    """What each average adds to the limit; found: the indices of those that may act on it."""
+    said = Prose()
+    for n, table in enumerate(orders, 1):
+        powers = [eps_power(p) for p in sorted({t.power for t in table})]
+        average = Formula(f"G_{n}", f"G_{{{n}}}")
+        if powers:
+            said += Prose(
+                f" The time-ordered average of order {n + 1} adds ",
+                average,
+                ", with terms at ",
+                joined(powers, ", "),
+                ".",
+            )
+        elif n in found:
+            said += Prose(" ", average, " vanishes by phase, or with ", _EPS, ".")
+    return said
 
 
 def _merged(orders: list[Table]) -> Powers:
