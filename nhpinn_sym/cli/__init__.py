@@ -1,5 +1,7 @@
-"""The command `nhpinn`: derive, emit, cells, validate, doctor. Open `main` first.
+"""The command `nhpinn`: derive, emit, cells, validate, study, doctor, new, completion. Open `main`
+first.
 
-`main` reads arguments, runs one verb of the package and turns errors into exit codes; `files` loads
-problem files, `tables` prints solved cells, `doctor` and `probe` say which backends work here.
+`options` holds the commands and their options; `main` reads arguments, runs one verb of the package
+and turns errors into exit codes; `files` loads problem files, `tables` prints solved cells,
+`doctor` and `probe` say which backends work here.
 """

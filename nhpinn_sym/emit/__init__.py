@@ -11,6 +11,8 @@ Open `emit.emit` first, the verb `nhpinn_sym.emit`, then the module of one targe
 - numpy: `fourier_forms`, with `numpy_printer`; what printers share is in `scalar_printer`
 - DeepXDE, PINA: `deepxde_scripts`, `pina_scripts`, with `script_forms` and `script_text`
 - tests of one model: `model_tests`
+- nonlinear models: `nonlinear_targets`, with `nonlinear_languages`, `nonlinear_text` and
+  `nonlinear_scripts`
 
 `source.Source` holds the files, imports them as modules, and saves them as a folder that stands
 alone (`standalone`, with the `mains` that run it).

@@ -2,6 +2,7 @@
 read.
 
 Open `problem` (`MultiscaleProblem`) and `scales` (`Scales`: x, y = x/eps, and the vector calculus
-on them) first. `conditions`, `domain` and `shapes` are the other things that a user makes;
+on them) first. `conditions`, `domain` (boxes), `regions` and `mesh_domain` (others), `shapes`,
+`images`, `random_media`, `holes` and `contacts` are the other things that a user makes;
 `user_input` checks what is handed in; `errors` holds every error and warning of the package.
 """

@@ -7,10 +7,11 @@ model, hands the forms to a backend, has the result judged by the data (`judgeme
 
 Open `cells.py` first: the way from a model to its effective coefficients. Then `solution.py`, what
 is asked of every backend, and `backends.py`, the table of them. A backend is a folder: `fourier`,
-`fem` (DOLFINx and scikit-fem), `pinn`; none knows another. Between the verbs and the backends stand
-`callable_coefficients` and `external_fields` (coefficients known as functions), `complex_parts`
-(complex problems in real arithmetic), `slow_variables` and `interpolation` (dependence on x),
-`backend_choice` (which backend fits the data). `domains` says how a kind of domain is integrated
-over and looked at. `fields` says what is asked of a cell function, and
-how files name it.
+`fem` (DOLFINx and scikit-fem), `pinn`; none knows another. Models of other kinds have files of
+their own: `flow` (`voxel_flow`), `plates`, `double_porosity`, `poroelastic`, and the room `law` for
+nonlinear ones. Between the verbs and the backends stand `callable_coefficients` and
+`external_fields` (coefficients known as functions), `complex_parts` (complex problems in real
+arithmetic), `slow_variables` and `interpolation` (dependence on x), `backend_choice` (which backend
+fits the data). `domains` says how a kind of domain is integrated over and looked at. `fields` says
+what is asked of a cell function, and how files name it.
 """

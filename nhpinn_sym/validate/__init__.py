@@ -3,10 +3,11 @@
 Open `validate.validate` first, the verb `nhpinn_sym.validate`: its docstring lists the stages of
 the boundary value problem. `validate_cells` compares cells and checks the expansion, of any class
 (`cell_comparison`, with `cell_checks` for what judges them without a solver), `plain` compares the
-solutions of a PDE without fast variables. `settings` holds what was asked for, `supported` says
-which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk,
+solutions of a PDE without fast variables, `nonlinear_run` those of nonlinear problems, with their
+laws (`law_comparison`); `study` looks at rates. `settings` holds what was asked for, `supported`
+says which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk,
 `quadrature` is the common one for all norms, `evidence` gathers what is independent of the solvers,
 `verdict` decides (`budget_verdict` from the errors of boundary value problems), `report` and
-`plots` show.
-`bloch.bloch` (with `bloch_wave` and `bloch_expansion`) is an oracle that is exact at every eps.
+`plots` show. `bloch.bloch` (with `bloch_wave` and `bloch_expansion`) is an oracle that is exact at
+every eps.
 """
