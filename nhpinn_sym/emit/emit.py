@@ -108,18 +108,24 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
         refuse_contacts(model.problem.contacts, f"files of {target}")
     if target == "tests":
         return model_tests.tests(model)
+    return _solved_files(model, target)
+
+
+def _solved_files(model: HomogenizedModel, target: str) -> Source:
+    """The files of all problems, the mains that solve them, and their meshes."""
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")
     cells = lower_cells(model)
     cells = real_form(cells) if cells.complex and target != "numpy" else cells
     _require_formulas(cells, target)
     parameters = default_parameters(model)
-    mains = dict[str, str | None]()
     files = dict(_cells(emitter, cells, target, parameters).files)
-    box = declared_ranges(model)
-    mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
+    mains = dict[str, str | None]()
+    arrays = dict[str, bytes]()
     if target not in _SCRIPTS:
+        box = declared_ranges(model)
+        mesh = _mesh(cells, parameters, box) if target in LIBRARIES else None
+        arrays |= {_MESH: mesh} if mesh else {}
         mains["cells"] = cells_main(target, cells, parameters, box, _MESH if mesh else None)
-    arrays = {_MESH: mesh} if mesh else {}
     if target != "numpy" and model.problem.domain is not None:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
@@ -250,5 +256,5 @@ def _equations(model: HomogenizedModel, jumps: bool) -> Iterator[tuple[str, Lowe
 
 
 def _warn(name: str, cause: UnsupportedError) -> None:
-    # this, its caller, `emit`, the user
-    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=4)
+    # this, its caller, `_solved_files`, `emit`, the user
+    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=5)

@@ -29,7 +29,7 @@ from ..cells import solve_cells
 from ..interpolation import Array
 from .law_states import LawStates
 from .linearized_cells import tangent_functions, tangent_tensors
-from .macro_states import Asked
+from .macro_states import Asked, Question
 from .strain_branches import require_energy_path
 
 
@@ -68,7 +68,7 @@ class LawSolution(LawStates):
         strain=.
         """
         self._require_flux()
-        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        asked = self._asked(Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=True)
         return self._arranged(asked, "flux")
 
     def tangent(
@@ -82,7 +82,9 @@ class LawSolution(LawStates):
     ) -> Array:
         """The derivative of the flux by the gradient: (d, d), for systems C[i, k, j, l]."""
         self._require_flux()
-        asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
+        asked = self._asked(
+            Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=not self.model.frozen
+        )
         return self._arranged(asked, "flux_p")
 
     def energy(
@@ -98,7 +100,7 @@ class LawSolution(LawStates):
         where the state vanishes there. UnsupportedError where the flux has no potential.
         """
         self._require_potential()
-        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        asked = self._asked(Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=True)
         level = self._level(asked.macro)
         if self.model.finite_strain:
             require_energy_path(level.solver, asked.macro, level.states)
@@ -121,7 +123,7 @@ class LawSolution(LawStates):
         self._require_potential()
         self.require_modes("bounds on the energy")
         refuse_finite_strain(self.model, "bounds on the energy")
-        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        asked = self._asked(Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=True)
         _require_one(asked, "bounds are asked for at one state", "bounds")
         level = self._level(asked.macro)
         lower, upper = energy_bounds(level.solver, asked.macro, level.states)
@@ -142,7 +144,7 @@ class LawSolution(LawStates):
         t: ArrayLike | None = None,
     ) -> Any:
         """<G + dg/du N>, at grad u0 = 0 where it is not given: a number, for systems (m,)."""
-        return self._scalar("reaction", u, grad, x, t)
+        return self._scalar("reaction", Question(grad=grad, u=u, x=x, t=t))
 
     def reaction_derivative(
         self,
@@ -152,7 +154,7 @@ class LawSolution(LawStates):
         t: ArrayLike | None = None,
     ) -> Any:
         """The derivative of the reaction by the value of u0: a number, for systems (m, m)."""
-        return self._scalar("reaction_u", u, grad, x, t)
+        return self._scalar("reaction_u", Question(grad=grad, u=u, x=x, t=t))
 
     def hamiltonian(
         self,
@@ -164,7 +166,8 @@ class LawSolution(LawStates):
         """Hbar of a Hamilton-Jacobi equation, b(u0)_t + Hbar(x, u0, grad u0) = load: the number for
         which its state problem has a periodic solution. UnsupportedError for other models.
         """
-        return _number_or_array(self._arranged(self._asked_hamiltonian(grad, u, x, t), "reaction"))
+        asked = self._asked_hamiltonian(Question(grad=grad, u=u, x=x, t=t))
+        return _number_or_array(self._arranged(asked, "reaction"))
 
     def hamiltonian_slope(
         self,
@@ -176,39 +179,37 @@ class LawSolution(LawStates):
         """dHbar / d grad u0: (d,), the mean drift under the invariant measure of the cell; without
         diffusion 1/<1/H_p>, zero on the flat part.
         """
-        asked = self._asked_hamiltonian(grad, u, x, t)
+        asked = self._asked_hamiltonian(Question(grad=grad, u=u, x=x, t=t))
         if self.inverted is not None:
             return self._arranged(asked, "reaction_p")
         level = self._level(asked.macro)
         found = mean_drift(level.solver, asked.macro, level.states)
         return np.asarray(found.T.reshape((*asked.shape, level.solver.d)))
 
-    def _asked_hamiltonian(
-        self, grad: ArrayLike | None, u: ArrayLike | None, x: ArrayLike | None, t: ArrayLike | None
-    ) -> Asked:
+    def _asked_hamiltonian(self, question: Question) -> Asked:
         if not self.model.hamiltonian:
             raise UnsupportedError(
                 "the Hamiltonian of an equation that is none of Hamilton and Jacobi",
                 term=self.model.title,
                 remedy="law.flux, law.reaction and law.storage are there",
             )
-        return self._asked(grad, u, x, None, t, needs_grad=True)
+        return self._asked(question, needs_grad=True)
 
     def storage(
         self, u: ArrayLike | None = None, x: ArrayLike | None = None, t: ArrayLike | None = None
     ) -> Any:
         """<b(y, u0)>, what stands under the time derivative: a number, for systems (m,)."""
-        return self._scalar("storage", u, None, x, t)
+        return self._scalar("storage", Question(u=u, x=x, t=t))
 
     def storage_derivative(
         self, u: ArrayLike | None = None, x: ArrayLike | None = None, t: ArrayLike | None = None
     ) -> Any:
         """The derivative of the storage by the value of u0."""
-        return self._scalar("storage_u", u, None, x, t)
+        return self._scalar("storage_u", Question(u=u, x=x, t=t))
 
     def load(self, x: ArrayLike | None = None, t: ArrayLike | None = None) -> Any:
         """<f>, the right-hand side: a number, for systems (m,)."""
-        asked = self._asked(None, None, x, None, t, needs_grad=False, needs_value=False, whole=True)
+        asked = self._asked(Question(x=x, t=t), needs_grad=False, needs_value=False, whole=True)
         return _number_or_array(self._arranged(asked, "load"))
 
     def effective(
@@ -231,7 +232,9 @@ class LawSolution(LawStates):
             )
         needs = name == "A" and not self.model.frozen
         needs_value = self._needs_value(names[name])
-        asked = self._asked(grad, u, x, None, t, needs_grad=needs, needs_value=needs_value)
+        asked = self._asked(
+            Question(grad=grad, u=u, x=x, t=t), needs_grad=needs, needs_value=needs_value
+        )
         return self._arranged(asked, names[name])
 
     def state(
@@ -249,7 +252,9 @@ class LawSolution(LawStates):
 
         backend : of the linear cell problems (default: that of the law)
         """
-        asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
+        asked = self._asked(
+            Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=not self.model.frozen
+        )
         _require_one(asked, "a state is asked for at one value and gradient", "state")
         linear = self.model.linearized
         chosen = backend or self.backend
@@ -284,7 +289,7 @@ class LawSolution(LawStates):
     ) -> Array:
         """D^index N at points (q, d) of the cell, at one state: (q,), for systems (q, m)."""
         self.model.state.require_diffusion("the corrector at points")
-        asked = self._asked(grad, u, x, None, t, needs_grad=True)
+        asked = self._asked(Question(grad=grad, u=u, x=x, t=t), needs_grad=True)
         level = self._level(asked.macro)
         d = self.model.problem.scales.dim
         places = np.asarray(points, dtype=float).reshape(-1, d)
@@ -309,16 +314,9 @@ class LawSolution(LawStates):
                 remedy="law.flux and law.tangent are there",
             )
 
-    def _scalar(
-        self,
-        name: str,
-        u: ArrayLike | None,
-        grad: ArrayLike | None,
-        x: ArrayLike | None,
-        t: ArrayLike | None,
-    ) -> Any:
+    def _scalar(self, name: str, question: Question) -> Any:
         needs = self._needs_value(name)
-        asked = self._asked(grad, u, x, None, t, needs_grad=False, needs_value=needs)
+        asked = self._asked(question, needs_grad=False, needs_value=needs)
         return _number_or_array(self._arranged(asked, name))
 
     def _needs_value(self, name: str) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...derive.nonlinear.model import NonlinearModel
 from ...emit.source import Source
@@ -25,7 +24,7 @@ from ..interpolation import Array
 from .cell_frame import CellFrame
 from .element_levels import ElementLaw, ElementLevel
 from .inverted_law import InvertedLaw, InvertedLevel
-from .macro_states import Asked, read_states
+from .macro_states import Asked, Question, read_states
 from .net_levels import NetLaw
 from .strain_branches import stable_start
 
@@ -114,11 +113,7 @@ class LawStates:
 
     def _asked(
         self,
-        grad: ArrayLike | None,
-        u: ArrayLike | None,
-        x: ArrayLike | None,
-        strain: ArrayLike | None,
-        t: ArrayLike | None,
+        question: Question,
         *,
         needs_grad: bool,
         needs_value: bool | None = None,
@@ -133,11 +128,7 @@ class LawStates:
             self.model,
             self.parameters,
             self.forms.SLOW,
-            grad=grad,
-            u=u,
-            x=x,
-            strain=strain,
-            t=t,
+            question,
             needs_grad=needs_grad,
             needs_value=needs_value,
             needs_places=self.forms.SLOW if whole else tuple(map(str, self.model.state.places)),

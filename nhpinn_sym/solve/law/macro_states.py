@@ -22,6 +22,19 @@ _OUTSIDE = 1e-12
 """Share of a range by which a value may lie outside of it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a user gives a verb of a law, None where it is left out: values u and gradients of u0,
+    places x and times t; strain: the gradient of a displacement.
+    """
+
+    grad: ArrayLike | None = None
+    u: ArrayLike | None = None
+    x: ArrayLike | None = None
+    strain: ArrayLike | None = None
+    t: ArrayLike | None = None
+
+
 @dataclass(frozen=True)
 class Asked:
     """Macroscopic states, and the shape that one result of each is arranged in."""
@@ -34,12 +47,8 @@ def read_states(
     model: NonlinearModel,
     parameters: Mapping[str, float],
     slow: Collection[str],
+    question: Question,
     *,
-    grad: ArrayLike | None,
-    u: ArrayLike | None,
-    x: ArrayLike | None,
-    strain: ArrayLike | None,
-    t: ArrayLike | None,
     needs_grad: bool,
     needs_value: bool,
     needs_places: Collection[str],
@@ -49,16 +58,17 @@ def read_states(
     """
     m = model.components
     d = model.problem.scales.dim
-    if strain is not None:
+    grad, x, t = question.grad, question.x, question.t
+    if question.strain is not None:
         if grad is not None or m != d:
             raise ProblemError(
                 "strain= is the gradient of a displacement, in the place of grad=",
                 term=f"{m} unknowns in {d} dimensions",
                 remedy="give grad= alone",
             )
-        grad = strain
+        grad = question.strain
     slopes = _gradients(grad, m, d, needs_grad)
-    values = _values(model, u, m, needs_value)
+    values = _values(model, question.u, m, needs_value)
     columns: dict[str, tuple[Array, tuple[int, ...]]] = {}
     if any(name.startswith("x") for name in (slow if x is not None else needs_places)):
         places = _places(x, d)

@@ -15,7 +15,7 @@ from ...runtime.fourier.strain_branch import follow
 from ...runtime.levels import SAFETY
 from ..arguments import as_numbers
 from .law_solution import LawSolution
-from .macro_states import read_states
+from .macro_states import Question, read_states
 from .state_sources import require_found
 from .strain_branches import first_solvers, require_end, wavevector
 
@@ -111,11 +111,7 @@ def _strained(
         law.model,
         law.parameters,
         law.forms.SLOW,
-        grad=deformed - np.eye(d),
-        u=None,
-        x=x,
-        strain=None,
-        t=t,
+        Question(grad=deformed - np.eye(d), x=x, t=t),
         needs_grad=True,
         needs_value=False,
         needs_places=tuple(map(str, law.model.state.places)),
