@@ -2,13 +2,13 @@
 their formulas.
 """
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
-import torch
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import UnsupportedError
@@ -21,7 +21,7 @@ EQUATIONS = ["skfem", "dolfinx", "pinn"]
 
 def numbers(backend: str) -> Any:
     """The library whose functions a backend is given."""
-    return torch if backend == "pinn" else np
+    return importlib.import_module("torch" if backend == "pinn" else "numpy")
 
 
 def problem_1d(coefficient: Callable[[nh.Scales], sp.Expr], source: object = 1) -> Any:
