@@ -6,6 +6,7 @@ import inspect
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -46,6 +47,7 @@ def test_objects_have_a_text() -> None:
             boundary=[nh.Dirichlet(0)],
         )
     )
+    triangle = (np.zeros((600, 2)), np.zeros((300, 6), int), np.zeros(300, int))
     made = [
         nh.solve_cells(varying).effective,
         nh.Scales(2, time=True, levels=2),
@@ -58,9 +60,12 @@ def test_objects_have_a_text() -> None:
         nh.Dirichlet(0),
         nh.Disk((0, 0), sp.Rational(1, 3)),
         nh.Box((0, 1)),
+        nh.Biot(np.ones((2, 2, 2, 2)), np.eye(2) / 2, 0.25, 0.1, cells.info),
+        nh.CellMesh(*triangle, np.zeros((0, 2), int), np.eye(2)),
     ]
     for value in made:
         assert " at 0x" not in repr(value) and len(repr(value)) < 500, repr(value)
+    assert r"\alpha &= " in nh.Biot(*[np.eye(2)] * 2, 0.25, 0.1)._repr_latex_()
     assert "'A': function of x, of shape (1, 1)" in repr(made[0])
     assert repr(made[1]) == "Scales(2, time=True, levels=2)"
     assert repr(made[2]) == "Scales(1, time=True, fast_time=2)"

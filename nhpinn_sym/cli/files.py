@@ -27,7 +27,7 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
         found = runpy.run_path(str(file), run_name="nhpinn_problem")
     except NhpinnError:
         raise
-    except Exception as cause:
+    except (Exception, SystemExit) as cause:
         frames = [f for f in traceback.extract_tb(cause.__traceback__) if f.filename == str(file)]
         if frames:
             where = f"line {frames[-1].lineno}: {frames[-1].line}"

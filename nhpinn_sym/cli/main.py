@@ -262,7 +262,8 @@ def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]
     chosen = {name: value for name, value in given.items() if value is not None}
     if chosen and backend != "pinn":
         raise ProblemError(
-            f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend
+            f"the pinn backend alone takes {', '.join('--' + name for name in chosen)}",
+            term=backend,
         )
     return chosen
 
@@ -293,7 +294,7 @@ def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]
                 term=setting,
                 remedy=f"declared: {', '.join(symbols) or 'none'}",
             )
-        chosen[symbols[name]] = float(_number(value, "--set"))
+        chosen[symbols[name]] = float(_number(value, f"--set {name}="))
     return chosen
 
 

@@ -50,6 +50,8 @@ if __name__ == "__main__":
 def write_problem(name: str) -> Path:
     """Write NAME.py; OutputPathError where it is there already."""
     path = Path(name if name.endswith(".py") else f"{name}.py")
+    if path.stem == ".py":
+        raise OutputPathError("the new problem has no name", term=name, remedy="give it one")
     if path.exists():
         raise OutputPathError(
             "this file is there already", term=path, remedy="give the new problem another name"

@@ -282,8 +282,9 @@ def parameter_numbers(
         )
         if not (number.is_number and number.is_real and lower <= number <= upper):
             raise ProblemError(
-                f"the value of {name} is not a number in its range ({lower}, {upper})",
-                term=f"{name} = {number}",
+                f"the value of {name} is not a number in its range"
+                f" ({float(lower):g}, {float(upper):g})",
+                term=f"{name} = {shortened(values[name])}",
                 remedy=(
                     "the coefficients were checked in that range: declare a wider one in the"
                     " problem"

@@ -55,17 +55,16 @@ def number_expression(eps: Any) -> sp.Expr:
     return sp.sympify(eps, strict=True)
 
 
-def positive_eps(eps: object) -> float:
-    """eps as a positive float; ProblemError otherwise."""
+def positive_eps(eps: object, name: str = "eps") -> float:
+    """eps, or another small number called `name`, as a positive float; ProblemError otherwise."""
+    remedy = f"write {name}=1/8 or sp.Rational(1, 8)"
     try:
         number = number_expression(eps)
     except Exception as cause:  # of any kind: SymPy asks the methods of a foreign object
         raise ProblemError(
-            "eps is a positive number",
-            term=shortened(eps),
-            remedy="write eps=1/8 or sp.Rational(1, 8)",
+            f"{name} is a positive number", term=shortened(eps), remedy=remedy
         ) from cause
-    return float(positive_number(number, ProblemError, "eps", "write eps=1/8 or sp.Rational(1, 8)"))
+    return float(positive_number(number, ProblemError, name, remedy))
 
 
 def shortest_periods(problem: MultiscaleProblem, eps: float) -> tuple[float, ...]:

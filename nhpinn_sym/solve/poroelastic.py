@@ -16,6 +16,7 @@ from ..problem.user_input import instance, positive_number
 from .arguments import as_numbers
 from .backend_choice import AUTO
 from .cells import solve_cells
+from .effective_view import tensor_latex
 from .progress import Progress
 from .solution import Array
 
@@ -55,6 +56,23 @@ class Biot:
         return self.stiffness + self.modulus(fluid) * np.einsum(
             "ik,jl->ikjl", self.alpha, self.alpha
         )
+
+    def __repr__(self) -> str:
+        alpha = np.array2string(self.alpha, precision=5, suppress_small=True).replace("\n", "")
+        return (
+            f"skeleton with pores: alpha {alpha}, porosity {self.porosity:.5g},"
+            f" compression {self.compression:.5g}"
+        )
+
+    def _repr_latex_(self) -> str:
+        shown = {
+            r"\alpha": self.alpha,
+            r"\varphi": self.porosity,
+            r"1/M - \varphi/K_f": self.compression,
+            "C": self.stiffness,
+        }
+        body = r" \\ ".join(f"{name} &= {tensor_latex(value)}" for name, value in shown.items())
+        return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
 
 
 def biot(

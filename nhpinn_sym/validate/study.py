@@ -243,7 +243,7 @@ def _label(item: object) -> str:
 
 def _cells(item: object) -> int:
     """1/h."""
-    size = positive_eps(item)
+    size = positive_eps(item, "h")
     count = round(1 / size)
     if count < 1 or abs(count * size - 1) > 1e-9:
         raise ProblemError(

@@ -86,6 +86,10 @@ WRONG = {
         "--seed",
     ),
     "parameter without a value": (["cells", FAMILY, "--set", "q=1/4"], "--set p=NUMBER"),
+    "parameter out of its range": (["cells", FAMILY, "--set", "p=1/4", "--set", "q=9"], "q = 9.0"),
+    "setting without a value": (["cells", FAMILY, "--set", "q"], "--set q="),
+    "mesh size that is zero": (["study", ELLIPTIC_2D, "--h", "0,1/4"], "write h=1/8"),
+    "problem without a name": (["new", ""], "no name"),
     "undeclared parameter": (["cells", ELLIPTIC_2D, "--set", "q=1"], "q=1"),
     "other problem name": (["derive", ELLIPTIC_2D, "--problem", "beam"], "beam"),
     "output below a file": (
@@ -130,6 +134,7 @@ FILES = {
         "nan",
     ),
     "none": ("x = 1\n", "problem"),
+    "exit": ("import sys\nsys.exit(0)\n", "SystemExit"),
 }
 
 

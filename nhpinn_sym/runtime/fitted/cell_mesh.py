@@ -57,6 +57,10 @@ class CellMesh(CurvedSimplices):
     pairs: Integers
     vectors: Array
 
+    def __repr__(self) -> str:
+        phases = len(np.unique(self.phases))
+        return f"mesh of a cell: {len(self.cells)} {_NAMES[self.dim]} of order 2, {phases} phases"
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> CellMesh:
         """Read what `save` wrote. InvalidMesh where the file holds something else."""
