@@ -81,7 +81,7 @@ def _add_cells(commands: Any, run: Run) -> argparse.ArgumentParser:
         "--backend",
         default="auto",
         metavar="NAME",
-        help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)",
+        help="pinn, dolfinx, skfem, fourier, voxel, or auto: what suits the data (default: auto)",
     )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
     return cells

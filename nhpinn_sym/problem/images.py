@@ -90,6 +90,7 @@ _CLASSES: WeakValueDictionary[tuple[str, str], _ImageClass] = WeakValueDictionar
 
 
 def image_class(name: str, image: Image) -> _ImageClass:
+    """The one class of functions that stands for this image under this name."""
     key = (name, image.digest)
     found = _CLASSES.get(key)
     if found is None:

@@ -14,6 +14,7 @@ from .user_input import check_parameter
 
 
 def parameter_ranges(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
+    """The range of each parameter, exact. ProblemError for what is none."""
     if table is None:
         return {}
     if not isinstance(table, Mapping):

@@ -28,6 +28,7 @@ def exact_number(value: object, shape: Shape) -> sp.Expr:
 
 
 def exact_size(value: object, shape: Shape, what: str) -> sp.Expr:
+    """A positive number, exact; what: its name in errors."""
     positive_number(
         value, ProblemError, f"the {what} of a {type(shape).__name__}", "give a positive number"
     )
@@ -35,6 +36,7 @@ def exact_size(value: object, shape: Shape, what: str) -> sp.Expr:
 
 
 def exact_point(value: object, shape: Shape, dim: int) -> Point:
+    """`dim` real numbers, exact."""
     if not isinstance(value, (list, tuple)) or len(value) != dim:
         raise ProblemError(
             f"a {type(shape).__name__} takes {dim} numbers here",
@@ -45,6 +47,7 @@ def exact_point(value: object, shape: Shape, dim: int) -> Point:
 
 
 def axis_of(axis: object, shape: Shape, dim: int) -> int:
+    """One of 0, ..., dim - 1; ProblemError for anything else."""
     if type(axis) is not int or not 0 <= axis < dim:
         raise ProblemError(
             f"the axis of a {type(shape).__name__} is one of 0, ..., {dim - 1}",

@@ -29,7 +29,7 @@ _AXES = {**BY, "N": "m", "xi": "md", "x": "d", "t": "", "Nu": "mm"}
 """The axes of a derivative, by the letters behind the name of what is differentiated."""
 
 
-class CellField(NamedTuple):
+class Response(NamedTuple):
     """A function of the cell for n states: values (m, n, q) and slopes (m, d, n, q) at q points,
     and its coefficients (n, ...) in the modes of its space.
     """
@@ -53,7 +53,7 @@ class CellSpace(ABC):
     corrector: np.ndarray
 
     @abstractmethod
-    def response(self, flux: np.ndarray, source: np.ndarray) -> CellField:
+    def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
         """w with L w = div flux - source: flux (m, d, n, q), source (m, n, q)."""
 
 
@@ -78,7 +78,7 @@ class GridSpace(CellSpace):
         self.operator = self.solver.operator(macro, modes)
         self.corrector = self._flat(grid.backward(modes))
 
-    def response(self, flux: np.ndarray, source: np.ndarray) -> CellField:
+    def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
         grid = self.solver.grid
         shape = (1, self.macro.count, *grid.shape)
         modes = self.solver.responses(
@@ -87,7 +87,7 @@ class GridSpace(CellSpace):
             source.reshape(self.m, *shape),
         )[0]
         slopes = [self._flat(grid.derivative(modes, unit)) for unit in self.solver.units]
-        return CellField(self._flat(grid.backward(modes)), np.stack(slopes, axis=1), modes)
+        return Response(self._flat(grid.backward(modes)), np.stack(slopes, axis=1), modes)
 
     def _flat(self, values: np.ndarray) -> np.ndarray:
         """(m, n, q) of (n, m, ...)."""
@@ -110,10 +110,10 @@ class ReducedSpace(CellSpace):
         self.matrix = self.law.matrix(slopes, macro.count)
         self.corrector = _combined(c, states.values)
 
-    def response(self, flux: np.ndarray, source: np.ndarray) -> CellField:
+    def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
         basis = self.law.basis
         c = self.law.responses(self.matrix, flux[:, :, None], source[:, None])[..., 0]
-        return CellField(_combined(c, basis.values), _combined(c, basis.slopes), c)
+        return Response(_combined(c, basis.values), _combined(c, basis.slopes), c)
 
 
 def _combined(c: np.ndarray, modes: np.ndarray) -> np.ndarray:
@@ -129,8 +129,8 @@ class SecondOrder:
     what the law has at order eps.
     """
 
-    slow: tuple[CellField, ...]
-    second: CellField
+    slow: tuple[Response, ...]
+    second: Response
     arrays: Mapping[str, np.ndarray]
 
 
@@ -185,7 +185,7 @@ class _SecondOrder:
         n = self.space.corrector
         return _once(self.array(f"{name}_u"), n) - _once(_once(self.array(f"{name}_Nu"), n), n) / 2
 
-    def source(self, slow: tuple[CellField, ...]) -> np.ndarray:
+    def source(self, slow: tuple[Response, ...]) -> np.ndarray:
         """D_k( A + B_u N )_k - g_u N - G + f - d_t b, (m, n, q)."""
         by_correctors = self.array("flux_N")
         found = self.array("load") - self.array("reaction") - self.array("storage_t")

@@ -151,6 +151,7 @@ def read_parts(op: Operator) -> StateParts:
 
 
 def check_scales(op: Operator) -> None:
+    """UnsupportedError for more fast scales than y."""
     scales = op.problem.scales
     if scales.levels > 1 or scales.fast_time is not None:
         raise UnsupportedError(

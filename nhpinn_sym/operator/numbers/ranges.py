@@ -22,10 +22,12 @@ class Range(NamedTuple):
 
 
 def everything(like: Array) -> Range:
+    """All numbers, as often as `like` has some."""
     return Range(np.full_like(like, -np.inf), np.full_like(like, np.inf))
 
 
 def plus(a: Range, b: Range) -> Range:
+    """The sum; everything where infinite ends cancel."""
     lo = a.lo + b.lo
     hi = a.hi + b.hi
     return Range(np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi))
@@ -43,6 +45,7 @@ def times(a: Range, b: Range) -> Range:
 
 
 def added(a: Range | None, b: Range | None) -> Range | None:
+    """The sum, where None is zero."""
     if a is None:
         return b
     if b is None:
@@ -51,6 +54,7 @@ def added(a: Range | None, b: Range | None) -> Range | None:
 
 
 def scaled(a: Range | None, b: Range | None) -> Range | None:
+    """The product, where None is zero."""
     if a is None or b is None:
         return None
     return times(a, b)

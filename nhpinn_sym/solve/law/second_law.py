@@ -17,9 +17,9 @@ from ...runtime.fourier.states import MacroState, StateSolver
 from ...runtime.reduced_basis import ReducedBasis, span_of
 from ...runtime.reduced_law import ReducedLaw
 from ...runtime.second_corrector import (
-    CellField,
     GridSpace,
     ReducedSpace,
+    Response,
     SecondOrder,
     second_order,
 )
@@ -166,7 +166,7 @@ class SecondLaw:
         return SecondStates(macro, c, slow, _coefficients([p.second for p in parts]), arrays)
 
 
-def _coefficients(parts: list[CellField]) -> Array:
+def _coefficients(parts: list[Response]) -> Array:
     return np.concatenate([p.coefficients for p in parts])
 
 

@@ -102,7 +102,7 @@ def test_holes_in_space() -> None:
     assert a == pytest.approx(series, abs=5e-4)
 
 
-def test_both_libraries_and_files(tmp_path: Path) -> None:
+def test_dolfinx_against_skfem_and_files(tmp_path: Path) -> None:
     """Values vary in the ball."""
     ball = nh.Ball((0.5, 0.5, 0.5), RADIUS)
     model = model_of(nh.phases(S, {ball: 9 + sp.cos(2 * sp.pi * S.y[0])}, default=1))
