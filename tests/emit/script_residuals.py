@@ -26,6 +26,7 @@ from nhpinn_sym.runtime.effective import Effective
 from nhpinn_sym.runtime.nets.jets import Jet, column
 
 from ..emitted import emitted
+from .nonlinear_problems import NONLINEAR, fine_residual, monotone, state_residual
 
 PI2 = 2 * sp.pi
 COUNT = 40
@@ -119,14 +120,16 @@ def exact(target: str, folder: Path) -> Iterator[tuple[str, float]]:
 
 
 def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
-    """Strong residuals against divergences, by autograd, of the integrands for torch."""
-    for name, problem in {"monotone": monotone(), "stored": stored()}.items():
-        model = nh.homogenize(problem)
+    """Strong residuals, and divergences, by autograd, of the integrands for torch, against the
+    equations as they are written.
+    """
+    for name, build in NONLINEAR.items():
+        model = nh.homogenize(build())
         ours = nh.emit(model, "torch")
         nh.emit(model, target).save(folder / name)
         os.chdir(folder / name)
         d = model.state.dim
-        for part in ("fine", "state"):
+        for part, written in {"fine": fine_residual, "state": state_residual}.items():
             module = emitted(ours, f"{part}_torch")
             script = runpy.run_path(f"{part}.py")
             names = [*module.COORDINATES]
@@ -134,8 +137,10 @@ def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
                 names.append(module.TIME)
             unit = _places([("", 0.2, 0.9)] * len(names))
             found = _of_script(script, script["residuals"], unit, names, model.components)
-            expected = _by_autograd(module, script["PARAMETERS"], unit, names, model.components, d)
+            text = _by_autograd(module, script["PARAMETERS"], unit, names, model.components, d)
+            expected = torch.tensor(written(model.problem, script["PARAMETERS"], unit.numpy()))
             yield f"{name}: {part}", _difference(expected, found)
+            yield f"{name}: {part} for torch", _difference(expected, text)
     script = runpy.run_path(str(folder / "monotone" / "fine.py"))
     at = _places([("", 0.2, 0.9)] * 2)
     at[:, 0] = 1.0
@@ -145,47 +150,6 @@ def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
     walls = [f for key, f in script.items() if key.startswith("wall_")]
     found = [_of_script(script, f, at, ["x1", "x2"], 1) for f in walls]
     yield "monotone: wall", min(_difference(across[:, None], f) for f in found)
-
-
-def monotone() -> nh.MultiscaleProblem:
-    """A flux, a drift and a reaction of order 1/eps, a parameter, natural conditions."""
-    s = nh.Scales(2)
-    u, q, y = s.unknown("u"), sp.Symbol("points"), s.y
-    g = s.grad(u)
-    a = q + sp.sin(PI2 * y[0]) * sp.cos(PI2 * y[1])
-    drift = sp.Matrix([sp.cos(PI2 * y[1]), 0]).dot(s.grad(u**2)) / s.eps
-    rest = drift + sp.cos(PI2 * y[0]) * u**2 / s.eps + sp.exp(u)
-    return nh.MultiscaleProblem(
-        sp.Eq(-s.div(a * (1 + g.dot(g) + s.x[1] * u**2) * g) + rest, s.x[0]),
-        scales=s,
-        unknown=u,
-        domain=nh.Box((0, 1), (0, 1)),
-        parameters={q: (2, 4)},
-        ranges={u: (0, 1)},
-        boundary=[
-            nh.Dirichlet(0, on=["left", "top", "bottom"]),
-            nh.Robin(2, s.x[0], on="right"),
-        ],
-    )
-
-
-def stored() -> nh.MultiscaleProblem:
-    """A system in time, with a storage that is not linear."""
-    s = nh.Scales(1, time=True)
-    v, w = s.unknown("v"), s.unknown("w")
-    a = 2 + sp.sin(PI2 * s.y[0])
-    return nh.MultiscaleProblem(
-        [
-            (s.dt(a * (v + v**3)) - s.div(a * (1 + w**2) * s.grad(v)), s.x[0]),
-            (s.dt(w) - s.div(a * (1 + s.grad(w)[0] ** 2) * s.grad(w)) + v * w, s.t),
-        ],
-        scales=s,
-        unknown=[v, w],
-        domain=nh.Box((0, 1)),
-        boundary=[nh.Periodic()],
-        initial=[nh.Initial(sp.Matrix([0, sp.cos(PI2 * s.x[0])]))],
-        final_time=1,
-    )
 
 
 def _functions(points: torch.Tensor, components: int) -> list[torch.Tensor]:

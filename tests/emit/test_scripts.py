@@ -55,7 +55,7 @@ def test_residuals_are_ours_and_scripts_run(target: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr[-3000:]
     line = next(line for line in done.stdout.splitlines() if line.startswith('{"mixed'))
     differences = json.loads(line)
-    assert len(differences) == 18
+    assert len(differences) == 34
     assert max(differences.values()) < 1e-10, differences
     folder = tmp_path / "reacting"
     effective = Effective.load(folder / "effective.json")
