@@ -50,18 +50,25 @@ def numbers(count: int = 7) -> dict[str, Any]:
     return {name: rng.uniform(0.1, 0.9, count) for name in ("y1", "y2", "q", *NAMES)}
 
 
-def test_languages_give_the_same_numbers() -> None:
-    data = numbers()
-    wanted = state(nh.emit(model(), "numpy")["state_numpy.py"], "state_numpy")
-    found = state(nh.emit(model(), "torch")["state_torch.py"], "state_torch")
+@pytest.mark.parametrize("part", ["state", "fine"])
+def test_languages_give_the_same_numbers(part: str) -> None:
+    """UFL takes numbers in the place of its own terms."""
+    data = {**numbers(1), "x1": np.array([0.3]), "x2": np.array([0.2]), "epsilon": np.array([0.4])}
     tensors = {name: torch.tensor(value) for name, value in data.items()}
+    floats = {name: float(value[0]) for name, value in data.items()}
+    wanted = state(nh.emit(model(), "numpy")[f"{part}_numpy.py"], f"{part}_numpy")
+    others = {"torch": tensors, "dolfinx": floats}
     for function in ("values", "slopes"):
         tables = getattr(wanted, function)(data)
-        other = getattr(found, function)(tensors)
-        assert tables.keys() == other.keys()
-        for name, table in tables.items():
-            for index, value in table.items():
-                assert np.asarray(other[name][index]) == pytest.approx(np.asarray(value), rel=1e-13)
+        for target, given in others.items():
+            name = f"{part}_{'ufl' if target == 'dolfinx' else target}"
+            found = getattr(state(nh.emit(model(), target)[f"{name}.py"], name), function)(given)
+            assert tables.keys() == found.keys()
+            for key, table in tables.items():
+                assert table.keys() == found[key].keys()
+                for index, value in table.items():
+                    number = float(found[key][index])
+                    assert number == pytest.approx(float(np.ravel(value)[0]), rel=1e-13)
 
 
 def test_derivatives_of_torch_are_those_of_its_own_values() -> None:
