@@ -24,6 +24,8 @@ MOST_ITERATIONS = 2000
 RESTART = 40
 # Curvature of a direction, beside the largest, that is rounding of others.
 _DEPENDENT = 1e-13
+# Imaginary parts of a symbol, beside its real ones, that are none.
+_ROUNDING = 1e-13
 
 
 class IndefiniteError(RuntimeError):
@@ -84,10 +86,14 @@ class ElementOperator:
         ]
 
     def apply(self, u: AnyArray) -> AnyArray:
-        """The integrals (components, ...) for a function: slab by slab, so that what is computed on
-        the way stays in a cache.
+        """The integrals (components, ...) for a function."""
+        return self._apply(u, np.empty_like(u))
+
+    def _apply(self, u: AnyArray, out: AnyArray) -> AnyArray:
+        """They are put into `out`, slab by slab, so that what is computed on the way stays in a
+        cache.
         """
-        out = np.zeros_like(u)
+        out[:] = 0.0
         for rows in self.elements.slabs():
             end = rows.stop % len(u[0])
             nodes = np.concatenate([u[:, rows], u[:, end : end + 1]], axis=1)
@@ -148,6 +154,8 @@ class ElementOperator:
         symbol = np.zeros((self.components, self.components, *shape), dtype=complex)
         for (i, test, j, mode), c in self.entries.items():
             symbol[i, j] += np.mean(c) * (symbols[test].conj() * symbols[mode])
+        if not self.complex and np.abs(symbol.imag).max() <= _ROUNDING * np.abs(symbol.real).max():
+            symbol = symbol.real
         zero: Any = (slice(None), slice(None), *[0] * self.elements.dim)
         symbol[zero] = np.eye(self.components)
         if self.components == 1:
@@ -156,9 +164,7 @@ class ElementOperator:
             matrices = np.moveaxis(symbol, (0, 1), (-2, -1))
             inverse = np.moveaxis(np.linalg.inv(matrices), (-2, -1), (0, 1))
         inverse[zero] = 0
-        if self.complex or np.abs(inverse.imag).max() > 0:
-            return inverse
-        return np.asarray(inverse.real)
+        return np.asarray(inverse)
 
     def solve(
         self,
@@ -190,7 +196,7 @@ class ElementOperator:
 
     def _each(self, functions: AnyArray, out: AnyArray) -> AnyArray:
         for k, u in enumerate(functions):
-            out[k] = self.apply(u)
+            self._apply(u, out[k])
         return out
 
     def _each_preconditioned(self, functions: AnyArray, out: AnyArray) -> AnyArray:

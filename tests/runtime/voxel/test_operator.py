@@ -86,6 +86,22 @@ def test_right_hand_sides_that_depend_on_each_other() -> None:
         assert operator.apply(solved.values) == pytest.approx(load, abs=1e-7)
 
 
+@pytest.mark.parametrize("shape", [(6, 8), (7, 4)])
+def test_constant_stiffness_is_inverted_by_its_preconditioner(shape: tuple[int, int]) -> None:
+    """lam = 2, mu = 3; the symbol of what is real and even is real, whatever its rounding."""
+    elements = BoxElements(((0, 1), (0, 2)), shape)
+    axes = [(1, 0), (0, 1)]
+    terms: list[ElementTerm] = []
+    for i, j in product(range(2), repeat=2):
+        terms += [(i, axes[i], 2.0, 0, j, axes[j]), (i, axes[j], 3.0, 0, j, axes[i])]
+        terms.append((i, axes[j], 3.0, 0, i, axes[j]))
+    operator = ElementOperator(elements, 2, terms, [np.array(1.0)], positive=True)
+    assert not np.iscomplexobj(operator.inverse)
+    u = np.random.default_rng(6).standard_normal((2, *shape))
+    u -= u.mean(axis=(1, 2), keepdims=True)
+    assert operator.precondition(operator.apply(u)) == pytest.approx(u, abs=1e-10)
+
+
 def test_what_is_not_positive_is_found() -> None:
     elements = BoxElements(((0, 1), (0, 1)), (6, 6))
     a = np.where(np.arange(36).reshape(6, 6) % 3 == 0, -5.0, 4.0)
