@@ -90,10 +90,12 @@ class Report:
         errors = Table(
             title=Text(printable(f"{self.title}, eps = {self.eps}")), title_justify="left"
         )
-        for column in ("error", "meaning", "here", "paper"):
+        columns = ("error", "meaning", "here", *(("paper",) if self.paper else ()))
+        for column in columns:
             errors.add_column(column, justify="right" if column in ("here", "paper") else "left")
         for name, meaning in _MEANINGS.items():
-            errors.add_row(name, meaning, f"{self.errors[name]:.5g}", _number(self.paper.get(name)))
+            row = (name, meaning, f"{self.errors[name]:.5g}", _number(self.paper.get(name)))
+            errors.add_row(*row[: len(columns)])
         if "converged_e4" in self.paper:
             errors.add_row("e4", "converged value", "", _number(self.paper["converged_e4"]))
         if "classical_pinn" in self.paper:

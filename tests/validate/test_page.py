@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -140,6 +141,13 @@ def test_the_page_holds_what_was_found(written: str) -> None:
         assert part in shown
     assert written.count("<math") > 20
     assert len(written) < 3e6
+
+
+def test_errors_of_a_paper_have_a_column_where_there_are_such(written: str) -> None:
+    content = made()
+    found = page(replace(content, report=replace(content.report, paper={"e1": 0.5}))).decode()
+    assert "<th>paper" not in written and ">paper</th>" not in written
+    assert ">paper</th>" in found and re.search(r">0\.5\d*</td>", found)
 
 
 def test_nothing_is_fetched_and_nothing_runs(written: str) -> None:

@@ -103,7 +103,7 @@ def refine_cells(
     if not estimate <= tolerance:
         option = "max_dofs="
         if n is not None:
-            option = "n="
+            option = "n= (or lower h=)" if isinstance(mesh, FittedMesh) else "n="
         info["advice"] = f"that is on {mesh} cells: raise {option}, or accept a larger tolerance="
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
     if higher:
