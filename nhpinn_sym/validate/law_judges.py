@@ -28,6 +28,8 @@ _HALVINGS = 100
 _DOUBLINGS = 200
 _GAUSS = 12
 _NOTHING = 1e-300
+# Share of the largest flux, or energy, below which one vanishes.
+_BALANCED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ class LawJudges:
             found["symmetry"] = float(off / np.abs(tangent).max())
         if self.energy is not None and "energy" in law:
             off = _outside(law["energy"], self.energy)
-            found["energy bounds"] = float(np.max(off / np.abs(law["energy"])))
+            found["energy bounds"] = _worst(off, np.abs(law["energy"]))
         if self.along is not None:
             slopes = np.moveaxis(self.macro.slopes, -1, 0).reshape(n, size)
             along = np.sum(flux * slopes, axis=1) / np.linalg.norm(slopes, axis=1)
             off = _outside(along, self.along)
-            found["bounds of the flux"] = float(np.max(off / np.linalg.norm(flux, axis=1)))
+            found["bounds of the flux"] = _worst(off, np.linalg.norm(flux, axis=1))
         if self._invertible:
             found["inverse of the flux"] = self._inverse(flux[:, 0], tangent[:, 0, 0])
         return found
@@ -101,12 +103,12 @@ class LawJudges:
         which it is that must be the gradient. The largest miss, as an error of the flux.
         """
         points, weights = self._points()
-        worst = 0.0
+        misses = np.zeros(len(flux))
         for k, wanted in enumerate(flux):
             slopes = self._slopes_at(self.macro.part(slice(k, k + 1)), points, wanted)
             missing = float(weights @ slopes) - float(self.macro.slopes[0, 0, k])
-            worst = max(worst, abs(missing * tangent[k]) / max(abs(wanted), _NOTHING))
-        return worst
+            misses[k] = abs(missing * tangent[k])
+        return _worst(misses, np.abs(flux))
 
     def _points(self) -> tuple[Array, Array]:
         """Gauss points (n,) of the cell between the lines of the data, and weights of sum 1."""
@@ -142,6 +144,15 @@ class LawJudges:
 def _enclosed(forms: Any, macro: MacroState, least: int) -> tuple[Array, Array]:
     level = law_at(forms, macro, _WIDTH, None, least)
     return energy_bounds(level.solver, macro, level.states)
+
+
+def _worst(off: Array, sizes: Array) -> float:
+    """The largest relative distance; where gravity balances a gradient, relative to the other
+    states.
+    """
+    largest = sizes.max()
+    scale = np.where(sizes > _BALANCED * largest, sizes, max(largest, _NOTHING))
+    return float(np.max(off / scale))
 
 
 def _outside(values: Array, interval: tuple[Array, Array]) -> Array:

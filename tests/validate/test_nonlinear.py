@@ -107,6 +107,22 @@ def test_judges_know_a_flux_and_a_tangent_that_are_off() -> None:
     assert 5e-3 < judges.check(off)["inverse of the flux"] < 2e-2
 
 
+def test_a_flux_that_gravity_balances_is_judged_by_the_others() -> None:
+    """A e^u (g + 1) vanishes at g = -1, which is tried: the judges are numbers there."""
+    u = S.unknown("u")
+    flux = WAVE * sp.exp(u) * (S.grad(u) + sp.Matrix([1]))
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-S.div(flux), 1), scales=S, unknown=u))
+    law = nh.solve_law(model, "fourier")
+    macro = tried_states(model, law.forms, {})
+    judges = LawJudges.of(model, law.forms, macro, law_resolution(model, {}), 1)
+    where = {"grad": np.moveaxis(macro.slopes, -1, 0)[:, 0], "u": macro.values[0]}
+    arrays = {"flux": law.flux(**where), "A": law.tangent(**where), "energy": law.energy(**where)}
+    assert np.abs(arrays["flux"]).min() < 1e-9
+    assert max(judges.check(arrays).values()) < 1e-6
+    wrong = judges.check({**arrays, "flux": 1.01 * arrays["flux"]})
+    assert wrong["inverse of the flux"] > 5e-3
+
+
 def test_layers_are_reported_with_laws_by_elements_and_no_verdict_on_nets() -> None:
     jump = sp.Piecewise((1, S.y[0] < sp.Rational(1, 2)), (5, True))
     report = nh.validate(problem(1, jump), eps=sp.Rational(1, 4), fem="skfem")
