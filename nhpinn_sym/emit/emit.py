@@ -21,7 +21,7 @@ from ..lower.substitution import substituted
 from ..problem.contacts import refuse_contacts
 from ..problem.domain import require_box
 from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
-from ..problem.mesh_domain import Mesh
+from ..problem.mesh_domain import MeshedDomain
 from ..problem.regions import Region
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
@@ -198,7 +198,7 @@ def _equation(
 def _domain_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> dict[str, bytes]:
     """The file of a mesh of a domain that is no box, by its name."""
     domain = equation.domain
-    if isinstance(domain, Mesh):
+    if isinstance(domain, MeshedDomain):
         return {_DOMAIN_MESH: domain.mesh.data}
     if not isinstance(domain, Region):
         return {}

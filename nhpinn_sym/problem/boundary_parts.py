@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import sympy as sp
@@ -100,6 +101,8 @@ class FlatPart(BoundaryPart):
 
 
 PartT = TypeVar("PartT", bound=BoundaryPart)
+NamedT = TypeVar("NamedT", bound=Any)
+"""A dataclass with a `name`."""
 
 
 def names_of(parts: Sequence[BoundaryPart]) -> str:
@@ -116,4 +119,18 @@ def part_named(parts: Sequence[PartT], name: str, domain: str) -> PartT:
             term=f'"{name}"',
             remedy=f"its parts are {names_of(parts)}",
         )
+    return found
+
+
+def numbered(outlines: Sequence[NamedT]) -> list[NamedT]:
+    """With numbers in the places of #, and behind names that were there before."""
+    counts: Counter[str] = Counter()
+    found = []
+    for o in outlines:
+        name = o.name.replace("#", str(counts[o.name]))
+        if "#" not in o.name and counts[o.name]:
+            name = f"{o.name}_{counts[o.name] + 1}"
+        # Both ends of a layer are counted by themselves.
+        counts[o.name] += 1
+        found.append(replace(o, name=name))
     return found

@@ -72,7 +72,7 @@ class Joined(Shape):
         if self.sign != "|":
             return self.first.extents
         pairs = itertools.zip_longest(self.first.extents, self.second.extents)
-        return tuple(_hull(*pair) for pair in pairs)
+        return tuple(joined_extent(*pair) for pair in pairs)
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
         return self.condition(self.first.holds(y), self.second.holds(y))
@@ -120,7 +120,8 @@ def _joined(sign: str, first: Shape, second: object) -> Shape:
     return Joined(sign, first, second)
 
 
-def _hull(one: Extent, other: Extent) -> Extent:
+def joined_extent(one: Extent, other: Extent) -> Extent:
+    """That of what lies in either of two shapes."""
     if one is None or other is None:
         return None
     return sp.Min(one[0], other[0]), sp.Max(one[1], other[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _REMEDY = (
 
 # By how much of an element the middle of an edge may leave its chord: with more, Newton's method
 # does not find all places from those of the straight element.
-_MOST_BENT = 0.45
+MOST_BENT = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,7 @@ class MeshPart(BoundaryPart):
 
     name: str
     edges: Array
+    group: str = ""
 
     @property
     def axial(self) -> bool:
@@ -50,7 +51,7 @@ class MeshPart(BoundaryPart):
         raise UnsupportedError(
             "a condition for a flux on a part of a mesh, by nets",
             term=self.name,
-            remedy='"skfem" and "dolfinx" take it; or give the domain by shapes',
+            remedy='"skfem" and "dolfinx" take it; nets know the normals of boxes and plane shapes',
         )
 
     @property
@@ -66,51 +67,19 @@ class MeshPart(BoundaryPart):
         return f"of length {np.linalg.norm(first, axis=1).sum():.4g}, near ({near})"
 
 
-@dataclass(frozen=True, init=False, repr=False)
-class Mesh:
-    """The domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary: plane
-    triangles or tetrahedra, of order 1 or 2, with a physical group for each part of the boundary.
-    Conditions go by the names of these groups; coordinates are multiplied by `scale`.
+@dataclass(frozen=True, repr=False)
+class MeshedDomain:
+    """A domain with a first mesh and ways to finer ones, see `problem.domain.Domain`."""
 
-    Finite elements are solved on this mesh and on its triangles cut in four, or tetrahedra cut in
-    eight, again and again. Errors: FileError for what is no such file; ProblemError for edges or
-    faces without a name.
-
-    >>> nh.Mesh("bracket.msh")  # doctest: +SKIP
-    """
-
-    name: str
-    mesh: DomainMesh
+    mesh: DomainMesh = field(init=False, compare=False)
 
     @property
     def dim(self) -> int:
         return self.mesh.dim
 
-    def __init__(self, path: str | os.PathLike[str], scale: Any = 1) -> None:
-        factor = positive_number(scale, ProblemError, "scale", "write scale=1e-3")
-        try:
-            data = Path(path).read_bytes()
-        except (OSError, TypeError, ValueError) as cause:
-            raise FileError(
-                "this file cannot be read", term=shortened(path), remedy=_REMEDY
-            ) from cause
-        try:
-            found = read_msh(data, float(factor))
-            found.check()
-        except InvalidMesh as cause:
-            raise ProblemError(
-                f"{Path(path).name} holds no mesh of a domain", term=cause, remedy=_REMEDY
-            ) from cause
-        worst = int(np.argmax(found.bend))
-        if found.bend[worst] > _MOST_BENT:
-            near = ", ".join(f"{x:.4g}" for x in found.points[found.cells[worst, 0]])
-            raise ProblemError(
-                "an element of this mesh bends too much for places in it to be found",
-                term=f"near ({near}) of {Path(path).name}",
-                remedy="make the mesh finer there: eight elements along a full turn, or more",
-            )
-        object.__setattr__(self, "name", Path(path).name)
-        object.__setattr__(self, "mesh", found)
+    def refined(self, mesh: RegionMesh) -> RegionMesh:
+        """The next finer mesh: triangles cut in four, or tetrahedra in eight."""
+        return mesh.halved(1)
 
     @cached_property
     def region(self) -> RegionMesh:
@@ -123,7 +92,7 @@ class Mesh:
 
     def part(self, name: str) -> MeshPart:
         """BoundaryConditionError, which lists the names, where there is none of this name."""
-        return part_named(self.parts, name, "mesh")
+        return part_named(self.parts, name, "domain")
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -142,17 +111,59 @@ class Mesh:
         return sp.Float(self.mesh.volumes.sum(), 17)
 
     def holds(self, points: Array) -> Flags:
-        """Whether points (n, d) lie in an element."""
+        """Whether points (n, d) lie inside."""
         return self.region.holds(points)
 
     def contains(
         self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
     ) -> Any:
-        """As of `Domain`; the edges of the mesh are known to rounding."""
+        """As of `Domain`; the boundary is known to rounding."""
         points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
         known = np.isfinite(points).all(axis=-1)
-        found = self.holds(np.where(known[..., None], points, 0.0).reshape(-1, self.dim))
-        return (found.reshape(points.shape[:-1]) & known)[()]
+        flat = np.where(known[..., None], points, 0.0).reshape(-1, self.dim)
+        return (self.holds(flat).reshape(points.shape[:-1]) & known)[()]
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Mesh(MeshedDomain):
+    """The domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary: plane
+    triangles or tetrahedra, of order 1 or 2, with a physical group for each part of the boundary.
+    Conditions go by the names of these groups; coordinates are multiplied by `scale`.
+
+    Finite elements are solved on this mesh and on its triangles cut in four, or tetrahedra cut in
+    eight, again and again. Errors: FileError for what is no such file; ProblemError for edges or
+    faces without a name.
+
+    >>> nh.Mesh("bracket.msh")  # doctest: +SKIP
+    """
+
+    name: str
+
+    def __init__(self, path: str | os.PathLike[str], scale: Any = 1) -> None:
+        factor = positive_number(scale, ProblemError, "scale", "write scale=1e-3")
+        try:
+            data = Path(path).read_bytes()
+        except (OSError, TypeError, ValueError) as cause:
+            raise FileError(
+                "this file cannot be read", term=shortened(path), remedy=_REMEDY
+            ) from cause
+        try:
+            found = read_msh(data, float(factor))
+            found.check()
+        except InvalidMesh as cause:
+            raise ProblemError(
+                f"{Path(path).name} holds no mesh of a domain", term=cause, remedy=_REMEDY
+            ) from cause
+        worst = int(np.argmax(found.bend))
+        if found.bend[worst] > MOST_BENT:
+            near = ", ".join(f"{x:.4g}" for x in found.points[found.cells[worst, 0]])
+            raise ProblemError(
+                "an element of this mesh bends too much for places in it to be found",
+                term=f"near ({near}) of {Path(path).name}",
+                remedy="make the mesh finer there: eight elements along a full turn, or more",
+            )
+        object.__setattr__(self, "name", Path(path).name)
+        object.__setattr__(self, "mesh", found)
 
     def __str__(self) -> str:
         kind = "triangles" if self.dim == 2 else "tetrahedra"

@@ -29,6 +29,7 @@ from .joined_shapes import Shape
 from .ranges import parameter_ranges, unknown_ranges
 from .regions import Region
 from .scales import Fast, Scales, unknown_functions
+from .solids import SolidDomain
 from .user_input import (
     check_unknowns,
     instance,
@@ -353,7 +354,8 @@ class MultiscaleProblem:
 
 def _domain(domain: Domain | Shape | None) -> Domain | None:
     if isinstance(domain, Shape) and not isinstance(domain, Domain):
-        return Region(domain)
+        in_space = domain.fits(3) and not domain.fits(2)
+        return SolidDomain(domain) if in_space else Region(domain)
     if domain is not None and not isinstance(domain, Domain):
         raise ProblemError(
             "domain is neither a shape nor another Domain",

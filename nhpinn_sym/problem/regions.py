@@ -5,9 +5,8 @@ outlines.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ import sympy as sp
 
 from ..runtime.arrays import Array, Flags
 from ..runtime.tensor_grids import unit_gauss
+from .boundary_parts import numbered
 from .domain import BoundaryPart, part_named
 from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
@@ -165,7 +165,7 @@ class Region:
             raise UnsupportedError(
                 "a domain that is no plane region with an end along both axes",
                 term=self.shape,
-                remedy="join Polygon, Disk, Ellipse and Box; in space give domain=Box(...)",
+                remedy="join Polygon, Disk, Ellipse and Box; in space Ball, Cylinder, Box, Layer",
             )
         self._check()
 
@@ -184,7 +184,7 @@ class Region:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """Those of the boundary."""
-        outlines = _numbered(outlines_of(self.shape, *self._hull))
+        outlines = numbered(outlines_of(self.shape, *self._hull))
         found: list[Piece] = []
         middles = np.zeros((0, 2))
         for outline in outlines:
@@ -373,17 +373,3 @@ class Region:
 
     def __str__(self) -> str:
         return str(self.shape)
-
-
-def _numbered(outlines: Sequence[Outline]) -> list[Outline]:
-    """With numbers in the places of #, and behind names that were there before."""
-    counts: Counter[str] = Counter()
-    found = []
-    for o in outlines:
-        name = o.name.replace("#", str(counts[o.name]))
-        if "#" not in o.name and counts[o.name]:
-            name = f"{o.name}_{counts[o.name] + 1}"
-        # Both ends of a layer are counted by themselves.
-        counts[o.name] += 1
-        found.append(replace(o, name=name))
-    return found

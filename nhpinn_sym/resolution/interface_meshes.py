@@ -16,16 +16,12 @@ from ..runtime.arrays import Array, Bounds
 from ..runtime.fitted import gmsh_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.functions import FittedMesh
-from ..runtime.fitted.gmsh_mesher import MeshingFailed
+from ..runtime.fitted.gmsh_mesher import HOW_TO_GET, MeshingFailed
 from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from .resolve import Resolution
 
 MESHERS = {"own": (2, 3), "gmsh": (2, 3)}
 """The dimensions in which each makes meshes."""
-_HOW_TO_GET = (
-    'pip install "nhpinn_sym[mesh]"; gmsh asks for libraries of the system (Debian, Ubuntu: apt-get'
-    " install libglu1-mesa libxft2 libxcursor1 libxinerama1)"
-)
 _APART = "move the shapes apart, or let them overlap"
 _REMEDIES = {
     2: f'{_APART}; mesh="lattice" fits none',
@@ -121,7 +117,7 @@ class InterfaceMeshes:
             raise BackendMissingError(
                 f"the mesher {self.mesher} is not installed, or not whole",
                 term=cause,
-                remedy=_HOW_TO_GET,
+                remedy=HOW_TO_GET,
             ) from cause
         return known[level]
 

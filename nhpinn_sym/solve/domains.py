@@ -12,11 +12,11 @@ import numpy as np
 
 from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
-from ..problem.mesh_domain import Mesh
+from ..problem.mesh_domain import MeshedDomain
 from ..problem.regions import Region
 from ..resolution.region_outlines import outline_of
 from ..runtime.arrays import Array
-from ..runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
+from ..runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ..runtime.fitted.elements import places_of
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
@@ -128,17 +128,17 @@ def _(domain: Region, name: str, points: Array) -> Array:
 
 
 @quadrature_rule.register
-def _(domain: Mesh, cells: Sequence[int], count: int) -> QuadratureRule:
+def _(domain: MeshedDomain, cells: Sequence[int], count: int) -> QuadratureRule:
     """On its triangles, cut in four until they are as short."""
     mesh = domain.region
     wanted = max(b - a for a, b in domain.bounds) / max(_FEWEST_TRIANGLES, *cells)
     while mesh.mesh.size > 2 * wanted:
-        mesh = RegionMesh(halved(mesh.mesh))
+        mesh = domain.refined(mesh)
     return rule_on(mesh, _FEWEST_POINTS)
 
 
 @points_on.register
-def _(domain: Mesh, name: str, points: Array) -> Array:
+def _(domain: MeshedDomain, name: str, points: Array) -> Array:
     """By the share of the first coordinate, along the edges of the part, or by its faces, in which
     the others tell the place."""
     low, high = np.array(domain.bounds).T
@@ -154,15 +154,15 @@ def _(domain: Mesh, name: str, points: Array) -> Array:
 
 
 @grid_points.register(Region)
-@grid_points.register(Mesh)
-def _(domain: Region | Mesh, counts: Sequence[int]) -> Array:
+@grid_points.register(MeshedDomain)
+def _(domain: Region | MeshedDomain, counts: Sequence[int]) -> Array:
     """Of the box around it: some lie outside."""
     return grid_points(Box(*domain.intervals), counts)
 
 
 @line_points.register(Region)
-@line_points.register(Mesh)
-def _(domain: Region | Mesh, count: int) -> Array:
+@line_points.register(MeshedDomain)
+def _(domain: Region | MeshedDomain, count: int) -> Array:
     """The longest piece inside of a few lines along the first axis."""
     (a, b), *others = domain.bounds
     x = np.linspace(a, b, _ALONG)

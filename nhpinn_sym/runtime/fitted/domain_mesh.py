@@ -241,10 +241,11 @@ class RegionMesh(SimplexMesh):
         """Points of the domain that lie outside of the mesh are those of the nearest triangle."""
         if self.gap == 0:
             return _ROUNDING
-        corners = self.mesh.points[self.mesh.cells[:, :3]]
-        longest = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2).max(axis=1)
-        heights = 2 * self.mesh.volumes / longest
-        return np.asarray(_ROUNDING + _OUTSIDE * self.gap / heights)
+        corners = self.mesh.points[self.mesh.cells[:, : self.dim + 1]]
+        inverse = np.linalg.inv(corners[:, 1:] - corners[:, :1])
+        slopes = np.concatenate([inverse, -inverse.sum(axis=2, keepdims=True)], axis=2)
+        steepest = np.linalg.norm(slopes, axis=1).max(axis=1)
+        return np.asarray(_ROUNDING + _OUTSIDE * self.gap * steepest)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,12 @@ _FINER = 1.4
 _FLAT = 0.05
 
 
+HOW_TO_GET = (
+    'pip install "nhpinn_sym[mesh]"; gmsh asks for libraries of the system (Debian, Ubuntu: apt-get'
+    " install libglu1-mesa libxft2 libxcursor1 libxinerama1)"
+)
+
+
 class MeshingFailed(ValueError):
     """gmsh makes no mesh of this."""
 
@@ -54,6 +60,29 @@ def meshes(
         found, finer = _unfolded(regions, label, vectors, origin, n, finer)
         yield found
         finer *= 2
+
+
+def solids(
+    region: Quadric | BooleanRegion, low: Array, high: Array, n: int
+) -> Iterator[tuple[Array, Integers]]:
+    """Nodes (k, 3) and tetrahedra (m, 10) of a region inside of that box, with about n elements
+    along its longest side; then of others that are finer, as those before may be folded.
+    ImportError without gmsh; MeshingFailed for what has no or several pieces."""
+    vectors = np.diag(high - low)
+    for trial in range(_TRIALS):
+        with _model() as gmsh:
+            found = _Shapes(gmsh.model.occ, vectors, low).of(region)
+            if len(found) > 1:
+                found, _ = gmsh.model.occ.fuse(found[:1], found[1:])
+            gmsh.model.occ.synchronize()
+            if len(gmsh.model.getEntities(3)) != 1:
+                raise MeshingFailed(f"{len(gmsh.model.getEntities(3))} pieces")
+            finer = _FINER**trial
+            size = float((high - low).max()) / (n * finer)
+            # Without it no element is longer than a tenth of the whole.
+            gmsh.model.mesh.setSize(gmsh.model.getEntities(0), size)
+            _generate(gmsh, 3, size, round(_TURN * finer))
+            yield _nodes_and_cells(gmsh, 3)
 
 
 def _unfolded(
@@ -187,12 +216,20 @@ def _generate(gmsh: Any, dim: int, size: float, turn: int) -> None:
 
 def _places(gmsh: Any, dim: int) -> Array:
     """Of the nodes (m, k, dim) of each element."""
+    points, cells = _nodes_and_cells(gmsh, dim)
+    return points[cells]
+
+
+def _nodes_and_cells(gmsh: Any, dim: int) -> tuple[Array, Integers]:
+    """Places (n, dim) and the nodes (m, k) of each element."""
     tags, coordinates, _ = gmsh.model.mesh.getNodes()
     number = np.zeros(int(tags.max()) + 1, dtype=np.int64)
     number[tags] = np.arange(len(tags))
     _, _, (found,) = gmsh.model.mesh.getElements(dim)
     cells: Integers = number[found].reshape(-1, (dim + 1) * (dim + 2) // 2)
-    return np.asarray(coordinates).reshape(-1, 3)[cells][..., :dim]
+    used, numbers = np.unique(cells, return_inverse=True)
+    points = np.asarray(coordinates).reshape(-1, 3)[used, :dim]
+    return points, numbers.reshape(cells.shape)
 
 
 def _labels(places: Array, label: Label) -> Integers:

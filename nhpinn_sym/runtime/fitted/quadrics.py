@@ -27,6 +27,22 @@ class Quadric:
     slope: Array
     constant: float
 
+    @classmethod
+    def half_space(cls, normal: Array, offset: float) -> Quadric:
+        """normal . x < offset."""
+        return cls(np.zeros((len(normal),) * 2), normal, -offset)
+
+    def slopes(self, points: Array) -> Array:
+        """The gradient at points (n, d)."""
+        return 2 * points @ self.matrix + self.slope
+
+    def distances(self, points: Array) -> Array:
+        """Of points (n, d) to the surface, negative inside: exact to first order."""
+        values = np.einsum("ni,ij,nj->n", points, self.matrix, points)
+        values += points @ self.slope + self.constant
+        lengths = np.linalg.norm(self.slopes(points), axis=1)
+        return np.asarray(values / np.maximum(lengths, np.finfo(float).tiny))
+
     def moved_to(self, matrix: Array) -> Quadric:
         """The points p with p @ matrix in this one."""
         turned = matrix @ self.matrix @ matrix.T
@@ -39,6 +55,13 @@ class BooleanRegion:
 
     kind: Literal["and", "or", "not"]
     parts: tuple[Quadric | BooleanRegion, ...]
+
+    def distances(self, points: Array) -> Array:
+        """Of points (n, d) to the surface, about, negative inside."""
+        held = [part.distances(points) for part in self.parts]
+        if self.kind == "not":
+            return -held[0]
+        return np.asarray(np.max(held, axis=0) if self.kind == "and" else np.min(held, axis=0))
 
     def moved_to(self, matrix: Array) -> BooleanRegion:
         return BooleanRegion(self.kind, tuple(part.moved_to(matrix) for part in self.parts))

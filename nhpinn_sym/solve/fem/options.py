@@ -7,7 +7,7 @@ from typing import Any
 
 from ...lower.forms import LoweredEquation
 from ...problem.errors import ProblemError
-from ...problem.mesh_domain import Mesh as MeshDomain
+from ...problem.mesh_domain import MeshedDomain
 from ...problem.regions import Region
 from ...problem.user_input import positive_integer
 from ...resolution.interface_meshes import MESHERS
@@ -87,7 +87,7 @@ def equation_degree(equation: LoweredEquation, degree: Any, **options: Any) -> i
     """The same for an equation, by default 3 on triangles and 2 elsewhere. ProblemError as of
     `check_element_options`."""
     domain = equation.domain
-    highest = 3 if isinstance(domain, (Region, MeshDomain)) and domain.dim == 2 else 2
+    highest = 3 if isinstance(domain, (Region, MeshedDomain)) and domain.dim == 2 else 2
     chosen: int = highest if degree is None else degree
     check_element_options(chosen, **options, highest=highest)
     return degree_for(equation.order, chosen)

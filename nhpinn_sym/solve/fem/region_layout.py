@@ -5,8 +5,9 @@ at which solutions are singular.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ...lower.forms import LoweredEquation
 from ...lower.interfaces import CellInterfaces
 from ...problem.errors import SolveError
-from ...problem.mesh_domain import Mesh
+from ...problem.mesh_domain import MeshedDomain
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
 from ...resolution.region_outlines import (
@@ -26,7 +27,7 @@ from ...resolution.region_outlines import (
     region_interfaces,
 )
 from ...runtime.arrays import Array, Bounds
-from ...runtime.fitted.domain_mesh import RegionMesh, along_edges, halved
+from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import region_meshes
 from ...runtime.levels import FEWEST
@@ -39,10 +40,10 @@ _SHARES = np.array([0.1, 0.3, 0.7, 0.9])
 
 
 class LazyMeshes(Sequence[RegionMesh]):
-    """The first `count` meshes of a region, made when they are asked for."""
+    """The first `count` meshes of a domain, made when they are asked for."""
 
-    def __init__(self, meshes: RegionMeshes, count: int) -> None:
-        self._meshes = meshes
+    def __init__(self, made: Callable[[int], RegionMesh], count: int) -> None:
+        self._made = made
         self._count = count
 
     def __len__(self) -> int:
@@ -57,7 +58,7 @@ class LazyMeshes(Sequence[RegionMesh]):
             return [self[k] for k in range(self._count)[key]]
         if not key < self._count:
             raise IndexError(key)
-        return self._meshes.mesh(_FIRST, 0, key)
+        return self._made(key)
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class RegionMeshes:
                 term=f"max_dofs allows {limit}",
                 remedy="raise max_dofs=",
             )
-        return LazyMeshes(self, FEWEST + int(math.log(limit / last, 4)))
+        return LazyMeshes(partial(self.mesh, _FIRST, 0), FEWEST + int(math.log(limit / last, 4)))
 
     def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:
         """The mesh of that n along the longer side, before it those of a quarter and of half of
@@ -170,9 +171,9 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
 
 @dataclass(frozen=True)
 class HalvedMeshes:
-    """A mesh that is given, and those with its triangles cut in four, see `layout.Meshes`."""
+    """The first mesh of a domain, and those with its elements cut, see `layout.Meshes`."""
 
-    first: RegionMesh
+    domain: MeshedDomain
     unresolved: str | None
     made: list[RegionMesh] = field(default_factory=list)
 
@@ -180,21 +181,21 @@ class HalvedMeshes:
 
     @property
     def bounds(self) -> Bounds:
-        return self.first.bounds
+        return self.domain.bounds
 
     def mesh(self, level: int) -> RegionMesh:
-        known = self.made or [self.first]
+        known = self.made or [self.domain.region]
         while len(known) <= level:
-            known.append(RegionMesh(halved(known[-1].mesh)))
+            known.append(self.domain.refined(known[-1]))
         self.made[:] = known
         return known[level]
 
     def levels(self, degree: int, limit: int) -> Sequence[RegionMesh]:
         """Three at least, though they have more nodes than `limit`."""
         count = 1
-        while self.first.count(degree) * 4**count <= limit:
+        while self.domain.region.count(degree) * 2 ** (self.domain.dim * count) <= limit:
             count += 1
-        return [self.mesh(k) for k in range(max(FEWEST, count))]
+        return LazyMeshes(self.mesh, max(FEWEST, count))
 
     def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:
         """Triangles no longer than the longer side by that number, and the meshes before."""
@@ -212,5 +213,5 @@ class HalvedMeshes:
 
 
 @meshes_of.register
-def _(domain: Mesh, equation: LoweredEquation, found: Resolution) -> HalvedMeshes:
-    return HalvedMeshes(domain.region, found.unresolved)
+def _(domain: MeshedDomain, equation: LoweredEquation, found: Resolution) -> HalvedMeshes:
+    return HalvedMeshes(domain, found.unresolved)
