@@ -11,7 +11,6 @@ import numpy as np
 import sympy as sp
 
 from ..runtime.arrays import Array, Flags
-from ..runtime.fitted import gmsh_mesher
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ..runtime.fitted.quadrics import Quadric
@@ -56,6 +55,9 @@ class SolidDomain(MeshedDomain):
         object.__setattr__(self, "mesh", self._first())
 
     def _first(self) -> DomainMesh:
+        # It imports SciPy, which problems do without.
+        from ..runtime.fitted import gmsh_mesher
+
         low, high = np.array(self.bounds).T
         if not (low < high).all():
             raise self._refused("it is empty")
