@@ -126,9 +126,6 @@ def solve_on_triangles(
         "seconds": time.perf_counter() - start,
         "estimate": estimate,
         "tolerance": wanted,
-        "data_error": 0.0,
-        "fredholm": 0.0,
-        "multipliers": {},
     }
     axes = range(model.dim)
     fields = tuple(tuple(SimplexField(found.velocities[j, i][None]) for i in axes) for j in axes)

@@ -28,7 +28,9 @@ def flow_solution(
     entries: Mapping[EffectiveKey, Array],
     info: dict[str, Any],
 ) -> CellSolution:
-    """fields: w^j_i for each load j."""
+    """fields: w^j_i for each load j. info: that of the solver; what is zero for all of them is
+    added.
+    """
     nodes = Nodes((), 0)
     dim = model.dim
     zero = (0,) * (dim + 1)
@@ -47,7 +49,7 @@ def flow_solution(
         nodes=nodes,
         slow=(),
         entries={key: Entry(nodes, (), value, place) for key, value in entries.items()},
-        info=info,
+        info={**info, "data_error": 0.0, "fredholm": 0.0, "multipliers": {}},
         components=dim,
         cell=dict(zip(names, model.problem.cell.bounds, strict=True)),
     )

@@ -88,9 +88,6 @@ def solve_voxel_flow(
         "seconds": time.perf_counter() - start,
         "estimate": estimate,
         "tolerance": wanted,
-        "data_error": 0.0,
-        "fredholm": 0.0,
-        "multipliers": {},
     }
     lattice = Lattice.uniform(model.problem.cell.bounds, shape)
     return flow_solution(
