@@ -172,9 +172,13 @@ def equation_data_error(
     layout: Meshes,
     degree: int,
 ) -> Callable[[Mesh], float]:
-    """The relative error of coefficients and sources, external fields among them, on a mesh."""
+    """The relative error of coefficients and sources, external fields among them, on a mesh: what
+    stands in conditions on walls alone has no meaning inside.
+    """
     terms = chain(equation.bilinear, equation.mass, equation.linear)
     data = list(dict.fromkeys(term.coefficient for term in terms))
+    inside = {v.name for datum in data for v in datum.free_symbols}
+    fields = {name: call for name, call in fields.items() if name in inside}
     values = _numbers(equation.parameters, parameters)
     if equation.time is not None and equation.final_time is not None:
         values[equation.time] = _DURING * float(equation.final_time)
