@@ -110,6 +110,11 @@ class Assembly(ABC):
 class MeshAssembly(Assembly):
     """A space of functions on a mesh."""
 
+    @property
+    @abstractmethod
+    def nodes(self) -> Array:
+        """Coordinates (n, d) of the nodes of this process."""
+
     @abstractmethod
     def function(self, values: Array) -> MeshFunction:
         """The functions with values (..., nodes) at the nodes of this process."""

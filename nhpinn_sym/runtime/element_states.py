@@ -42,9 +42,10 @@ class ElementStates:
         self.m = assembly.m
         self.d = assembly.d
 
-    def law(self, macro: MacroState) -> tuple[LawValues, States]:
+    def law(self, macro: MacroState, start: Array | None = None) -> tuple[LawValues, States]:
         """The law at n states, and these with their columns: modes (n, m, nodes) are the values at
-        the nodes of this process, residuals of states that are not found infinite.
+        the nodes of this process, residuals of states that are not found infinite; start: modes
+        near them.
         """
         parts = []
         modes = []
@@ -53,7 +54,8 @@ class ElementStates:
         steps = 0
         for k in range(macro.count):
             own = macro.part(slice(k, k + 1))
-            u, residual, used = self._approached(own)
+            first = np.zeros(self.assembly.size) if start is None else start[k].T.ravel()
+            u, residual, used = self._approached(own, first)
             u = self.assembly.centred(u)
             values, by_state = self._values(own, u)
             parts.append(values)
@@ -107,20 +109,24 @@ class ElementStates:
         inside = low + np.mod(points - low, high - low)
         return self.assembly.function(modes).evaluate(inside, index)
 
-    def _approached(self, macro: MacroState) -> tuple[Array, float, int]:
+    def sampled(self, coarser: ElementStates, modes: Array) -> Array:
+        """The modes (n, m, nodes) of other functions, at the nodes of these."""
+        nodes = self.assembly.nodes
+        return coarser.evaluate(modes, nodes, (0,) * self.d)
+
+    def _approached(self, macro: MacroState, start: Array) -> tuple[Array, float, int]:
         """The corrector, its residual relative to its parts, and the number of Newton steps; by
         continuation in the slopes where it is not found at once.
         """
-        start = np.zeros(self.assembly.size)
         try:
             return self._solve(macro, start)
         except NewtonError:
-            u = start
+            u = np.zeros(self.assembly.size)
         try:
             for share in CONTINUATION:
                 u, rest, steps = self._solve(macro.with_slopes(share * macro.slopes), u)
         except NewtonError:
-            return start, np.inf, 0
+            return u, np.inf, 0
         return u, rest, steps
 
     def _solve(self, macro: MacroState, u: Array) -> tuple[Array, float, int]:

@@ -1,9 +1,10 @@
 """The one judge of a sequence of levels (meshes, grids, nets): what is known of the error on the
 last of them, from the changes between them.
 
-Four kinds of levels, each with its theory:
+Five kinds of levels, each with its theory:
 
 - `estimate_entries`     : entries of coefficients on halved meshes; an algebraic rate is known
+- `extrapolated`         : these, where all powers of the error are known
 - `error_of_halving`     : one number on halved meshes, or halved time steps
 - `error_of_fast_levels` : faster than any power, as grids and nets for smooth data
 - `error_of_erratic_levels` : of first order, with changes that are small by accident, as on grids
@@ -95,6 +96,26 @@ def _error(values: Array, rate: float, rounding: float) -> Array:
     stalled = (changes[-1] > _SHRINKS * changes[-2]) & (changes[-1] > rounding)
     spread = np.max(np.abs(values - values[-1]), axis=0)
     return np.asarray(np.where(stalled, np.maximum(error, SAFETY * spread), error))
+
+
+def extrapolated(
+    history: Sequence[Mapping[Key, Array]], order: int
+) -> tuple[list[Mapping[Key, Array]], int]:
+    """Numbers on halved meshes whose errors are sums of h^order, h^(order + 2), ..., as those of
+    coefficients for smooth data are: without as many of these terms as leave three levels, and the
+    order of what is left. Where errors are others they stay what they are, but for a factor.
+
+    Source: G. I. Marchuk, V. V. Shaidurov, Difference Methods and Their Extrapolations, 1983.
+    """
+    found = list(history)
+    while len(found) > FEWEST:
+        share = 1 / (2.0**order - 1)
+        found = [
+            {key: after[key] + share * (after[key] - before[key]) for key in after}
+            for before, after in pairwise(found)
+        ]
+        order += 2
+    return found, order
 
 
 def error_of_fast_levels(changes: Sequence[float]) -> float:

@@ -9,6 +9,7 @@ from nhpinn_sym.runtime.levels import (
     error_of_erratic_levels,
     error_of_halving,
     estimate_entries,
+    extrapolated,
     relative_estimate,
 )
 
@@ -75,3 +76,16 @@ def test_one_number_on_halved_meshes(order: int) -> None:
 def test_grids_of_first_order_are_judged_by_the_changes_before() -> None:
     assert error_of_erratic_levels([0.1], [10, 20]) == np.inf
     assert error_of_erratic_levels([0.1, 0.0], [10, 20, 40]) == 2 * 0.1 * 20 / 40
+
+
+def test_extrapolation_takes_known_powers_away_and_leaves_three_levels() -> None:
+    """1 + h^4 + h^6 + h^8 on five meshes: two terms are left out, and h^8 stays."""
+    meshes = [0.5**k for k in range(1, 6)]
+    history = [{"a": np.array(1 + h**4 + h**6 + h**8)} for h in meshes]
+    found, order = extrapolated(history, 4)
+    assert (len(found), order) == (3, 8)
+    errors = [float(entries["a"]) - 1 for entries in found]
+    assert errors[0] == pytest.approx(256 * errors[1], rel=1e-6)
+    assert 0 < abs(errors[-1]) < meshes[-1] ** 4 / 500
+    untouched, order = extrapolated(history[:3], 4)
+    assert (untouched, order) == (history[:3], 4)

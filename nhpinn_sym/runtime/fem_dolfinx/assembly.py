@@ -95,6 +95,10 @@ class RankAssembly(MeshAssembly):
         return int(self.box.P.getOwnershipRangeColumn()[0])
 
     @cached_property
+    def nodes(self) -> Array:
+        return coordinates(self.box.space)
+
+    @cached_property
     def integrals(self) -> Array:
         v = ufl.TestFunction(self.box.space)
         first = v if self.m == 1 else v[0]

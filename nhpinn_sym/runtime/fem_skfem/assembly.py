@@ -44,6 +44,10 @@ class ElementAssembly(MeshAssembly):
     def integrals(self) -> Array:
         return self.space.weights
 
+    @property
+    def nodes(self) -> Array:
+        return self.space.nodes.T
+
     def fields(self, u: Array) -> tuple[Array, Array]:
         values = np.zeros((self.m, *self._shape))
         slopes = np.zeros((self.m, self.d, *self._shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ from ...runtime.arrays import MultiIndex
 from ...runtime.element_states import ElementStates
 from ...runtime.fourier.law_levels import law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
-from ...runtime.levels import by_name, estimate_entries, relative_estimate
+from ...runtime.levels import FEWEST, by_name, estimate_entries, extrapolated, relative_estimate
 from ...runtime.mesh import Mesh
 from ..fem.fitted_layout import CellLayout
 from ..fem.layout import Layout
@@ -23,28 +24,54 @@ DEGREE = 2
 FITTED = 3
 """Degree of elements on triangles that fit interfaces."""
 _MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
-"""Nodes of the finest mesh, by the dimension of the cell: every state is solved on each."""
-_FEWEST = 3
+"""Nodes of the finest mesh, by the dimension of the cell: every state is solved on each. Of those
+that are not extrapolated a system has fewer, by the number of its unknowns.
+"""
+
+
+@dataclass(frozen=True)
+class MeshLaw:
+    """The law at n states on one mesh, before any extrapolation."""
+
+    mesh: Mesh
+    space: ElementStates
+    values: LawValues
+    states: States
 
 
 @dataclass(frozen=True)
 class ElementLevel:
-    """The law at n states on the last of the `meshes`, and on each of them; see `LawLevel`."""
+    """The law at n states, from all of the `meshes`; see `LawLevel`. order: of the errors on them
+    where it is known which powers they are of, see `extrapolated`.
+    """
 
     values: LawValues
-    states: States
     estimate: Array
-    sizes: tuple[int, ...]
-    meshes: tuple[tuple[Mesh, LawValues, States], ...]
-    space: ElementStates
+    meshes: tuple[MeshLaw, ...]
+    order: int | None
+
+    @property
+    def states(self) -> States:
+        """Those on the last mesh."""
+        return self.meshes[-1].states
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(max(tried.mesh.cells) for tried in self.meshes)
 
     def corrector(self, k: int, points: Array, index: MultiIndex) -> Array:
         """D^index of the corrector of state k at points (q, d): (m, q)."""
-        return self.space.evaluate(self.states.modes[k], points, index)
+        return self.meshes[-1].space.evaluate(self.states.modes[k], points, index)
 
     def energy(self, macro: MacroState) -> Array:
         """f* at the states: (n,)."""
-        return self.space.energy(macro, self.states)
+        chosen = self.meshes if self.order is not None else self.meshes[-1:]
+        found: list[Mapping[str, Array]] = [
+            {"energy": tried.space.energy(macro, tried.states)} for tried in chosen
+        ]
+        if self.order is not None:
+            found, _ = extrapolated(found, self.order)
+        return found[-1]["energy"]
 
 
 @dataclass
@@ -66,33 +93,64 @@ class ElementLaw:
     def degree(self) -> int:
         return FITTED if self.fitted else DEGREE
 
+    @property
+    def order(self) -> int | None:
+        """Of the errors on halved lattices that hold all lines of the data; None on others."""
+        return None if self.fitted or self.layout.erratic else 2 * self.degree
+
     def __call__(self, macro: MacroState) -> ElementLevel:
         """SolveError where a linear system of Newton's method is not solved."""
         self.elements.agree(macro.values.tolist(), macro.slopes.tolist(), str(macro.others))
-        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * self.degree)
-        history: list[list[dict[Any, Array]]] = [[] for _ in range(macro.count)]
-        meshes: list[tuple[Mesh, LawValues, States]] = []
-        most = _MOST_NODES[int(self.forms.DIM)] // int(self.forms.COMPONENTS)
-        for mesh in self.layout.levels(self.degree, most):
-            values, states = self.on_mesh(mesh, macro)
-            meshes.append((mesh, values, states))
-            estimates = []
-            for k, levels in enumerate(history):
-                levels.append(law_entries(values, k))
-                errors = estimate_entries(self._resolved(levels), rate)
-                estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
-            sizes = tuple(max(mesh.cells) for mesh, _, _ in meshes)
-            found = values, states, np.array(estimates), sizes, tuple(meshes), self.space(mesh)
-            level = ElementLevel(*found)
-            settled = len(meshes) >= _FEWEST and level.estimate.max() <= self.tolerance
-            if not np.all(states.solved) or settled:
+        tried: list[MeshLaw] = []
+        meshes, fewest = self._meshes()
+        for mesh in meshes:
+            tried.append(self.on_mesh(mesh, macro, *tried[-1:]))
+            level = self._level(tried, macro.count)
+            settled = len(tried) >= fewest and level.estimate.max() <= self.tolerance
+            if not np.all(level.states.solved) or settled:
                 break
         return level
+
+    def finer(self, level: ElementLevel, macro: MacroState) -> Iterator[MeshLaw]:
+        """The same states on the meshes of a level, and on finer ones than those."""
+        yield from level.meshes
+        before = level.meshes[-1]
+        for mesh in self._meshes()[0][len(level.meshes) :]:
+            before = self.on_mesh(mesh, macro, before)
+            yield before
+
+    def _meshes(self) -> tuple[Sequence[Mesh], int]:
+        """Coarse to fine, and how many are solved on at least; the first of those that are
+        extrapolated only serves the others.
+        """
+        most = _MOST_NODES[int(self.forms.DIM)]
+        if self.order is None:
+            return self.layout.levels(self.degree, most // int(self.forms.COMPONENTS)), FEWEST
+        assert isinstance(self.layout, Layout)
+        lattices = self.layout.levels(self.degree, most)
+        coarser = self.layout.merged(lattices[0])
+        if coarser.halved() != lattices[0]:
+            return lattices, FEWEST
+        return [coarser, *lattices], FEWEST + 1
+
+    def _level(self, tried: list[MeshLaw], count: int) -> ElementLevel:
+        history: list[Mapping[str, Array]] = [mesh.values.arrays for mesh in tried]
+        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * self.degree)
+        if self.order is not None:
+            history, order = extrapolated(history, self.order)
+            rate = 2.0**order
+        laws = [LawValues(dict(arrays)) for arrays in history]
+        estimates = []
+        for k in range(count):
+            levels = self._resolved([law_entries(law, k) for law in laws])
+            errors = estimate_entries(levels, rate)
+            estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
+        return ElementLevel(laws[-1], np.array(estimates), tuple(tried), self.order)
 
     def _resolved(self, levels: list[dict[Any, Array]]) -> list[dict[Any, Array]]:
         """Without the first mesh of triangles where there are enough others, as for linear
         cells."""
-        return levels[1:] if self.fitted and len(levels) > _FEWEST else levels
+        return levels[1:] if self.fitted and len(levels) > FEWEST else levels
 
     def space(self, mesh: Mesh) -> ElementStates:
         """The states on a mesh."""
@@ -101,11 +159,13 @@ class ElementLaw:
             self._spaces[mesh] = ElementStates(self.forms, assembly)
         return self._spaces[mesh]
 
-    def on_mesh(self, mesh: Mesh, macro: MacroState) -> tuple[LawValues, States]:
-        """The law at n states on one mesh."""
+    def on_mesh(self, mesh: Mesh, macro: MacroState, before: MeshLaw | None = None) -> MeshLaw:
+        """The law at n states on one mesh, from where a coarser one has them."""
+        space = self.space(mesh)
+        start = None if before is None else space.sampled(before.space, before.states.modes)
         try:
             with self.elements.errors():
-                return self.space(mesh).law(macro)
+                return MeshLaw(mesh, space, *space.law(macro, start))
         except RuntimeError as cause:
             raise SolveError(
                 f"a state problem on {mesh} cells: {cause}",

@@ -152,19 +152,21 @@ class ElementSource(StateSource):
 
     def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
         if self._mesh is not None:
-            return self.elements.on_mesh(self._mesh, macro)
+            found = self.elements.on_mesh(self._mesh, macro)
+            return found.values, found.states
         level = self.elements(macro)
         require_found(level.states, macro)
         self.error = float(level.estimate.max())
         wanted = max(_MARGIN * self.elements.tolerance, self.error)
-        mesh, values, states = next(
-            tried for tried in level.meshes if law_difference(tried[1], level.values) <= wanted
-        )
-        self.error += law_difference(values, level.values)
-        self.n = max(mesh.cells)
-        self._mesh = mesh
-        self._space = self.elements.space(mesh)
-        return values, states
+        for found in self.elements.finer(level, macro):
+            missed = law_difference(found.values, level.values)
+            if missed <= wanted:
+                break
+        self.error += missed
+        self.n = max(found.mesh.cells)
+        self._mesh = found.mesh
+        self._space = found.space
+        return found.values, found.states
 
     def basis(self, states: States, spread: Array) -> ReducedBasis:
         assert self._space is not None
