@@ -48,6 +48,16 @@ def checked_residual(residual: object) -> float:
     return residual
 
 
+def require_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    """ProblemError for what is none of them."""
+    if not isinstance(value, str) or value not in choices:
+        raise ProblemError(
+            f"no {name} has this name",
+            term=f"{name}={shortened(value)}",
+            remedy="use one of " + ", ".join(choices),
+        )
+
+
 def as_points(points: ArrayLike, dim: int, what: str) -> tuple[Array, tuple[int, ...]]:
     """Points (n, dim), and the shape that their values have.
 

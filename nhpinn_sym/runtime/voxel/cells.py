@@ -63,13 +63,14 @@ class VoxelCells:
         rtol: float,
         duals: Duals,
         guesses: Sequence[AnyArray] | None = None,
+        nested: bool = False,
     ) -> VoxelCells:
         """Solve everything in order, to a residual of `rtol`, relative to the sources; from
-        guesses, relative to those of the guesses. Entries with a dual problem are then accurate to
-        the square of it.
+        guesses, relative to those of the guesses (`nested`: see `ElementOperator.solve`). Entries
+        with a dual problem are then accurate to the square of it.
         """
         while len(self.functions) < len(self.forms.FUNCTIONS):
-            self._next(rtol, guesses)
+            self._next(rtol, guesses, nested)
         for key, constant, terms in self.forms.EFFECTIVE:
             self.values[key] = self._functional(constant, terms)
             if key in duals:
@@ -86,7 +87,7 @@ class VoxelCells:
     def iterations(self) -> int:
         return max((s.iterations for s in self.solved), default=0)
 
-    def _next(self, rtol: float, guesses: Sequence[AnyArray] | None) -> None:
+    def _next(self, rtol: float, guesses: Sequence[AnyArray] | None, nested: bool) -> None:
         """The next functions, as many as do not need each other."""
         sources = self.forms.SOURCES
         first = len(self.functions)
@@ -101,7 +102,7 @@ class VoxelCells:
         found = [LinearSolution(np.zeros_like(b), np.zeros_like(b), 0.0, 0) for b in loads]
         if nonzero.any():
             some = self.operator.solve(
-                loads[nonzero], None if given is None else given[nonzero], rtol
+                loads[nonzero], None if given is None else given[nonzero], rtol, nested
             )
             for k, solved in zip(np.flatnonzero(nonzero), some, strict=True):
                 found[k] = solved

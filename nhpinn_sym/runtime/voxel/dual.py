@@ -10,13 +10,13 @@ gradient of a Q1 function: the bound is that of the dual problem, with a^-1 turn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from ..arrays import AnyArray, Array
+from .device import library, modes_of, placed, values_of
 from .elements import BoxElements, between, closed, folded, spread
 from .operator import conjugate_gradients, products
 
@@ -29,10 +29,10 @@ def lower_bound(
     """
     fluxes = _Fluxes(elements, _inverse(tensor, elements))
     dim = elements.dim
-    means = np.zeros((dim, dim, *elements.shape))
+    means = placed(np.zeros((dim, dim, *elements.shape)), elements.device)
     for axis in range(dim):
         means[axis, axis] = 1.0
-    loads = -fluxes.each(means, np.empty_like(means))
+    loads = -fluxes.each(means, means * 0.0)
     rounding = _ROUNDING * np.abs(np.diag(products(means, loads)))
     corrections, iterations = conjugate_gradients(
         fluxes.each, fluxes.precondition, loads, rtol, rounding
@@ -54,7 +54,7 @@ class _Fluxes:
 
     def __init__(self, elements: BoxElements, inverse: Mapping[tuple[int, int], AnyArray]) -> None:
         self.elements = elements
-        self.inverse = inverse
+        self.inverse = {place: placed(c, elements.device) for place, c in inverse.items()}
         dim = elements.dim
         self.mean = {k: float(np.mean(inverse[k, k])) for k in range(dim)}
         z = [np.exp(2j * np.pi * np.fft.fftfreq(n)) for n in elements.shape]
@@ -62,14 +62,14 @@ class _Fluxes:
         turns = np.meshgrid(*z, indexing="ij", sparse=True)
         # mean^2 + slope^2 / 12 of exp(i theta) and 1 on two faces is (2 + cos theta) / 3
         masses = [self.mean[k] * (2 + turns[k].real) / 3 for k in range(dim)]
-        self.inverse_mass = [1 / m for m in masses]
-        self.divergence = [(t - 1) / h for t, h in zip(turns, elements.sizes, strict=True)]
-        total: Any = sum(
-            abs(d) ** 2 * m for d, m in zip(self.divergence, self.inverse_mass, strict=True)
-        )
+        softness = [1 / m for m in masses]
+        divergence = [(t - 1) / h for t, h in zip(turns, elements.sizes, strict=True)]
+        total: Any = sum(abs(d) ** 2 * m for d, m in zip(divergence, softness, strict=True))
         self.zero: Any = (0,) * dim
         total[self.zero] = 1.0
-        self.pressure = 1 / total
+        self.pressure = placed(1 / total, elements.device)
+        self.inverse_mass = [placed(m, elements.device) for m in softness]
+        self.divergence = [placed(d, elements.device) for d in divergence]
 
     def each(self, fluxes: AnyArray, out: AnyArray) -> AnyArray:
         """The derivative of half the energy of each of some fluxes (s, d, n_1, ..., n_d)."""
@@ -83,7 +83,7 @@ class _Fluxes:
         """The part of some rows of boxes; across the first axis their faces are on both sides."""
         dim = self.elements.dim
         end = rows.stop % self.elements.shape[0]
-        first = np.concatenate([q[0, rows], q[0, end : end + 1]])
+        first = library(q).concatenate([q[0, rows], q[0, end : end + 1]])
         values = [first, *(closed(q[k, rows], (k - dim,)) for k in range(1, dim))]
         sums = [between(v, k - dim, 0) for k, v in enumerate(values)]
         for k in range(dim):
@@ -101,26 +101,27 @@ class _Fluxes:
         and without mean.
         """
         shape = self.elements.shape
+        axes = tuple(range(self.elements.dim))
         for r, flux in zip(loads, out, strict=True):
-            modes = [fft.rfftn(component) for component in r]
+            modes = [modes_of(component, axes, real=True) for component in r]
             for rows in self.elements.slabs():
                 self._project([m[rows] for m in modes], rows)
             for k, own in enumerate(modes):
                 own[self.zero] = 0.0
-                flux[k] = fft.irfftn(own, s=shape, overwrite_x=True)
+                flux[k] = values_of(own, shape, axes, real=True)
         return out
 
-    def _project(self, modes: Sequence[AnyArray], rows: slice) -> None:
+    def _project(self, modes: list[AnyArray], rows: slice) -> None:
         """In the place of the modes of some rows those of the flux."""
         dim = self.elements.dim
         mass = [_rows(m, rows) for m in self.inverse_mass]
         divergence = [_rows(d, rows) for d in self.divergence]
         for k in range(dim):
-            np.multiply(modes[k], mass[k], out=modes[k])
+            modes[k] *= mass[k]
         gap: Any = sum(divergence[k] * modes[k] for k in range(dim))
         gap *= self.pressure[rows]
         for k in range(dim):
-            np.subtract(modes[k], mass[k] * divergence[k].conj() * gap, out=modes[k])
+            modes[k] -= mass[k] * divergence[k].conj() * gap
 
 
 def _rows(values: AnyArray, rows: slice) -> AnyArray:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import AnyArray, MultiIndex
+from .device import empty, library
 
 Mode = tuple[int, ...]
 Pair = tuple[Mode, Mode, float]
@@ -31,10 +32,21 @@ class BoxElements:
 
     Modes are kept without their factors 1/2 (a mean) and 1/h (a slope) along each axis: `scale`
     has them.
+    reduced : integrals take one point, the centre of each box (Willot 2015, C. R. Mecanique
+              343:232: the rotated scheme)
+    device  : where torch solves; None: NumPy does
     """
 
-    def __init__(self, bounds: Sequence[tuple[float, float]], shape: Sequence[int]) -> None:
+    def __init__(
+        self,
+        bounds: Sequence[tuple[float, float]],
+        shape: Sequence[int],
+        reduced: bool = False,
+        device: str | None = None,
+    ) -> None:
         self.bounds = tuple(bounds)
+        self.reduced = reduced
+        self.device = device
         self.shape = tuple(shape)
         self.dim = len(self.shape)
         self.count = prod(self.shape)
@@ -56,7 +68,8 @@ class BoxElements:
         """Modes and weights of int D^right u D^left v over a box, per volume, with the scales of
         both modes; derivatives of first order along each axis at most.
         """
-        choices = [(0,) if p or q else (0, 1) for p, q in zip(left, right, strict=True)]
+        pairs = zip(left, right, strict=True)
+        choices = [(0,) if p or q or self.reduced else (0, 1) for p, q in pairs]
         for powers in product(*choices):
             moment = prod(h**2 / 12 for power, h in zip(powers, self.sizes, strict=True) if power)
             test = _sum(left, powers)
@@ -74,9 +87,11 @@ class BoxElements:
         return folded(open_collected(parts, self.dim), range(-self.dim, 0))
 
     def slabs(self) -> Iterator[slice]:
-        """Rows of the first axis that stay in a cache together with some dozens of such."""
+        """Rows of the first axis that stay in a cache together with some dozens of such; all of
+        them on a device.
+        """
         count = self.shape[0]
-        rows = max(1, SLAB * count // self.count)
+        rows = max(1, SLAB * count // self.count) if self.device is None else count
         for first in range(0, count, rows):
             yield slice(first, min(first + rows, count))
 
@@ -104,7 +119,7 @@ def closed(values: AnyArray, axes: Iterable[int]) -> AnyArray:
     one.
     """
     for axis in axes:
-        values = np.concatenate([values, values[cut(axis, slice(1))]], axis)
+        values = library(values).concatenate([values, values[cut(axis, slice(1))]], axis)
     return values
 
 
@@ -153,10 +168,10 @@ def spread(values: AnyArray, axis: int, difference: int) -> AnyArray:
     """The transpose: v[i - 1] - v[i], or their sum, with 0 beyond both ends."""
     shape = list(values.shape)
     shape[axis] += 1
-    out = np.empty(shape, dtype=values.dtype)
-    combine: Any = np.subtract if difference else np.add
-    before = values[cut(axis, slice(-1))]
-    combine(before, values[cut(axis, slice(1, None))], out[cut(axis, slice(1, -1))])
+    out = empty(values, shape)
+    combine = library(values).subtract if difference else library(values).add
+    before, after = values[cut(axis, slice(-1))], values[cut(axis, slice(1, None))]
+    combine(before, after, out=out[cut(axis, slice(1, -1))])
     first, last = cut(axis, slice(1)), cut(axis, slice(-1, None))
     out[first] = -values[first] if difference else values[first]
     out[last] = values[last]

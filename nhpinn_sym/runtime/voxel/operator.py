@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy import fft
 
 from ..arrays import AnyArray, Flags, MultiIndex
 from ..fourier.krylov import gmres
+from .device import beside, fetched, library, modes_of, placed, values_of
 from .elements import SLAB, BoxElements, Mode, closed, folded, open_collected, open_modes
 
 ElementTerm = tuple[int, MultiIndex, float, int, int, MultiIndex]
@@ -79,6 +79,8 @@ class ElementOperator:
                 c = np.asarray(sum(number * coefficients[k] for k, number in key))
                 made[key] = np.broadcast_to(c, elements.shape) if c.ndim else c
             self.entries[place] = made[key]
+        held = {id(c): placed(c, elements.device) for c in self.entries.values()}
+        self._placed = {place: held[id(c)] for place, c in self.entries.items()}
         self.complex = any(np.iscomplexobj(c) for c in self.entries.values())
         self.wanted = [
             list(dict.fromkeys(mode for _, _, field, mode in self.entries if field == j))
@@ -87,7 +89,7 @@ class ElementOperator:
 
     def apply(self, u: AnyArray) -> AnyArray:
         """The integrals (components, ...) for a function."""
-        return self._apply(u, np.empty_like(u))
+        return self._apply(u, library(u).empty_like(u))
 
     def _apply(self, u: AnyArray, out: AnyArray) -> AnyArray:
         """They are put into `out`, slab by slab, so that what is computed on the way stays in a
@@ -96,7 +98,7 @@ class ElementOperator:
         out[:] = 0.0
         for rows in self.elements.slabs():
             end = rows.stop % len(u[0])
-            nodes = np.concatenate([u[:, rows], u[:, end : end + 1]], axis=1)
+            nodes = library(u).concatenate([u[:, rows], u[:, end : end + 1]], 1)
             for i, part in enumerate(self._on_slab(nodes, rows)):
                 out[i, rows] += part[:-1]
                 out[i, end] += part[-1]
@@ -113,7 +115,7 @@ class ElementOperator:
             for u, wanted in zip(nodes, self.wanted, strict=True)
         ]
         parts: list[dict[Mode, AnyArray]] = [{} for _ in range(self.components)]
-        for (i, test, j, mode), c in self.entries.items():
+        for (i, test, j, mode), c in self._placed.items():
             part = (c[rows] if c.ndim else c) * modes[j][mode]
             if test in parts[i]:
                 parts[i][test] += part
@@ -125,29 +127,43 @@ class ElementOperator:
     def precondition(self, r: AnyArray) -> AnyArray:
         """The mean operator solved for functions without a mean."""
         axes = tuple(range(1, r.ndim))
-        if self.complex:
-            modes = fft.fftn(r, axes=axes)
-            return np.asarray(fft.ifftn(self._solved(modes), axes=axes, overwrite_x=True))
-        modes = fft.rfftn(r, axes=axes)
-        shape = self.elements.shape
-        return np.asarray(fft.irfftn(self._solved(modes), s=shape, axes=axes, overwrite_x=True))
+        modes = self._solved(modes_of(r, axes, not self.complex))
+        return values_of(modes, self.elements.shape, axes, not self.complex)
 
     def _solved(self, modes: AnyArray) -> AnyArray:
         """The symbol's inverse times the modes, in their place."""
+        inverse = self._placed_inverse
         if self.components == 1:
-            modes *= self.inverse[0]
+            modes *= inverse[0]
             return modes
         numbers = range(self.components)
         for rows in self.elements.slabs():
-            given = modes[:, rows].copy()
+            given = modes[:, rows] + 0.0
             for i in numbers:
-                modes[i, rows] = sum(self.inverse[i, j, rows] * given[j] for j in numbers)
+                modes[i, rows] = sum(inverse[i, j, rows] * given[j] for j in numbers)
         return modes
+
+    @cached_property
+    def _placed_inverse(self) -> AnyArray:
+        return placed(self.inverse, self.elements.device)
+
+    @cached_property
+    def _softness(self) -> AnyArray:
+        """1 over the diagonal of the matrix, (components, ...); 0 in voids, where that is 0."""
+        kind = complex if self.complex else float
+        diagonal = np.zeros((self.components, *self.elements.shape), dtype=kind)
+        for (i, test, j, mode), c in self.entries.items():
+            if i == j:
+                both = tuple(a ^ b for a, b in zip(test, mode, strict=True))
+                whole = np.broadcast_to(c, self.elements.shape)
+                diagonal[i] += self.elements.collected({both: whole})
+        found = np.divide(1, diagonal, out=np.zeros_like(diagonal), where=diagonal != 0)
+        return placed(found, self.elements.device)
 
     @cached_property
     def inverse(self) -> AnyArray:
         """(components, components, ...): the inverse of the symbol with mean coefficients; 0 for
-        constants.
+        what has no slopes, which is more than constants where integrals take one point.
         """
         symbols = self.elements.symbols(real=not self.complex)
         shape = np.broadcast_shapes(*(s.shape for s in symbols.values()))
@@ -156,14 +172,15 @@ class ElementOperator:
             symbol[i, j] += np.mean(c) * (symbols[test].conj() * symbols[mode])
         if not self.complex and np.abs(symbol.imag).max() <= _ROUNDING * np.abs(symbol.real).max():
             symbol = symbol.real
-        zero: Any = (slice(None), slice(None), *[0] * self.elements.dim)
-        symbol[zero] = np.eye(self.components)
+        sizes = np.abs(symbol).max(axis=(0, 1))
+        flat = sizes <= _ROUNDING * sizes.max()
+        symbol[:, :, flat] = np.eye(self.components)[..., None]
         if self.components == 1:
             inverse = 1 / symbol
         else:
             matrices = np.moveaxis(symbol, (0, 1), (-2, -1))
             inverse = np.moveaxis(np.linalg.inv(matrices), (-2, -1), (0, 1))
-        inverse[zero] = 0
+        inverse[:, :, flat] = 0
         return np.asarray(inverse)
 
     def solve(
@@ -171,28 +188,30 @@ class ElementOperator:
         b: AnyArray,
         guesses: AnyArray | None,
         rtol: float,
+        nested: bool = False,
     ) -> list[LinearSolution]:
         """A u = b for some right-hand sides (s, components, ...) without a mean; so have the u.
 
-        rtol: of the residuals, relative to b, or to those of the guesses where there are some.
+        rtol   : of the residuals, relative to b, or to those of the guesses where there are some
+        nested : guesses are the solutions on coarser boxes: what they miss is local, whatever the
+                 contrast, and the diagonal of a positive operator is preconditioner enough
         IndefiniteError where a positive operator turns out not to be.
         """
-        start = np.zeros_like(b) if guesses is None else guesses
-        rest = b if guesses is None else b - self._each(start, np.empty_like(b))
+        load = placed(b, self.elements.device)
+        begin = load * 0.0 if guesses is None else placed(guesses, self.elements.device)
+        rest = load if guesses is None else load - self._each(begin, load * 0.0)
+        by = self._each_preconditioned
         if self.positive:
-            steps, iterations = conjugate_gradients(
-                self._each, self._each_preconditioned, rest, rtol
-            )
+            by = self._each_divided if nested else by
+            steps, iterations = conjugate_gradients(self._each, by, rest, rtol)
         else:
             steps, iterations = self._by_gmres(rest, rtol)
-        found = []
-        for right, guess, step in zip(b, start, steps, strict=True):
-            values = guess + step
-            residual = right - self.apply(values)
-            found.append(
-                LinearSolution(values, residual, self._relative(residual, right), iterations)
-            )
-        return found
+        values = begin + steps
+        residuals = load - self._each(values, steps)
+        sizes = [_sizes(r, by(r, steps)) for r in (residuals, load)]
+        relative = np.sqrt(sizes[0] / np.where(sizes[1] > 0, sizes[1], 1.0))
+        parts = zip(fetched(values), fetched(residuals), relative, strict=True)
+        return [LinearSolution(u, r, float(size), iterations) for u, r, size in parts]
 
     def _each(self, functions: AnyArray, out: AnyArray) -> AnyArray:
         for k, u in enumerate(functions):
@@ -204,24 +223,25 @@ class ElementOperator:
             out[k] = self.precondition(r)
         return out
 
-    def _relative(self, residual: AnyArray, b: AnyArray) -> float:
-        sizes = [abs(np.vdot(r, self.precondition(r))) for r in (residual, b)]
-        return float((sizes[0] / (sizes[1] or 1.0)) ** 0.5)
+    def _each_divided(self, functions: AnyArray, out: AnyArray) -> AnyArray:
+        out[:] = functions * self._softness
+        return out
 
     def _by_gmres(self, b: AnyArray, rtol: float) -> tuple[AnyArray, int]:
         shape = b.shape[1:]
 
         def image(v: AnyArray) -> AnyArray:
-            return self.precondition(self.apply(v.reshape(shape))).reshape(1, -1)
+            given = placed(v.reshape(shape), self.elements.device)
+            return fetched(self.precondition(self.apply(given))).reshape(1, -1)
 
         found = []
         most = 0
         for right in b:
-            load = self.precondition(right).reshape(1, -1)
+            load = fetched(self.precondition(right)).reshape(1, -1)
             x, _, iterations = gmres(image, load, np.zeros_like(load), rtol, RESTART)
             found.append(x.reshape(shape))
             most = max(most, int(iterations))
-        return np.stack(found), most
+        return placed(np.stack(found), self.elements.device), most
 
 
 def conjugate_gradients(
@@ -235,11 +255,10 @@ def conjugate_gradients(
     rtol  : of each residual, relative to b in the norm of the preconditioner
     least : squares of that norm that are rounding
     """
-    x = np.zeros_like(b)
-    r = b.copy()
-    z = precondition(r, np.empty_like(b))
-    p = z.copy()
-    image = np.empty_like(b)
+    x, image = b * 0.0, b * 0.0
+    r = b + 0.0
+    z = precondition(r, b * 0.0)
+    p = z + 0.0
     sizes = _sizes(r, z)
     enough = np.maximum(rtol**2 * sizes, least)
     iterations = 0
@@ -259,27 +278,31 @@ def conjugate_gradients(
 
 def _sizes(r: AnyArray, z: AnyArray) -> AnyArray:
     """The square of the norm of each residual (s, ...), z = P r."""
-    return np.array([abs(np.vdot(one, other)) for one, other in zip(r, z, strict=True)])
+    product = library(r).vdot
+    pairs = zip(r, z, strict=True)
+    return np.array([float(abs(product(a.reshape(-1), b.reshape(-1)))) for a, b in pairs])
 
 
 def products(left: AnyArray, right: AnyArray) -> AnyArray:
     """The inner products of each pair of functions (s, ...): (s, s)."""
     one, other = left.reshape(len(left), -1), right.reshape(len(right), -1)
-    return np.asarray(sum(one[:, part] @ other[:, part].T for part in _parts(one)))
+    return fetched(sum(one[:, part] @ other[:, part].T for part in _parts(one)))
 
 
 def _add(target: AnyArray, weights: AnyArray, functions: AnyArray) -> None:
     """target[b] += sum_a weights[a, b] functions[a], for each b."""
     flat, summed = functions.reshape(len(functions), -1), target.reshape(len(target), -1)
+    factors = beside(weights.T, flat)
     for part in _parts(flat):
-        summed[:, part] += weights.T @ flat[:, part]
+        summed[:, part] += factors @ flat[:, part]
 
 
 def _parts(flat: AnyArray) -> Iterator[slice]:
-    """Pieces (s, n) that stay in a cache."""
+    """Pieces (s, n) that stay in a cache; all of it on a device."""
     count = flat.shape[-1]
-    for first in range(0, count, SLAB):
-        yield slice(first, first + SLAB)
+    length = SLAB if isinstance(flat, np.ndarray) else count
+    for first in range(0, count, length):
+        yield slice(first, first + length)
 
 
 def _inverse(gram: AnyArray, iteration: int) -> AnyArray:

@@ -31,7 +31,8 @@ from ...runtime.voxel.dual import lower_bound
 from ...runtime.voxel.elements import BoxElements
 from ...runtime.voxel.operator import IndefiniteError, tensor, voids
 from ...runtime.voxel.percolation import blocked_directions
-from ..arguments import checked_residual
+from ..arguments import checked_residual, require_choice
+from ..devices import require_device
 from ..external_fields import CellFields, with_weak_fields
 from ..resources import require_affordable
 from ..solution import Array, CellBatch, CellTask
@@ -39,6 +40,7 @@ from .grid_functions import cell_batch
 
 # Elements along each axis where no image says it, by the number of axes.
 _ELEMENTS = {1: 1024, 2: 128, 3: 32}
+SCHEMES = ("full", "rotated")
 RESIDUAL = 1e-8
 """Of the solver, relative: far below the error of the elements."""
 # Of the solve that judges another one: entries are accurate to its square.
@@ -80,6 +82,8 @@ class CellSolver:
     n        : elements along each axis where no coefficient is an image (default 128, 32 in 3D)
     max_dofs : the refinement stops there
     residual : where the solver stops, relative
+    scheme   : "full" integrals, or "rotated": one point an element, which is no bound
+    device   : where torch solves, such as "cuda"; default: NumPy and SciPy
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class CellSolver:
         n: int | None = None,
         max_dofs: int = 1_050_000,
         residual: float = RESIDUAL,
+        scheme: str = SCHEMES[0],
+        device: str | None = None,
     ) -> None:
         cells = task.cells
         _require_second_order(cells)
@@ -101,12 +107,17 @@ class CellSolver:
         self.n_sub = n_sub if n_sub is None else positive_integer(n_sub, "n_sub", most=4096)
         self.max_dofs = positive_integer(max_dofs, "max_dofs")
         self.residual = checked_residual(residual)
+        require_choice("scheme", scheme, SCHEMES)
+        if device is not None:
+            require_device(device)
+        self.reduced = scheme == "rotated"
+        self.device = device
         self.images = external_images(cells)
         self.shape = self._pixels(n)
         self.forms = run("cell_fourier", target.cells(cells)["cell_fourier.py"])
         self.duals = _duals(cells)
         self.exact = self._one_value_a_box(task.slow_box)
-        self.enclosed = self.exact and _has_fluxes(cells)
+        self.enclosed = self.exact and _has_fluxes(cells) and not self.reduced
         self.erratic = cells.jumps and not self.images
 
     def _pixels(self, n: int | None) -> tuple[int, ...]:
@@ -194,6 +205,9 @@ class CellSolver:
     def _boxes(self, cuts: int) -> tuple[int, ...]:
         return tuple(n * cuts for n in self.shape)
 
+    def _elements(self, shape: tuple[int, ...]) -> BoxElements:
+        return BoxElements(self.cells.cell.bounds, shape, self.reduced, self.device)
+
     def _solved(self, point: Array, shape: tuple[int, ...], coarse: VoxelCells | None) -> _Level:
         """On a grid of boxes; from the solution on coarser ones roughly, which is enough for
         what depends on the square of the residual.
@@ -203,18 +217,19 @@ class CellSolver:
             float(_NUMBERS * math.prod(shape) * self.cells.components),
             remedy="take a smaller n_sub=, or a part of the image",
         )
-        elements = BoxElements(self.cells.cell.bounds, shape)
+        elements = self._elements(shape)
         cells = VoxelCells(
             self.forms, elements, point.tolist(), self.parameters, self.fields.at(point)
         )
         guesses = None
         residual = self.residual
+        nested = coarse is not None and self._energies() and not self.reduced
         if coarse is not None:
             parts = shape[0] // coarse.elements.shape[0]
             guesses = [refined(values, parts, elements.dim) for values in coarse.functions]
-            residual = _ROUGH if self._energies() else _LESS_ROUGH
+            residual = _ROUGH if nested else _LESS_ROUGH
         try:
-            cells.run(residual, self.duals, guesses)
+            cells.run(residual, self.duals, guesses, nested)
         except IndefiniteError as cause:
             raise SolveError(
                 "the cell operator is not positive definite",
@@ -295,7 +310,7 @@ class CellSolver:
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """The centres of the boxes."""
         shape = batch.info["cells"]
-        elements = BoxElements(self.cells.cell.bounds, shape)
+        elements = self._elements(shape)
         points = tensor_points([axis.ravel() for axis in elements.centres])
         return points, np.full(len(points), 1 / len(points))
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
 from torch.distributed import ProcessGroup
 
-from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
+from ...problem.errors import ProblemError, UnsupportedError, shortened
 from ...problem.user_input import positive_integer, positive_number
+from ..arguments import require_choice
+from ..devices import require_device
 from .distributed import Ranks
 from .minimize import Result, Watch
 from .objective import ENGINES
@@ -200,15 +201,6 @@ def _whose_option(name: str) -> str:
     return ""
 
 
-def require_choice(name: str, value: object, choices: Sequence[str]) -> None:
-    if not isinstance(value, str) or value not in choices:
-        raise ProblemError(
-            f"the PINN backend has no {name} {shortened(value)}",
-            term=f"{name}={shortened(value)}",
-            remedy="use one of " + ", ".join(choices),
-        )
-
-
 def require_seed(seed: object) -> int:
     """The seed as an int that torch takes."""
     return positive_integer(seed, "seed", least=0)
@@ -231,32 +223,6 @@ def require_callable(callback: object) -> None:
             "callback is a function of the step, the loss and the residual at unseen points",
             term=shortened(callback),
             remedy="write callback=lambda step, loss, held_out: ...",
-        )
-
-
-def require_device(name: object) -> None:
-    """ProblemError for what is no device of the PINN backend, BackendMissingError for one that is
-    not there.
-    """
-    try:
-        device = torch.device(name)  # type: ignore[call-overload]
-    except (RuntimeError, TypeError, ValueError) as cause:
-        raise ProblemError(
-            "torch knows no such device",
-            term=shortened(name),
-            remedy='use device="cpu" or "cuda"',
-        ) from cause
-    if device.type not in ("cpu", "cuda"):
-        raise ProblemError(
-            "the PINN backend does not run on this device",
-            term=shortened(name),
-            remedy='use device="cpu" or "cuda"',
-        )
-    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
-        raise BackendMissingError(
-            "this torch sees no such CUDA device",
-            term=name,
-            remedy='use device="cpu"',
         )
 
 

@@ -101,6 +101,61 @@ def test_the_estimate_holds_where_nothing_is_enclosed(name: str) -> None:
     assert error < coarse.info["estimate"] < 15 * error
 
 
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_torch_has_the_numbers_of_numpy(name: str) -> None:
+    pytest.importorskip("torch")
+    given = CASES[name]()
+    one, other = (
+        nh.solve_cells(given, "voxel", n_sub=2, residual=1e-13, device=device)
+        for device in (None, "cpu")
+    )
+    size = np.abs(one.effective["A"]).max()
+    assert np.abs(one.effective["A"] - other.effective["A"]).max() < 1e-12 * size
+    assert other.info["estimate"] == pytest.approx(one.info["estimate"], rel=1e-9)
+    points = np.random.default_rng(1).random((20, 2))
+    for f, g in zip(one.functions, other.functions, strict=True):
+        assert np.abs(f(points) - g(points)).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["scalar", "elastic", "indefinite"])
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_one_point_an_element(name: str) -> None:
+    """The rotated scheme: nearer to what fine elements find, and no bound."""
+    given = CASES[name]()
+    full, rotated, fine = (
+        nh.solve_cells(given, "voxel", n_sub=n, scheme=scheme)
+        for n, scheme in ((2, "full"), (2, "rotated"), (16, "rotated"))
+    )
+    size = np.abs(fine.effective["A"]).max()
+    errors = [np.abs(c.effective["A"] - fine.effective["A"]).max() / size for c in (full, rotated)]
+    assert errors[1] < 0.6 * errors[0]
+    assert errors[1] < rotated.info["estimate"]
+    assert not rotated.bounds
+
+
+@pytest.mark.parametrize("n", [4, 5])
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_hourglasses_stay_away(n: int) -> None:
+    """What one point does not see has no part in the functions, for even and odd numbers of boxes:
+    layers are exact.
+    """
+    s = nh.Scales(3)
+    u = s.unknown("u")
+    labels = np.zeros((n, 1, 1))
+    labels[0] = 1
+    a = nh.image(s, labels.repeat(n, 1).repeat(n, 2), {0: 1, 1: 50})
+    given = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    )
+    cells = nh.solve_cells(given, "voxel", n_sub=1, scheme="rotated")
+    across, along = 1 / ((n - 1) / n + 1 / (50 * n)), (n - 1 + 50) / n
+    assert cells.effective["A"] == pytest.approx(np.diag([across, along, along]), rel=1e-9)
+    places = np.random.default_rng(1).integers(0, n, (20, 3)) / n
+    beside = places * [1, 0, 0]
+    assert cells.functions[0](places) == pytest.approx(cells.functions[0](beside), abs=1e-9)
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
 def test_energies_enclose(dim: int) -> None:
@@ -271,6 +326,16 @@ def _drift() -> Any:
         (lambda: nh.solve_cells(model(image({0: 1, 1: 2})), "pinn"), "Unsupported", "image"),
         (lambda: nh.solve_cells(model(image({0: 1, 1: 2})), "fourier"), "Unsupported", "image"),
         (lambda: nh.solve_cells(_drift(), "voxel"), "Unsupported", "second order"),
+        (
+            lambda: nh.solve_cells(model(image({0: 1, 1: 2})), scheme="MS"),
+            "Problem",
+            "full, rotated",
+        ),
+        (
+            lambda: nh.solve_cells(model(image({0: 1, 1: 2})), "voxel", device="tpu"),
+            "Problem",
+            "no such device",
+        ),
         (lambda: nh.solve_cells(model(image({0: 1, 1: -2})), "voxel"), "Coefficient", "positive"),
         (lambda: nh.emit(model(image({0: 1, 1: 2})), "skfem"), "Unsupported", "function"),
         (

@@ -20,10 +20,12 @@ from torch import Tensor
 from ....problem.errors import ProblemError, SolveError, shortened
 from ....problem.escaping import file_name
 from ....problem.user_input import listed, positive_integer, positive_number
+from ...arguments import require_choice
+from ...devices import require_device
 from ...solution import Array
 from ..minimize import Checkpoint, Watch, signature_of
 from ..objective import ENGINES
-from ..options import require_callable, require_choice, require_device, require_folder, require_seed
+from ..options import require_callable, require_folder, require_seed
 from .losses import LossTerm
 
 NODES = {1: 101, 2: 41, 3: 13}
