@@ -13,8 +13,11 @@ from collections.abc import Iterator
 
 import sympy as sp
 
+from ..operator.domain_filter import DomainFilter
+from ..operator.sampling import domain_of
 from ..operator.singular import Intervals, PointSingularity, hole, singularity
 from ..operator.table import Operator
+from ..problem.boundary_parts import Chart
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import (
     BoundaryConditionError,
@@ -33,9 +36,10 @@ def check_bounded(op: Operator) -> None:
     """CoefficientError for a coefficient that is not bounded, or a source without an integral."""
     box = _ranges(op.problem) | dict(zip(op.fast, op.cell.bounds, strict=True))
     box |= {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in op.frozen}
+    domain = domain_of(op.problem)
     for term, c in op.table.items():
         source = term.field is None
-        found = singularity(c, box)
+        found = singularity(c, box, domain)
         if found is not None and (found.strong or not source):
             raise CoefficientError(
                 f"a {'source' if source else 'coefficient'} is not bounded at {found}",
@@ -45,18 +49,21 @@ def check_bounded(op: Operator) -> None:
         if found is not None:
             _warn("the source", found, op.show(term))
         elif source:
-            _require_numbers(c, box, op.show(term), CoefficientError, "the source", ends=False)
+            _require_numbers(
+                c, box, domain, op.show(term), CoefficientError, "the source", ends=False
+            )
 
 
 def check_data(problem: MultiscaleProblem) -> None:
     """BoundaryConditionError and InitialConditionError for data that are not finite where they are
     given.
     """
-    box = _ranges(problem)
-    for condition, value in _boundary_values(problem):
-        _check_value(condition, value, box, BoundaryConditionError)
+    box, domain = _ranges(problem), domain_of(problem)
+    for condition, chart, value in _boundary_values(problem):
+        own = None if chart.ranges.keys() - set(problem.scales.x) else domain
+        _check_value(condition, value, {**box, **chart.ranges}, own, BoundaryConditionError)
     for start, value in _initial_values(problem):
-        _check_value(start, value, box, InitialConditionError)
+        _check_value(start, value, box, domain, InitialConditionError)
 
 
 def _ranges(problem: MultiscaleProblem) -> dict[sp.Symbol, tuple[float, float]]:
@@ -69,14 +76,16 @@ def _ranges(problem: MultiscaleProblem) -> dict[sp.Symbol, tuple[float, float]]:
     return box
 
 
-def _boundary_values(problem: MultiscaleProblem) -> Iterator[tuple[Condition, sp.Expr]]:
-    """The data of each condition on each part of the boundary that it stands on."""
+def _boundary_values(problem: MultiscaleProblem) -> Iterator[tuple[Condition, Chart, sp.Expr]]:
+    """The data of each condition on each piece of the boundary that it stands on, by the
+    coordinates of a chart."""
     for (name, j), condition in problem.conditions.items():
         assert problem.domain is not None
         part = problem.domain.part(name)
         for entry in condition.entries:
             value = problem.data(condition, entry, j)
-            yield condition, part.restrict(value, problem.scales.x)
+            for chart in part.charts(problem.scales.x):
+                yield condition, chart, sp.sympify(value).subs(chart.places)
 
 
 def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Expr]]:
@@ -85,28 +94,33 @@ def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Ex
 
 
 def _check_value(
-    condition: Condition | Initial, value: sp.Expr, box: Intervals, error: type[ProblemError]
+    condition: Condition | Initial,
+    value: sp.Expr,
+    box: Intervals,
+    domain: DomainFilter | None,
+    error: type[ProblemError],
 ) -> None:
-    found = None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else singularity(value, box)
+    found = None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else singularity(value, box, domain)
     if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or (found is not None and found.strong):
         where = found or "this part of the boundary"
         raise error(f"the value is not bounded at {where}", term=shortened(condition), remedy=_CUT)
     if found is not None:
         _warn("the value", found, condition)
     else:
-        _require_numbers(value, box, condition, error, "the value", ends=True)
+        _require_numbers(value, box, domain, condition, error, "the value", ends=True)
 
 
 def _require_numbers(
     value: sp.Expr,
     box: Intervals,
+    domain: DomainFilter | None,
     term: object,
     error: type[ProblemError],
     what: str,
     *,
     ends: bool,
 ) -> None:
-    place = hole(value, box, ends=ends)
+    place = hole(value, box, domain, ends=ends)
     if place is not None:
         where = PointSingularity(place, 0.0)
         raise error(

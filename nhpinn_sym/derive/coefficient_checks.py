@@ -13,6 +13,7 @@ from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.search import bound_of, least, unbounded_at
 from ..operator.sampling import (
     SlowPoint,
+    domain_of,
     face_gap,
     has_period,
     in_cell,
@@ -191,4 +192,8 @@ def _least_value(c: sp.Expr, op: Operator, threshold: float) -> float:
     if not space:
         return float(c)
     low, high = np.array(list(space.values())).T
-    return least(bound_of(c, list(space)), low, high, lambda: threshold).value
+    bound = bound_of(c, list(space))
+    domain = domain_of(op.problem)
+    if domain is not None:
+        bound = domain.restricted(bound, list(space))
+    return least(bound, low, high, lambda: threshold).value

@@ -12,11 +12,13 @@ from itertools import chain
 import numpy as np
 import sympy as sp
 
+from ..operator.domain_filter import DomainFilter
 from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.enclosure import RangeWithSlopes, active, enclose, enclose_all
 from ..operator.numbers.search import Branches, Least, alternatives, least, variation
 from ..operator.sampling import (
     SlowPoint,
+    domain_of,
     generic_points,
     is_opaque,
     range_grid,
@@ -106,12 +108,16 @@ class _Symbol:
         at: SlowPoint,
         spectrum: Spectrum,
         threshold: float,
+        domain: DomainFilter | None = None,
     ) -> Least:
-        """The least value of a spectrum over a box, other variables held: looked for below the
-        threshold wherever it may lie."""
+        """The least value of a spectrum over a box, and the domain in it, other variables held:
+        looked for below the threshold wherever it may lie."""
         held = {v: sp.Float(x, 17) for v, x in at.items() if v not in box}
         fixed = [e.xreplace(held) for e in self.exprs]
-        used = {v: ends for v, ends in box.items() if any(e.has(v) for e in fixed)}
+        symbols = set().union(*(e.free_symbols for e in fixed))
+        if domain is not None:
+            symbols = domain.needed(symbols)
+        used = {v: ends for v, ends in box.items() if v in symbols}
         sides = []
         for exprs, choice in alternatives(fixed):
             parts = tuple(chain.from_iterable(map(real_imaginary, exprs)))
@@ -123,7 +129,8 @@ class _Symbol:
             return lower.min(axis=0), np.nanmin(values, axis=0), spread.max(axis=0)
 
         low, high = np.array(list(used.values())).reshape(-1, 2).T
-        return least(bound, low, high, lambda: threshold)
+        own = bound if domain is None else domain.restricted(bound, list(used))
+        return least(own, low, high, lambda: threshold)
 
 
 @dataclass(frozen=True)
@@ -252,7 +259,8 @@ def _require_nowhere_negative(op: Operator, principal: Table, symbol: _Symbol, s
     looked at.
     """
     box = search_box(op, list(principal.values()))
-    found = symbol.least(box, {}, _smallest, -_ROUNDING * size)
+    domain = domain_of(op.problem)
+    found = symbol.least(box, {}, _smallest, -_ROUNDING * size, domain)
     if found.value < -_ROUNDING * size:
         raise _not_definite(found.value, size, principal, op)
 

@@ -15,7 +15,9 @@ from sympy.core.function import AppliedUndef
 from ..problem.domain import LatticeCell
 from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import is_implemented, lambdified
+from ..problem.problem import MultiscaleProblem
 from ..runtime.arrays import Array
+from .domain_filter import DomainFilter
 from .numbers.integrate import integrate
 from .table import Operator
 from .zero_test import jumps
@@ -52,6 +54,11 @@ def is_opaque(expr: sp.Expr) -> bool:
     return any(not is_implemented(f) for f in expr.atoms(AppliedUndef))
 
 
+def domain_of(problem: MultiscaleProblem) -> DomainFilter | None:
+    """What of the box around its domain counts; None where the domain is that box."""
+    return DomainFilter.of(problem.domain, problem.scales.x)
+
+
 def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
     """The domain, the time interval, the periods of frozen coordinates and the parameter ranges;
     the unit interval where there is none."""
@@ -74,13 +81,14 @@ def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[SlowPoint]:
     """
     ranges = slow_ranges(op)
     used = [v for v in ranges if any(e.has(v) for e in exprs)]
+    domain = domain_of(op.problem) if set(used) & set(op.problem.scales.x) else None
     samples = []
     for shares in _shares_of_ranges(len(used)):
         point = {v: low for v, (low, _) in ranges.items()}
         for v, share in zip(used, shares, strict=True):
             low, high = ranges[v]
             point[v] = low + (high - low) * share
-        samples.append(point)
+        samples.append(point if domain is None else point | domain.moved(point))
     return samples
 
 
@@ -226,7 +234,11 @@ def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[
     for v, (a, b) in slow_ranges(op).items():
         margin = INNER * (b - a)
         ranges[v] = (a + margin, b - margin)
-    return {v: ends for v, ends in ranges.items() if any(e.has(v) for e in exprs)}
+    used = set().union(*(e.free_symbols for e in exprs))
+    domain = domain_of(op.problem)
+    if domain is not None:
+        used = domain.needed(used)
+    return {v: ends for v, ends in ranges.items() if v in used}
 
 
 def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:

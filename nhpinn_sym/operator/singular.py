@@ -20,6 +20,7 @@ from sympy.core.function import AppliedUndef
 from ..problem.errors import UnsupportedError
 from ..problem.numeric import lambdified
 from ..runtime.arrays import Array, ComplexArray, Flags
+from .domain_filter import DomainFilter
 
 Intervals = Mapping[sp.Symbol, tuple[float, float]]
 
@@ -64,20 +65,27 @@ class PointSingularity:
         return ", ".join(f"{v} = {value:.6g}" for v, value in self.point.items()) or "everywhere"
 
 
-def singularity(expr: sp.Expr, box: Intervals) -> PointSingularity | None:
-    """A point of the closed box at which `expr` is not bounded; None where none is found, or
-    functions have no formula.
+def singularity(
+    expr: sp.Expr, box: Intervals, domain: DomainFilter | None = None
+) -> PointSingularity | None:
+    """A point of the closed box, and of the domain in it, at which `expr` is not bounded; None
+    where none is found, or functions have no formula.
     """
     if expr.atoms(AppliedUndef) or not expr.free_symbols <= set(box):
         return None
-    symbols = sorted(expr.free_symbols, key=str)
+    symbols = _symbols(expr, domain)
     intervals = [box[v] for v in symbols]
     for divisor in dict.fromkeys(_divisors(expr)):
-        for place in _zeros(divisor, symbols, intervals):
+        for place in _zeros(divisor, symbols, intervals, domain):
             growth = _growth(expr, symbols, intervals, place)
             if growth is not None:
                 return PointSingularity(dict(zip(symbols, map(float, place), strict=True)), growth)
     return None
+
+
+def _symbols(expr: sp.Expr, domain: DomainFilter | None) -> list[sp.Symbol]:
+    held = expr.free_symbols if domain is None else domain.needed(expr.free_symbols)
+    return sorted(held, key=str)
 
 
 def _divisors(expr: sp.Expr) -> Iterator[sp.Expr]:
@@ -106,14 +114,17 @@ def _divisors_of_function(node: sp.Function) -> Iterator[sp.Expr]:
 
 
 def _zeros(
-    g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]]
+    g: sp.Expr,
+    symbols: Sequence[sp.Symbol],
+    intervals: Sequence[tuple[float, float]],
+    domain: DomainFilter | None,
 ) -> list[Array]:
     """Points at which g vanishes: where its sign changes, and where its size has a minimum that is
     zero.
     """
-    size, values = _sized(g, symbols)
+    size, values = _sized(g, symbols, domain)
     lower, upper = np.array(intervals, dtype=float).T
-    points = _cloud(lower, upper)
+    points = _inner(_cloud(lower, upper), symbols, domain)
     found = values(points)
     largest = float(np.max(np.abs(found[np.isfinite(found)]), initial=0.0))
     if not len(points) or largest == 0.0:
@@ -122,13 +133,22 @@ def _zeros(
         *_crossings(points, found, values),
         *_minima(points, np.abs(found), size, lower, upper),
     ]
-    return [p for p in places if not size(p[None])[0] > _VANISHES * largest]
+    inner = _inner(np.array(places).reshape(-1, len(lower)), symbols, domain)
+    return [p for p in inner if not size(p[None])[0] > _VANISHES * largest]
+
+
+def _inner(points: Array, symbols: Sequence[sp.Symbol], domain: DomainFilter | None) -> Array:
+    """Those of the domain; in their order."""
+    if domain is None:
+        return points
+    return points[domain.kept(symbols, points)]
 
 
 def _sized(
-    g: sp.Expr, symbols: Sequence[sp.Symbol]
+    g: sp.Expr, symbols: Sequence[sp.Symbol], domain: DomainFilter | None
 ) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
-    """|g| and, where it is real, g, at points (n, d); nan elsewhere and where it has no numbers."""
+    """|g| and, where it is real, g, at points (n, d); nan elsewhere, outside of the domain, and
+    where it has no numbers."""
     try:
         call = lambdified(symbols, g, ["scipy", "numpy"])
     except Exception:  # of any kind: lambdify prints functions that nobody foresaw
@@ -140,7 +160,10 @@ def _sized(
                 found = np.asarray(call(*points.T), dtype=complex)
         except Exception:  # as above
             found = np.asarray(np.nan, dtype=complex)
-        return np.broadcast_to(found, (len(points),))
+        everywhere = np.broadcast_to(found, (len(points),))
+        if domain is None:
+            return everywhere
+        return np.where(domain.kept(symbols, points), everywhere, np.nan)
 
     def real(points: Array) -> Array:
         found = numbers(points)
@@ -291,19 +314,21 @@ def _size(call: Callable[..., object], place: list[mpmath.mpf] | None) -> mpmath
     return None
 
 
-def hole(expr: sp.Expr, box: Intervals, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
-    """A sampled point at which `expr` has no finite real number (complex ones only where it holds
-    I); with the ends of the box on request.
+def hole(
+    expr: sp.Expr, box: Intervals, domain: DomainFilter | None = None, *, ends: bool = False
+) -> Mapping[sp.Symbol, float] | None:
+    """A sampled point of the box, and of the domain in it, at which `expr` has no finite real
+    number (complex ones only where it holds I); with the ends of the box on request.
     """
     if expr.atoms(AppliedUndef) or not expr.free_symbols <= set(box):
         return None
-    symbols = sorted(expr.free_symbols, key=str)
+    symbols = _symbols(expr, domain)
     lower, upper = np.array([box[v] for v in symbols], dtype=float).reshape(-1, 2).T
     shares = np.random.default_rng(5).random((_SAMPLE, len(symbols)))
     if ends:
         corners = np.array(list(itertools.product((0.0, 1.0), repeat=len(symbols))))
         shares = np.concatenate([corners, shares])
-    points = lower + (upper - lower) * shares
+    points = _inner(lower + (upper - lower) * shares, symbols, domain)
     bad = np.flatnonzero(~_finite(_values_at(points, expr, symbols), expr))
     if not len(bad):
         return None

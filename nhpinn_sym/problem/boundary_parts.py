@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import sympy as sp
 
 from .errors import BoundaryConditionError, UnsupportedError
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A piece of a part of a boundary: its points by other coordinates.
+
+    places : of each coordinate that is a function of others
+    ranges : of these others, where they are not those of the domain
+    """
+
+    places: Mapping[sp.Symbol, sp.Expr]
+    ranges: Mapping[sp.Symbol, tuple[float, float]]
 
 
 class BoundaryPart(ABC):
@@ -69,6 +81,10 @@ class BoundaryPart(ABC):
         """An expression that is `expr` on this part, if possible one of fewer coordinates."""
         return sp.sympify(expr)
 
+    def charts(self, x: Sequence[sp.Symbol]) -> Sequence[Chart]:
+        """What covers the part."""
+        return [Chart({}, {})]
+
 
 @dataclass(frozen=True)
 class FlatPart(BoundaryPart):
@@ -87,10 +103,13 @@ class FlatPart(BoundaryPart):
 
     def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
         """`expr` on the plane, a function of the other coordinates."""
+        return sp.sympify(expr).subs(self.charts(x)[0].places)
+
+    def charts(self, x: Sequence[sp.Symbol]) -> Sequence[Chart]:
+        """The plane, by the other coordinates."""
         first = next(k for k, n in enumerate(self.normal) if n != 0)
         others = [n * v for k, (n, v) in enumerate(zip(self.normal, x)) if k != first]
-        place = (self.offset - sp.Add(*others)) / self.normal[first]
-        return sp.sympify(expr).subs(x[first], place)
+        return [Chart({x[first]: (self.offset - sp.Add(*others)) / self.normal[first]}, {})]
 
     def describe(self, x: Sequence[sp.Symbol]) -> str:
         """x1 = 0, or the equation of the plane."""

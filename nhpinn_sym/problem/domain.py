@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import sympy as sp
 from sympy.logic.boolalg import Boolean
 
+from ..runtime.arrays import Array
 from .boundary_parts import BoundaryPart as BoundaryPart
 from .boundary_parts import FlatPart as FlatPart
 from .boundary_parts import names_of as names_of
@@ -68,12 +69,12 @@ class Domain(Protocol):
         """BoundaryConditionError, which lists the names, where there is none of this name."""
 
     def contains(
-        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+        self, columns: Iterable[Any], slack: float | Array = 0.0, periodic: Collection[int] = ()
     ) -> Any:
         """Whether points lie inside, or no farther outside than `slack`, relative to the lengths.
 
-        columns: a number, or an array (n,), for each coordinate; periodic: the axes along which the
-        domain is continued.
+        columns: a number, or an array (n,), for each coordinate, as for the slack; periodic: the
+        axes along which the domain is continued.
         """
 
 
@@ -149,7 +150,7 @@ class Box(Shape):
         return part_named(self.parts, name, f"box {self}")
 
     def contains(
-        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+        self, columns: Iterable[Any], slack: float | Array = 0.0, periodic: Collection[int] = ()
     ) -> Any:
         """As of `Domain`; nan is outside."""
         inside: Any = True

@@ -16,6 +16,7 @@ from ..runtime.arrays import Array, Flags
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ..runtime.fitted.msh_file import read_msh
+from .boundary_parts import Chart
 from .domain import BoundaryPart, part_named
 from .errors import FileError, ProblemError, UnsupportedError, shortened
 from .user_input import positive_number
@@ -53,6 +54,12 @@ class MeshPart(BoundaryPart):
             term=self.name,
             remedy='"skfem" and "dolfinx" take it; nets know the normals of boxes and plane shapes',
         )
+
+    def charts(self, x: Sequence[sp.Symbol]) -> Sequence[Chart]:
+        """What lies in the box around the part."""
+        every = self.edges.reshape(-1, self.edges.shape[2])
+        ends = zip(every.min(axis=0).tolist(), every.max(axis=0).tolist(), strict=True)
+        return [Chart({}, dict(zip(x, ends, strict=True)))]
 
     @property
     def place(self) -> sp.Expr:
@@ -115,13 +122,18 @@ class MeshedDomain:
         return self.region.holds(points)
 
     def contains(
-        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+        self, columns: Iterable[Any], slack: float | Array = 0.0, periodic: Collection[int] = ()
     ) -> Any:
-        """As of `Domain`; the boundary is known to rounding."""
+        """As of `Domain`; the boundary is known to rounding without a slack, and to an element with
+        one."""
         points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
         known = np.isfinite(points).all(axis=-1)
         flat = np.where(known[..., None], points, 0.0).reshape(-1, self.dim)
-        return (self.holds(flat).reshape(points.shape[:-1]) & known)[()]
+        found = self.holds(flat).reshape(points.shape[:-1])
+        if np.any(slack):
+            reach = slack * max(b - a for a, b in self.bounds) + self.mesh.size
+            found |= self.region.apart(flat).reshape(found.shape) <= reach
+        return (found & known)[()]
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -138,6 +150,7 @@ class Mesh(MeshedDomain):
     """
 
     name: str
+    digest: str
 
     def __init__(self, path: str | os.PathLike[str], scale: Any = 1) -> None:
         factor = positive_number(scale, ProblemError, "scale", "write scale=1e-3")
@@ -163,10 +176,11 @@ class Mesh(MeshedDomain):
                 remedy="make the mesh finer there: eight elements along a full turn, or more",
             )
         object.__setattr__(self, "name", Path(path).name)
+        object.__setattr__(self, "digest", found.digest)
         object.__setattr__(self, "mesh", found)
 
     def __str__(self) -> str:
         kind = "triangles" if self.dim == 2 else "tetrahedra"
-        return f"{self.name} ({len(self.mesh.cells)} {kind}, {self.mesh.digest[:12]})"
+        return f"{self.name} ({len(self.mesh.cells)} {kind}, {self.digest[:12]})"
 
     __repr__ = __str__

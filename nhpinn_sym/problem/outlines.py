@@ -21,6 +21,8 @@ from .shapes import Disk, Ellipse, Layer, Point, Polygon
 
 PLACE = sp.symbols("place1:3", real=True)
 """The coordinates in the levels of outlines."""
+ALONG = sp.Symbol("along", real=True)
+"""The coordinate along a curve."""
 # Coefficients of an equation that are rounding: two curves are the same one where all are.
 _NOTHING = 1e-12
 # Distance of a root of a trigonometric polynomial from the unit circle: double ones, where curves
@@ -50,6 +52,12 @@ class Curve:
         if self.round:
             return self.base + np.cos(s)[:, None] * self.u + np.sin(s)[:, None] * self.v
         return np.asarray(self.base + s[:, None] * self.u)
+
+    def formulas(self, s: sp.Symbol) -> list[sp.Expr]:
+        """The coordinates of its points."""
+        shares = (sp.cos(s), sp.sin(s)) if self.round else (s, sp.Integer(0))
+        vectors = zip(self.base.tolist(), self.u.tolist(), self.v.tolist(), strict=True)
+        return [a + b * shares[0] + c * shares[1] for a, b, c in vectors]
 
     def tangent(self, s: Array) -> Array:
         """The derivative by s (n, 2)."""

@@ -15,11 +15,11 @@ import sympy as sp
 
 from ..runtime.arrays import Array, Flags
 from ..runtime.tensor_grids import unit_gauss
-from .boundary_parts import numbered
+from .boundary_parts import Chart, numbered
 from .domain import BoundaryPart, part_named
 from .errors import ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
-from .outlines import PLACE, Curve, Outline, inside, outlines_of
+from .outlines import ALONG, PLACE, Curve, Outline, inside, outlines_of
 
 # Shares of the size of a region: places that are one, those that are where curves touch each other,
 # and the distance at which the two sides of a piece are looked at.
@@ -61,6 +61,12 @@ class Piece:
         """The derivative by the share (n, 2)."""
         s = self.first + share * (self.last - self.first)
         return (self.last - self.first) * self.curve.tangent(s)
+
+    def chart(self, x: Sequence[sp.Symbol]) -> Chart:
+        """By the coordinate along the curve."""
+        places = zip(x, self.curve.formulas(ALONG), strict=True)
+        ends = (min(self.first, self.last), max(self.first, self.last))
+        return Chart(dict(places), {ALONG: ends})
 
     @cached_property
     def length(self) -> float:
@@ -129,6 +135,10 @@ class RegionPart(BoundaryPart):
         swap = dict(zip(PLACE, x, strict=True))
         found = (sp.expand(-sign * outline.level.diff(v)) / outline.slope for v in PLACE)
         return tuple(n.xreplace(swap) for n in found)
+
+    def charts(self, x: Sequence[sp.Symbol]) -> Sequence[Chart]:
+        """Each piece, by the coordinate along its curve."""
+        return [piece.chart(x) for piece in self.pieces]
 
     @property
     def place(self) -> sp.Expr:
@@ -357,18 +367,19 @@ class Region:
         return inside(self.shape, points)
 
     def contains(
-        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+        self, columns: Iterable[Any], slack: float | Array = 0.0, periodic: Collection[int] = ()
     ) -> Any:
         """As of `Domain`; what is closer to the boundary than rounding is inside."""
         points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
         flat = points.reshape(-1, 2)
         found = self.holds(flat)
-        reach = max(slack, _SAME) * self._size
+        reach = np.broadcast_to(np.maximum(slack, _SAME) * self._size, len(flat))
         low, high = np.array(self.bounds).T
-        out = ~found & ((flat >= low - reach) & (flat <= high + reach)).all(axis=1)
+        around = (flat >= low - reach[:, None]) & (flat <= high + reach[:, None])
+        out = ~found & around.all(axis=1)
         if out.any():
             near = np.min([piece.distances(flat[out]) for piece in self.pieces], axis=0)
-            found[out] = near <= reach
+            found[out] = near <= reach[out]
         return found.reshape(points.shape[:-1])[()]
 
     def __str__(self) -> str:

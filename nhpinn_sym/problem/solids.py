@@ -131,13 +131,13 @@ class SolidDomain(MeshedDomain):
         return np.asarray(self._solid.region.distances(points) < 0)
 
     def contains(
-        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+        self, columns: Iterable[Any], slack: float | Array = 0.0, periodic: Collection[int] = ()
     ) -> Any:
         """As of `Domain`; what is closer to the boundary than rounding is inside."""
         points = np.stack(np.broadcast_arrays(*map(np.asarray, columns)), axis=-1).astype(float)
-        reach = max(slack, _SAME) * max(b - a for a, b in self.bounds)
-        apart = self._solid.region.distances(points.reshape(-1, 3))
-        return (apart <= reach).reshape(points.shape[:-1])[()]
+        reach = np.maximum(slack, _SAME) * max(b - a for a, b in self.bounds)
+        apart = self._solid.region.distances(points.reshape(-1, 3)).reshape(points.shape[:-1])
+        return (apart <= reach)[()]
 
     def __str__(self) -> str:
         return str(self.shape)

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation
+from ..operator.domain_filter import DomainFilter
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
 from ..runtime.arrays import Array, Integers
@@ -55,14 +56,16 @@ def resolve_slow(
     parameters: Mapping[str, Any],
     slow_box: Sequence[Interval],
     periodic: Sequence[bool] = (),
+    domain: DomainFilter | None = None,
 ) -> Resolution:
     """What the same data ask of points along `cells.slow`, for all points of the cell;
-    `periodic`: which of them are (default: none)."""
+    `periodic`: which of them are (default: none); domain: what of their box counts."""
     known = periodic or (False,) * len(cells.slow)
     axes = [(v, interval, p) for v, interval, p in zip(cells.slow, slow_box, known, strict=True)]
     fast: dict[sp.Symbol, Value] = dict(zip(cells.coordinates, cells.cell.bounds, strict=True))
     fast |= _finer(cells)
-    return resolve(_all_data(cells), axes, _values(parameters, _parameters(cells)) | fast)
+    values = _values(parameters, _parameters(cells)) | fast
+    return resolve(_all_data(cells), axes, values, domain)
 
 
 def resolve_equation(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Resolution:
@@ -165,7 +168,8 @@ def _over_periods(
     values = _values(parameters, equation.parameters) | dict(others) | averaged_ranges(equation)
     values |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
     both = [*axes, *((a.symbol, _interval(a), True) for a in fast)]
-    found = resolve(equation_data(equation), both, values)
+    domain = DomainFilter.of(equation.domain, equation.coordinates)
+    found = resolve(equation_data(equation), both, values, domain)
     if not fast:
         return found
     eps = float(parameters["epsilon"])

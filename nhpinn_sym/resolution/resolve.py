@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
+from ..operator.domain_filter import DomainFilter
 from ..operator.numbers.breaks import Breaks, Level, find_breaks
 from ..operator.numbers.data import DataAxis, DataSpace, Interval, real_data
 from ..operator.numbers.lines import Lines
@@ -121,11 +122,13 @@ def resolve(
     exprs: Sequence[sp.Expr],
     axes: Sequence[DataAxis],
     values: Mapping[sp.Symbol, Value] | None = None,
+    domain: DomainFilter | None = None,
 ) -> Resolution:
     """What the data `exprs` ask of a mesh along `axes`, each (symbol, interval, periodic).
 
     values: a number for every other symbol, or an interval over which it ranges: then the answer
             holds for all values in it.
+    domain: what of the box counts, where it is not all of it.
     Symbols without a value, and functions without a formula, count as 1.
     """
     numbers: dict[sp.Symbol, float] = {}
@@ -137,7 +140,8 @@ def resolve(
         else:
             ranges.append((v, (float(low), float(high))))
     fixed = tuple((v, (float(a), float(b)), bool(p)) for v, (a, b), p in axes)
-    return _resolve(tuple(exprs), fixed, tuple(sorted(numbers.items(), key=str)), tuple(ranges))
+    known = tuple(sorted(numbers.items(), key=str))
+    return _resolve(tuple(exprs), fixed, known, tuple(ranges), domain)
 
 
 @lru_cache(maxsize=256)
@@ -146,10 +150,11 @@ def _resolve(
     axes: tuple[DataAxis, ...],
     numbers: tuple[tuple[sp.Symbol, float], ...],
     ranges: tuple[tuple[sp.Symbol, Interval], ...],
+    domain: DomainFilter | None,
 ) -> Resolution:
     symbols = (*(v for v, _, _ in axes), *(v for v, _ in ranges))
     intervals = (*(interval for _, interval, _ in axes), *(interval for _, interval in ranges))
-    space = DataSpace(symbols, intervals, len(axes))
+    space = DataSpace(symbols, intervals, len(axes), domain)
     data = []
     for datum in real_data(exprs, dict(numbers), space):
         if min(space.of(datum)) < len(axes):

@@ -17,6 +17,7 @@ from ..derive.model import HomogenizedModel
 from ..derive.plates import PlateModel
 from ..derive.porous import FlowModel
 from ..lower.forms import LoweredCells
+from ..operator.sampling import domain_of
 from ..problem.errors import (
     BackendMissingError,
     SolvabilityError,
@@ -141,9 +142,10 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
         with memory_errors(f"{data.cells.title} ({backend})"):
             solver = make_solver(solver_class, request, backend, data, box)
             if box:
-                resolution = resolve_slow(data.cells, data.values, box, periodic)
+                domain = domain_of(request.model.problem)
+                resolution = resolve_slow(data.cells, data.values, box, periodic, domain)
                 nodes, batch, slow_change = solve_on_nodes(
-                    solver, box, periodic, tolerance, resolution
+                    solver, box, periodic, tolerance, resolution, domain
                 )
             else:
                 nodes = Nodes((), 0)

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
+from ..operator.domain_filter import DomainFilter
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..resolution import AxisResolution, Resolution
 from .interpolation import Bounds, Nodes
@@ -86,6 +87,7 @@ def solve_on_nodes(
     periodic: tuple[bool, ...],
     tolerance: float,
     resolution: Resolution,
+    domain: DomainFilter | None = None,
 ) -> tuple[Nodes, CellBatch, float]:
     """(nodes, the cell problems at them, interpolation error): the degree rises until the
     interpolant predicts the effective
@@ -94,7 +96,7 @@ def solve_on_nodes(
 
     The error is relative to the largest entry of the coefficient, and a cautious multiple of what
     was found at these points. Axes are cut where the data jump, kink or change sharply.
-    SolveError where that needs too many nodes.
+    domain: what of the box counts. SolveError where that needs too many nodes.
     """
     if len(box) not in _DEGREES:
         raise UnsupportedError(
@@ -116,6 +118,8 @@ def solve_on_nodes(
             remedy="smooth the coefficients in x, or take a smaller domain",
         )
     checks = _check_points(resolution)
+    if domain is not None:
+        checks = domain.within([axis.symbol for axis in resolution.axes], checks)
     checked = solver.solve(checks)
     # No interpolation is better than what it interpolates.
     enough = max(tolerance, float(checked.info["estimate"]))

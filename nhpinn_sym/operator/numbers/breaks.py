@@ -251,11 +251,14 @@ def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
 
 
 def vanishes_inside(level: Level, space: DataSpace) -> bool:
-    """Whether a level of several symbols may vanish (be an integer) inside the box."""
+    """Whether a level of several symbols may vanish (be an integer) inside of box and domain."""
     places = space.of(level.expression)
     symbols = [space.symbols[k] for k in places]
     count = _GRIDS[min(len(places), max(_GRIDS))] + 1
     lo, hi = boxes([np.linspace(*space.intervals[k], count) for k in places])
+    if space.domain is not None:
+        met = space.domain.meets(symbols, lo, hi)
+        lo, hi = lo[met], hi[met]
     value = enclose_tightly(level.expression, symbols, lo, hi).value
     if level.integers:
         return bool(np.any(np.floor(value.lo) != np.ceil(value.hi) - 1))

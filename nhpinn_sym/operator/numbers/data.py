@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ...problem.numeric import is_implemented
+from ..domain_filter import DomainFilter
 
 Interval = tuple[float, float]
 DataAxis = tuple[sp.Symbol, Interval, bool]
@@ -19,11 +20,12 @@ DataAxis = tuple[sp.Symbol, Interval, bool]
 @dataclass(frozen=True)
 class DataSpace:
     """The symbols that data depend on, with their intervals: the first `axes` of them are asked
-    for, the others only range over theirs."""
+    for, the others only range over theirs. domain: what of the box counts, None for all of it."""
 
     symbols: tuple[sp.Symbol, ...]
     intervals: tuple[Interval, ...]
     axes: int
+    domain: DomainFilter | None = None
 
     def of(self, expr: sp.Expr) -> tuple[int, ...]:
         """The positions of the symbols in `expr`."""
@@ -32,7 +34,8 @@ class DataSpace:
     def along(self, places: Sequence[int]) -> DataSpace:
         """The space of the symbols at these positions alone, all of them asked for."""
         symbols = tuple(self.symbols[k] for k in places)
-        return DataSpace(symbols, tuple(self.intervals[k] for k in places), len(places))
+        intervals = tuple(self.intervals[k] for k in places)
+        return DataSpace(symbols, intervals, len(places), self.domain)
 
     def length(self, k: int) -> float:
         a, b = self.intervals[k]

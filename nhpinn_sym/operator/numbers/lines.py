@@ -78,7 +78,8 @@ class Lines:
                 self._add_factor(part)
             return
         cuts = [self.initial(k) for k in places]
-        panels = resolve_panels(factor, [self.space.symbols[k] for k in places], cuts, self.demand)
+        symbols = [self.space.symbols[k] for k in places]
+        panels = resolve_panels(factor, symbols, cuts, self.demand, self.space.domain)
         if panels.failure is not None:
             self.failures.append(panels.failure)
         for j, k in enumerate(places):

@@ -20,6 +20,7 @@ from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
 from ...runtime.arrays import Array, Flags, Integers
 from ...runtime.tensor_grids import tensor_points
+from ..domain_filter import DomainFilter
 from .breaks import boxes
 from .enclosure import enclose_tightly
 from .ranges import Range
@@ -87,10 +88,11 @@ def resolve_panels(
     symbols: Sequence[sp.Symbol],
     cuts: Sequence[Array],
     demand: Demand = FOR_A_MESH,
+    domain: DomainFilter | None = None,
 ) -> Panels:
-    """Panels for a datum of some symbols that is smooth between the cuts."""
+    """Panels for a datum of some symbols that is smooth between the cuts, and in the domain."""
     try:
-        return _Refinement(expr, tuple(symbols), cuts, demand).run()
+        return _Refinement(expr, tuple(symbols), cuts, demand, domain).run()
     except UnsupportedError as cause:
         lo, hi = boxes(cuts)
         return Panels(lo, hi, f"{cause.what}: {cause.term}")
@@ -180,8 +182,10 @@ class _Refinement:
         symbols: tuple[sp.Symbol, ...],
         cuts: Sequence[Array],
         demand: Demand,
+        domain: DomainFilter | None,
     ) -> None:
         self.d = len(symbols)
+        self.domain = domain
         if self.d not in _DEGREES:
             raise UnsupportedError(f"a datum that couples {self.d} variables", term=expr)
         self.expr = expr
@@ -202,6 +206,9 @@ class _Refinement:
         lo = self.lo
         hi = self.hi
         while True:
+            outside = self._outside(lo, hi)
+            self.done.append((lo[outside], hi[outside]))
+            lo, hi = lo[~outside], hi[~outside]
             table = self._table(lo, hi)
             accepted = self._certified(lo, hi, table)
             self.done.append((lo[accepted], hi[accepted]))
@@ -216,6 +223,12 @@ class _Refinement:
             lo, hi = halve(lo, hi, self.nodes.roughest(table))
         low, high = (np.concatenate(column) for column in zip(*self.done, strict=True))
         return Panels(low, high, self.failure)
+
+    def _outside(self, lo: Array, hi: Array) -> Flags:
+        """Whether boxes hold no point of the domain: nothing is asked of them."""
+        if self.domain is None:
+            return np.zeros(len(lo), dtype=bool)
+        return ~self.domain.meets(self.symbols, lo, hi)
 
     def _certified(self, lo: Array, hi: Array, table: Array) -> Flags:
         """Whether each panel is done: its interpolant is accepted and no sample contradicts it, or
@@ -302,6 +315,7 @@ class _Refinement:
             wrong[panel[~(error <= self._allowed(lo, hi, table)[panel])]] = True
             value, slopes = enclose_tightly(self.expr, self.symbols, inner, outer)
             left = ~self._shown(value, values) & ~wrong[panel] & ~self._narrow(a, b)
+            left[left] = ~self._outside(a[left], b[left])
             axis = self._steepest(slopes, a, b)
             panel = np.concatenate([panel[left], panel[left]])
             a, b = halve(a[left], b[left], axis[left])

@@ -236,6 +236,12 @@ class RegionMesh(SimplexMesh):
         """Whether points (n, d) lie in an element, or nearly."""
         return np.asarray(self.finder.located(points)[0] >= 0)
 
+    def apart(self, points: Array) -> Array:
+        """The distances (n,) of points (n, d) to the nearest node."""
+        from scipy.spatial import cKDTree
+
+        return np.asarray(cKDTree(self.mesh.points).query(points)[0])
+
     @property
     def slack(self) -> Array | float:
         """Points of the domain that lie outside of the mesh are those of the nearest triangle."""

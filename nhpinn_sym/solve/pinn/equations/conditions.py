@@ -9,6 +9,7 @@ import sympy as sp
 from torch import Tensor
 
 from ....lower.forms import LoweredEquation
+from ....operator.domain_filter import DomainFilter
 from ....problem.errors import UnsupportedError
 from ....resolution import resolve
 from ....runtime.nets.least_squares import safe_divisor
@@ -60,16 +61,18 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
         symbols.append((equation.time, (0.0, float(sp.sympify(equation.final_time)))))
     axes = [(symbol, interval, False) for symbol, interval in symbols]
     numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
+    domain = DomainFilter.of(equation.domain, equation.coordinates)
     data = [("Dirichlet", e.value) for e in equation.essential]
     data += [("initial", value) for value in equation.initial]
     data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
-    refused = [
-        (f"{kind} data that jump", v) for kind, v in data if resolve([v], axes, numbers).jumps
-    ]
+    refused = []
+    for kind, value in data:
+        if resolve([value], axes, numbers, domain).jumps:
+            refused.append((f"{kind} data that jump", value))
     if equation.time is not None:
         coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
         for value in (*coefficients, *(n.alpha for n in equation.natural)):
-            found = resolve([value], axes, numbers)
+            found = resolve([value], axes, numbers, domain)
             if found.jumps and found.axes[-1].breaks:
                 refused.append(("a coefficient that jumps in time", value))
     for what, value in refused:
