@@ -70,7 +70,8 @@ def _monomials(degree: int, places: Array, index: Sequence[int]) -> Array:
         factor = np.ones(len(powers))
         for k in range(order):
             factor = factor * np.maximum(powers - k, 0)
-        columns *= factor * places[:, axis, None] ** np.maximum(powers - order, 0)
+        table = np.vander(places[:, axis], powers.max() + 1, increasing=True)
+        columns *= factor * table[:, np.maximum(powers - order, 0)]
     return columns
 
 

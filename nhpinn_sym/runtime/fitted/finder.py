@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 
 from ..arrays import Array, Integers
-from .elements import EDGES, jacobians, places_of
+from .elements import EDGES
 
 # Share of an element by which its curved edges may leave the box of its nodes.
 _MARGIN = 0.15
-# Newton steps that invert the map onto an element, from the inverse of the straight one.
-_STEPS = 6
+# Newton steps that invert the map onto an element, from the inverse of the straight one, at most.
+_STEPS = 12
 # In barycentric coordinates: how far outside of an element a point on its boundary may be.
 _ON_EDGE = 1e-9
 # Of its length: an edge whose middle is nearer to that of the chord is straight.
 _STRAIGHT = 1e-13
 # A few units in the last place of a coordinate: such are the bends of tiny triangles.
 _ROUNDING = 1e-15
-# Barycentric coordinate of points that are outside of an element, however it is bent.
-_FAR = -0.5
+# By how much bends move a point next to an element, as a multiple of the largest one.
+_MOVED = 2.0
+# Newton's steps end where none is longer.
+_SETTLED = 1e-13
 # The smallest squares, or cubes, are 2^-that of the cell: their numbers have 63 bits.
 _FINEST = {2: 24, 3: 19}
 # Halvings of a cube of the size of an element: many tetrahedra meet it.
@@ -61,6 +64,11 @@ class Finder:
         # Of the maps onto straight elements.
         self._firsts = np.ascontiguousarray(x[:, 0])
         self._inverses = np.linalg.inv(np.swapaxes(x[:, 1 : dim + 1] - x[:, :1], 1, 2))
+        # Of the edges, as places in the straight element.
+        self._bends = (x[:, dim + 1 :] - straight) @ np.swapaxes(self._inverses, 1, 2)
+        sums = np.abs(self._bends.sum(axis=2, keepdims=True))
+        largest = np.concatenate([np.abs(self._bends), sums], axis=2).max(axis=(1, 2))
+        self._reach = _MOVED * (largest + self._slack) + _ON_EDGE
         shares = (x - corner) @ np.linalg.inv(vectors)
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
@@ -84,15 +92,17 @@ class Finder:
         self._shifts = (shift @ vectors)[order]
         self._numbers = number[order]
 
-    def __call__(self, points: Array) -> tuple[Integers, Array]:
-        """Elements (n,) and places (n, d) in them. ValueError for a point that none holds."""
-        elements, places = self.located(points)
+    def __call__(self, points: Array, guess: Integers | None = None) -> tuple[Integers, Array]:
+        """Elements (n,) and places (n, d) in them; guess: see `located`. ValueError for a point
+        that none holds."""
+        elements, places = self.located(points, guess)
         if (elements < 0).any():
             raise ValueError("points that lie in no element of the mesh")
         return elements, places
 
-    def located(self, points: Array) -> tuple[Integers, Array]:
-        """The same; the element is -1 where none holds the point."""
+    def located(self, points: Array, guess: Integers | None = None) -> tuple[Integers, Array]:
+        """The same; the element is -1 where none holds the point. guess (n,): elements that are
+        tried first, -1 for none."""
         shares = (points - self._corner) @ np.linalg.inv(self._vectors)
         if self._periodic:
             shares = shares - np.floor(shares)
@@ -103,6 +113,11 @@ class Finder:
         elements = np.full(len(points), -1)
         places = np.zeros((len(points), self._dim))
         depth = np.full(len(points), -np.inf)
+        if guess is not None:
+            elements[:] = guess
+            tried = np.flatnonzero(guess >= 0)
+            places[tried] = self._inverse(guess[tried], self._beside(guess[tried], inside[tried]))
+            depth[tried] = _depth(places[tried])
         for level in self._levels:
             left = np.flatnonzero(depth < -_ON_EDGE)
             square = np.minimum((shares[left] * 2**level).astype(int), 2**level - 1)
@@ -123,31 +138,65 @@ class Finder:
         elements[depth < -self._slack[elements]] = -1
         return elements, places
 
+    def _beside(self, elements: Integers, points: Array) -> Array:
+        """The images of points that are next to elements."""
+        if not self._periodic:
+            return points
+        apart = (self._firsts[elements] - points) @ np.linalg.inv(self._vectors)
+        return np.asarray(points + np.rint(apart) @ self._vectors)
+
     def _inverse(self, elements: Integers, points: Array) -> Array:
         """The places (n, d) in elements that are mapped to the points, about for points that lie
         far outside."""
-        place = np.einsum("nij,nj->ni", self._inverses[elements], points - self._firsts[elements])
-        curved = np.flatnonzero(self._bent[elements])
-        curved = curved[_depth(place[curved]) > _FAR]
-        x = self._x[elements[curved]]
-        points, own = points[curved], place[curved]
-        with np.errstate(all="ignore"):
-            for _ in range(_STEPS):
-                rest = points - places_of(x, own[:, None])[:, 0]
-                own = own + _solved(jacobians(x, own[:, None])[:, 0], rest)
-        place[curved] = own
+        offsets = points - self._firsts[elements]
+        place = (self._inverses[elements] @ offsets[:, :, None])[:, :, 0]
+        left = np.flatnonzero(self._bent[elements])
+        left = left[_depth(place[left]) > -self._reach[elements[left]]]
+        goal, own = place[left], place[left]
+        for _ in range(_STEPS):
+            step = _newton_step(own, goal, self._bends[elements[left]])
+            own = own - step
+            place[left] = own
+            going = ~(np.abs(step).max(axis=1, initial=0.0) < _SETTLED)
+            left, goal, own = left[going], goal[going], own[going]
+        # Where the map is folded, outside of the element, they may lead to nowhere inside of it.
+        place[left] = np.nan
         return place
+
+
+def _newton_step(places: Array, goal: Array, bends: Array) -> Array:
+    """By which places (n, d) are moved back, where edges bend (n, edges, d): their map adds to a
+    place four times the product of two barycentric coordinates for each edge, times its bend."""
+    dim = places.shape[1]
+    all_of_them = np.column_stack([1 - places.sum(axis=1), places])
+    slopes = np.concatenate([np.full((1, dim), -1.0), np.eye(dim)])
+    one, other = EDGES[dim].T
+    first, second = all_of_them[:, one], all_of_them[:, other]
+    moved = np.swapaxes(4 * bends, 1, 2)
+    rest = places - goal + (moved @ (first * second)[:, :, None])[:, :, 0]
+    changes = first[:, :, None] * slopes[other] + second[:, :, None] * slopes[one]
+    return _solved(np.eye(dim) + moved @ changes, rest)
 
 
 def _solved(matrices: Array, right: Array) -> Array:
     """Of small systems (n, d, d) by Cramer's rule: singular ones give no numbers, and no error."""
-    columns = np.moveaxis(matrices, 2, 0)
+    columns = [np.ascontiguousarray(column) for column in np.moveaxis(matrices, 2, 0)]
+    whole = _determinant(columns)
     found = []
-    for axis in range(len(columns)):
-        own = columns.copy()
-        own[axis] = right
-        found.append(np.linalg.det(np.moveaxis(own, 0, 2)))
-    return np.stack(found, axis=1) / np.linalg.det(matrices)[:, None]
+    with np.errstate(all="ignore"):
+        for axis in range(len(columns)):
+            replaced = [*columns[:axis], right, *columns[axis + 1 :]]
+            found.append(_determinant(replaced) / whole)
+    return np.stack(found, axis=1)
+
+
+def _determinant(columns: Sequence[Array]) -> Array:
+    """Of matrices, by their two or three columns (n, d)."""
+    if len(columns) == 2:
+        (a, b), (c, d) = (column.T for column in columns)
+        return np.asarray(a * d - b * c)
+    (a, b, c), (d, e, f), (g, h, i) = (column.T for column in columns)
+    return np.asarray(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def _number(level: Array | int, square: Integers) -> Integers:

@@ -265,11 +265,15 @@ class SimplexFunction:
 
     def at(self, points: Quadrature) -> Array:
         """The values at points of a quadrature, (..., n): those of a rule of its own mesh are not
-        looked for."""
+        looked for, and those in one element of another mesh first where its middle lies."""
         value = (0,) * self.mesh.dim
-        if isinstance(points, SimplexQuadrature) and points.mesh is self.mesh:
+        if not isinstance(points, SimplexQuadrature):
+            return self.evaluate(points.points, value)
+        if points.mesh is self.mesh:
             return self._at(points.elements, points.places, value)
-        return self.evaluate(points.points, value)
+        owners, of = np.unique(points.elements, return_inverse=True)
+        guess, _ = self.mesh.finder.located(points.mesh.middles[owners])
+        return self._at(*self.mesh.finder(points.points, guess[of]), value)
 
     def _at(self, elements: Integers, places: Array, index: Sequence[int]) -> Array:
         weights = self._weights(elements, places, index)

@@ -9,6 +9,7 @@ import skfem
 from skfem.helpers import dot, grad
 
 from nhpinn_sym.runtime.fem_skfem.fitted_space import FittedSpace, skfem_simplices
+from nhpinn_sym.runtime.fitted.elements import places_of
 from nhpinn_sym.runtime.fitted.functions import FittedMesh, SimplexFunction, SimplexRule
 from tests.runtime.fitted.samples import HEXAGONAL, bent_tetrahedra, mesh_of
 
@@ -63,6 +64,26 @@ def test_interpolants_on_tetrahedra(degree: int, error: float) -> None:
         further = (index[0], index[1], 1)
         own = function.evaluate(points, further)
         assert np.median(np.abs((ahead - behind) / 2e-5 - own)) < 1e-7
+
+
+@pytest.mark.parametrize("own", [mesh, solid])
+def test_places_are_those_of_the_points(own: Callable[[], FittedMesh]) -> None:
+    """Whether the element is looked for or known, on elements that bend by a fifth: Newton's steps
+    from outside of one may end inside of it, at the place of another point."""
+    made = own()
+    x = made.mesh.points
+    wavy = x + 0.015 * np.sin(2 * np.pi * 4 * x @ np.linalg.inv(made.vectors))
+    bent = replace(made, mesh=replace(made.mesh, points=wavy))
+    assert bent.mesh.least_stretch.min() > 0
+    points = np.random.default_rng(2).random((4000, made.dim)) @ made.vectors + made.corner
+    elements, places = bent.finder(points)
+    apart = places_of(bent.corners_and_middles[elements], places[:, None])[:, 0] - points
+    shares = apart @ np.linalg.inv(made.vectors)
+    assert np.abs(shares - np.rint(shares)).max() < 1e-12
+    again, there = bent.finder(points, np.where(np.arange(4000) % 2, elements, 0))
+    same = again == elements
+    assert same.mean() > 0.99
+    assert there[same] == pytest.approx(places[same], abs=1e-9)
 
 
 @pytest.mark.parametrize("degree", [2, 3])
