@@ -56,9 +56,9 @@ class FeatureSolver(StateSolver):
         residuals where they are not numbers.
         """
         found = np.all(np.isfinite(c), axis=1)
-        modes = self._modes(law, np.nan_to_num(c))
-        _, multiplier = self.residual(macro, modes)
-        return States(modes, np.where(found, 0.0, np.inf), 0, multiplier)
+        known = np.nan_to_num(c)
+        residual = np.where(found, 0.0, np.inf)
+        return States(self._modes(law, known), residual, 0, law.mean_source(macro, known))
 
     def defect(self, macro: MacroState, modes: np.ndarray) -> float:
         """The norm in H^-1 of what is left of the equation by modes on this grid, at all states."""

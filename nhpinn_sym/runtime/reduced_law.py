@@ -39,6 +39,9 @@ _KEPT = 2**24
 _STEPS = 60
 _SETTLED = 1e-12
 _SMALLEST = 2.0**-24
+# A step that leaves a smaller share of the residual is followed by one with the same matrix, which
+# costs as much as many residuals.
+_CHORD = 0.03
 # Residuals are relative to the flux, or to that share of the largest one of all states: where the
 # gradient vanishes by symmetry, it is rounding.
 _BESIDE = 1e-3
@@ -130,6 +133,16 @@ class ReducedLaw:
         size = np.sqrt(np.sum(flux.reshape(n, -1, self.q) ** 2, axis=1) @ self.weights)
         return found, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
 
+    def mean_source(self, macro: MacroState, c: np.ndarray) -> float:
+        """The largest mean of the source at states with coefficients c, relative to its size; 0
+        for Hamilton-Jacobi equations, where it is what is sought.
+        """
+        source = self._array(self.forms.values(self.data(macro, c)), "source", "m", macro.count)
+        size = float(np.abs(source).max(initial=0.0))
+        if self.forms.ERGODIC or not size:
+            return 0.0
+        return float(np.abs(source @ self.weights).max()) / size
+
     def matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
         """(n, k, k): the derivative of the residual."""
         basis = self.basis
@@ -197,7 +210,11 @@ class ReducedLaw:
         n = macro.count
         lost = np.zeros(n, dtype=bool)
         if self.basis.count:
-            c, lost = self._solved(macro, c)
+            start = c
+            c, lost = self._solved(macro, start)
+            again = np.flatnonzero(lost & np.any(start != 0, axis=1))
+            if again.size:
+                c[again], lost[again] = self._solved(macro.part(again), np.zeros_like(c[again]))
         data = self.data(macro, c)
         values = self.forms.values(data)
         slopes = self.forms.slopes(data)
@@ -215,20 +232,24 @@ class ReducedLaw:
         n = macro.count
         c = np.where(np.isfinite(c), c, 0.0)
         residual, size = self._residual(macro, c)
-        active = np.ones(n, dtype=bool)
         stalled = np.zeros(n, dtype=bool)
+        stale = np.ones(n, dtype=bool)
+        matrices = np.zeros((n, self.basis.count, self.basis.count))
         for _ in range(_STEPS):
             norm = np.abs(residual).max(axis=1)
-            active = ~stalled & ~(norm <= _SETTLED * size)
-            if not active.any():
+            active = np.flatnonzero(~stalled & ~(norm <= _SETTLED * size))
+            if not active.size:
                 break
-            own = macro.part(active)
-            slopes = self.forms.slopes(self.data(own, c[active]))
-            matrix = self.matrix(slopes, own.count)
-            step = -_solve(matrix, residual[active][..., None])[..., 0]
-            moved = self._damped(own, c[active], step, residual[active])
+            due = active[stale[active]]
+            if due.size:
+                slopes = self.forms.slopes(self.data(macro.part(due), c[due]))
+                matrices[due] = self.matrix(slopes, due.size)
+            step = -_solve(matrices[active], residual[active][..., None])[..., 0]
+            moved = self._damped(macro.part(active), c[active], step, residual[active])
             c[active], residual[active], size[active], fine = moved
-            stalled[np.flatnonzero(active)[~fine]] = True
+            after = np.abs(residual[active]).max(axis=1)
+            stalled[active] = stale[active] & ~fine
+            stale[active] = ~fine | (after > _CHORD * norm[active])
         norm = np.abs(residual).max(axis=1)
         return c, ~(norm <= np.sqrt(_SETTLED) * size)
 

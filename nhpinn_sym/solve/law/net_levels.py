@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -46,10 +47,35 @@ class NetLevel:
     states: States
     law: ReducedLaw
 
-    def __call__(self, macro: MacroState) -> tuple[LawValues, States]:
-        """The law at any states, and these."""
-        values, c = self.law(macro)
-        return values, self.solver.states_of(self.law, macro, c)
+    def __call__(self, macro: MacroState) -> tuple[LawValues, Array]:
+        """The law at any states, and the coefficients of these, from the nearest trained one."""
+        return self.law(macro, self._nearest(macro))
+
+    def states_at(self, macro: MacroState, c: Array) -> States:
+        """The states with these coefficients."""
+        return self.solver.states_of(self.law, macro, c)
+
+    @cached_property
+    def _trained(self) -> tuple[Array, Array, Array, Array]:
+        """Values and slopes (r, n) of the trained states that the law has, and how far these are
+        apart (r, 1); their coefficients (n, k), and the derivatives (n, k, r) of these.
+        """
+        _, c = self.law(self.training)
+        found = np.flatnonzero(np.all(np.isfinite(c), axis=1))
+        own = self.training.part(found)
+        rows = _rows(own)
+        spread = np.ptp(rows, axis=1, keepdims=True)
+        return rows, np.where(spread > 0, spread, 1.0), c[found], self.law.columns(own, c[found])
+
+    def _nearest(self, macro: MacroState) -> Array | None:
+        """Coefficients (n, k) of the trained states that are nearest, along their tangents."""
+        rows, spread, c, columns = self._trained
+        if not len(c):
+            return None
+        moved = _rows(macro)[:, :, None] - rows[:, None]
+        nearest = np.argmin(np.sum((moved / spread[..., None]) ** 2, axis=0), axis=1)
+        steps = np.take_along_axis(moved, nearest[None, :, None], axis=2)[..., 0]
+        return np.asarray(c[nearest] + np.einsum("nkr,rn->nk", columns[nearest], steps))
 
 
 @dataclass
@@ -98,9 +124,10 @@ class NetLaw:
     def _judged(self, macro: MacroState) -> LawLevel:
         histories: list[list[dict[Any, Any]]] = [[] for _ in range(macro.count)]
         for level in self._levels[-FEWEST:]:
-            values, states = level(macro)
+            values, c = level(macro)
             for k, history in enumerate(histories):
                 history.append(law_entries(values, k))
+        states = self._levels[-1].states_at(macro, c)
         estimates = []
         for history in histories:
             changes = [relative_change(before, after) for before, after in pairwise(history)]
@@ -170,7 +197,7 @@ class NetLaw:
         guess = None
         if self._levels:
             before = self._levels[-1]
-            _, states = before(training)
+            states = before.states_at(training, before(training)[1])
             guess = solver.grid.refined(states.modes, before.solver.grid)
         _, states = solver.solve_states(training, guess)
         solved = np.flatnonzero(states.solved)
@@ -187,9 +214,7 @@ class NetLaw:
         return True
 
     def _reduced(self, solver: FeatureSolver, training: MacroState, states: States) -> ReducedLaw:
-        rows = np.concatenate([training.values, training.slopes.reshape(-1, training.count)])
-        spread = np.ptp(rows, axis=1)
-        basis = basis_of(solver, states, spread)
+        basis = basis_of(solver, states, np.ptp(_rows(training), axis=1))
         return ReducedLaw(self.forms, basis.first(_MOST_MODES))
 
     def _training(self, level: int) -> MacroState:
@@ -218,6 +243,11 @@ def require_smooth(forms: Any, state: StateProblem) -> None:
             term=max(state.all_fluxes, key=lambda a: a.count_ops()),
             remedy='write solve_law(model, "skfem"), or "fourier" to a low accuracy',
         )
+
+
+def _rows(macro: MacroState) -> Array:
+    """Values and slopes (m + m d, n)."""
+    return np.concatenate([macro.values, macro.slopes.reshape(-1, macro.count)])
 
 
 def _in_box(numbers: Array, count: int, rng: np.random.Generator) -> Array:
