@@ -314,9 +314,10 @@ def judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, 
         cells = solution.info.get("cells", ())
         mesh = f" on {'x'.join(map(str, cells))} cells" if cells else ""
         advice = solution.info.get("advice", _advice(options, meshed=bool(cells)))
-        warn_tolerance(
-            f"{title}: estimated error {estimate:.1e}{mesh} is above {wanted:.1e}; {advice}"
-        )
+        known = f"estimated error {estimate:.1e}{mesh} is above {wanted:.1e}"
+        if math.isinf(estimate):
+            known = f"nothing shows how large the error{mesh} is"
+        warn_tolerance(f"{title}: {known}; {advice}")
     return solution
 
 

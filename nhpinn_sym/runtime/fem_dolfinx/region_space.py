@@ -120,4 +120,4 @@ def _(
     parts: ConstrainedParts,
     tags: Mapping[str, int],
 ) -> BoxSpace:
-    return RegionSpace(comm, mesh, degree, fixed, components, tags)
+    return RegionSpace(comm, mesh, mesh.degree or degree, fixed, components, tags)

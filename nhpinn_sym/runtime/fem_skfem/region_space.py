@@ -110,4 +110,4 @@ class RegionSpace(FunctionSpace):
 
 @space_on.register
 def _(mesh: RegionMesh, degree: int, periodic: tuple[int, ...], forms: Any) -> FunctionSpace:
-    return RegionSpace(mesh, degree)
+    return RegionSpace(mesh, mesh.degree or degree)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 import sympy as sp
@@ -20,6 +20,7 @@ from ...resolution import Resolution, resolve
 from ...resolution.interface_meshes import FIRST, MESHERS, InterfaceMeshes, periods
 from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
+from ...runtime.fitted.domain_mesh import RegionMesh
 from ...runtime.fitted.elements import inside, places_of
 from ...runtime.fitted.functions import FittedMesh
 from ...runtime.fitted.msh_cells import read_cell
@@ -172,7 +173,10 @@ def too_few(limit: int) -> SolveError:
     )
 
 
-def by_degree(mesh: FittedMesh, degree: int) -> list[FittedMesh]:
+SimplexMeshT = TypeVar("SimplexMeshT", FittedMesh, RegionMesh)
+
+
+def by_degree(mesh: SimplexMeshT, degree: int) -> list[SimplexMeshT]:
     """The mesh for elements of the degrees up to that."""
     return [replace(mesh, degree=k) for k in range(1, degree + 1)]
 

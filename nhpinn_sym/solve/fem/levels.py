@@ -18,6 +18,7 @@ from ...problem.errors import ProblemError
 from ...resolution import resolve_equation, resolve_time
 from ...resolution.problems import cell_data
 from ...runtime.arrays import PointFunction
+from ...runtime.fitted.domain_mesh import RegionMesh
 from ...runtime.levels import SAFETY
 from ...runtime.mesh import Mesh
 from ...runtime.time_stepping import FIRST_STEPS, time_lines
@@ -27,7 +28,7 @@ from ..solution import Array
 from . import region_layout as region_layout  # tells `meshes_of` of its meshes
 from .cost import require_memory
 from .data_error import data_error, fields_error
-from .fitted_layout import CellLayout
+from .fitted_layout import CellLayout, by_degree
 from .grid_functions import GridSolution
 from .layout import Meshes, meshes_of
 from .options import cells_per_axis
@@ -112,6 +113,9 @@ def solve_levels(
             meshes = layout.at_least(cells, _MOST_CELLS[dim] // equation.components)
         else:
             meshes = layout.given(cells)
+            if len(meshes) == 1 and isinstance(meshes[0], RegionMesh):
+                # A mesh alone shows no error: elements of lower degree on it do.
+                meshes = by_degree(meshes[0], degree)
         count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
         if equation.repeats is not None and spans is not None and len(spans) > 2:
             count = _spread(count, spans, 2 ** (len(meshes) - 1))

@@ -31,6 +31,7 @@ from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import region_meshes
 from ...runtime.levels import FEWEST
+from .fitted_layout import by_degree
 from .layout import meshes_of
 
 # Triangles along the longer side of the coarsest mesh there is.
@@ -108,14 +109,17 @@ class RegionMeshes:
 
     def levels(self, degree: int, limit: int) -> Sequence[RegionMesh]:
         """Each with triangles half as long as those before, three at least, up to about `limit`
-        nodes."""
-        last = self.mesh(_FIRST, 0, FEWEST - 1).count(degree)
-        if last > limit:
+        nodes; where these have more, the coarsest with elements of lower degree before."""
+        first = self.mesh(_FIRST, 0, 0).count(degree)
+        if first > limit:
             raise SolveError(
-                f"three meshes of this region have {last} nodes",
+                f"the coarsest mesh of this region has {first} nodes",
                 term=f"max_dofs allows {limit}",
                 remedy="raise max_dofs=",
             )
+        last = first * 4 ** (FEWEST - 1)
+        if last > limit:
+            return by_degree(self.mesh(_FIRST, 0, 0), degree)
         return LazyMeshes(partial(self.mesh, _FIRST, 0), FEWEST + int(math.log(limit / last, 4)))
 
     def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:

@@ -64,6 +64,16 @@ def test_rates_on_a_square_with_a_hole_that_touches_nothing(degree: int) -> None
     assert math.log2(errors[0] / errors[1]) > degree + 0.6
 
 
+@pytest.mark.parametrize(("backend", "options"), [
+    ("skfem", {"mesh": 4}), ("dolfinx", {"mesh": 4, "degree": 2}), ("skfem", {"max_dofs": 2000, "tolerance": 1e-2})
+], ids=str)  # fmt: skip
+def test_the_coarsest_mesh_alone_has_an_estimate(backend: str, options: dict[str, Any]) -> None:
+    exact = sp.exp(X) * sp.cos(Y)
+    given = problem(RING, [nh.Dirichlet(exact, on="inner"), nh.Dirichlet(exact, on="outer")], 0)
+    found = nh.solve_fine(given, 1, backend, **options)
+    assert error(found, sp.lambdify((X, Y), exact)) < found.info["estimate"] < 1e-2
+
+
 def test_an_l_shape_is_graded_at_its_corner() -> None:
     """The torsion constant by rational functions (Gopal and Trefethen)."""
     found = nh.solve_fine(problem(L_SHAPE, [nh.Dirichlet(0)]), 1, "skfem", tolerance=1e-4)
