@@ -92,7 +92,34 @@ def solve_hierarchy(
     leading = solve_homogenized(
         model, cells, backend, eps=eps, parameters=parameters, progress=progress, **options
     )
-    lowered = [lower_mean_field(model, k) for k in range(1, model.order + 1)]
+    further = further_fields(
+        model,
+        cells,
+        leading,
+        model.order,
+        backend,
+        eps=eps,
+        parameters=parameters,
+        progress=progress,
+        **options,
+    )
+    return MeanField(further)
+
+
+def further_fields(
+    model: HomogenizedModel,
+    cells: CellSolution,
+    leading: Solution,
+    last: int,
+    backend: str,
+    *,
+    eps: object = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> tuple[Solution, ...]:
+    """U_0, which is given, and U_1, ..., U_last by a backend."""
+    lowered = [lower_mean_field(model, k) for k in range(1, last + 1)]
     numbers = parameter_numbers(parameters, model.problem.parameters)
     fields = [recover_derivatives(leading, lowered[0].periodic)]
     known = _Known(cells, cells.coefficients, fields, model.problem.scales.dim)
@@ -109,7 +136,7 @@ def solve_hierarchy(
                 remaining, known, numbers, shown(progress), **options
             )
             known.fields.append(recover_derivatives(solution, equation.periodic))
-    return MeanField(tuple(known.fields))
+    return tuple(known.fields)
 
 
 def _with_law(

@@ -316,6 +316,13 @@ def first_order(
     return _expansion((u0,), cells, _lowest(cells), eps, growth)
 
 
+def second_order(fields: tuple[Solution, Solution], cells: CellSolution, eps: float) -> Solution:
+    """u0 + eps (N.u0 + U_1) + eps^2 (N_2.u0 + N.U_1) for (u0, U_1): U_2 stands for eps^2 as the
+    terms beyond do in H1."""
+    _check_scope(cells)
+    return _expansion(fields, cells, 2, eps)
+
+
 def _lowest(cells: CellSolution) -> int:
     """The order in eps of the first correctors: 2 for equations of fourth order."""
     return cells.order // 2

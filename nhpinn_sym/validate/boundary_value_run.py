@@ -276,6 +276,7 @@ class BoundaryValueRun:
             self.cells,
             self.expansion,
             {**asdict(findings), "fem": self.fem},
+            compared.second_order(),
         )
 
     def _asked_third(

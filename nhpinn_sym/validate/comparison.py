@@ -17,6 +17,7 @@ from .stored_parts import StoredArrays
 
 # Points of a line through the domain at which coefficients that depend on x are given.
 _SAMPLES = 33
+_LAYERS = " with layers"
 # Difference up to which an eps is the one that numbers are printed for.
 _SAME_EPS = 1e-12
 
@@ -72,14 +73,20 @@ class Comparison:
         """Errors of the expansion of first order, "L2" and "H1", where it was made; with boundary
         layers too.
         """
+        return self._of_expansion("first", "") | self._of_expansion("layered", _LAYERS)
+
+    def second_order(self) -> dict[str, float]:
+        """The same of the expansion of second order with its boundary layers."""
+        return self._of_expansion("second", _LAYERS)
+
+    def _of_expansion(self, kind: str, title: str) -> dict[str, float]:
+        if f"{kind}_values" not in self.parts["p"]:
+            return {}
         fine = self.parts["u_eps"]
         found = {}
-        for kind, title in (("first", ""), ("layered", " with layers")):
-            if f"{kind}_values" not in self.parts["p"]:
-                continue
-            for what, norm in (("values", "L2"), ("gradient", "H1")):
-                difference = self.parts["p"][f"{kind}_{what}"] - fine[what]
-                found[norm + title] = self.quadrature.relative(difference, fine[what])
+        for what, norm in (("values", "L2"), ("gradient", "H1")):
+            difference = self.parts["p"][f"{kind}_{what}"] - fine[what]
+            found[norm + title] = self.quadrature.relative(difference, fine[what])
         return found
 
     def _errors(self, p: Array, w: Array, v: Array, fine: Array) -> dict[str, float]:

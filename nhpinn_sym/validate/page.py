@@ -68,6 +68,12 @@ _FORMULAS = {
     "the same with the boundary layers theta, H1 seminorm": (
         r"|u_\epsilon - (u_0 + \epsilon\, N \cdot \nabla u_0 + \theta)|_{H^1}"
     ),
+    "||u_eps - (u0 + eps u1 + eps^2 u2 + theta)||, L2": (
+        r"\|u_\epsilon - (u_0 + \epsilon\, u_1 + \epsilon^2 u_2 + \theta)\|_{L^2}"
+    ),
+    "||u_eps - (u0 + eps u1 + eps^2 u2 + theta)||, H1 seminorm": (
+        r"|u_\epsilon - (u_0 + \epsilon\, u_1 + \epsilon^2 u_2 + \theta)|_{H^1}"
+    ),
 }
 _LARGEST_MATRIX = 4
 # Pictures of a boundary value problem, about: for the bar of progress.

@@ -34,8 +34,10 @@ class Report:
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
                "macro" ||u0 pinn - u0(A pinn)||, "reference": the fine solution's own error
                estimate; of a nonlinear problem "law", the error of the reduced law at states of u0.
-               first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0; "L2
-               with layers" and "H1 with layers" where boundary layers are added.
+    first_order  : relative "L2" and "H1" (seminorm) errors of u0 + eps N.u0; "L2 with layers" and
+                   "H1 with layers" where boundary layers are added.
+    second_order : "L2 with layers" and "H1 with layers" of u0 + eps (N.u0 + U_1) + eps^2 (N_2.u0 +
+                   N.U_1), where that is derived.
     effective   : per backend, the effective coefficients (values at sample points where they depend
                   on x).
     methods     : which backend and method each part used.
@@ -58,6 +60,7 @@ class Report:
     cells: Mapping[str, Any] = field(default_factory=dict)
     expansion: Mapping[str, Any] = field(default_factory=dict)
     findings: Mapping[str, Any] = field(default_factory=dict)
+    second_order: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The content of results.json."""
@@ -68,6 +71,7 @@ class Report:
             "paper": dict(self.paper),
             "budget": dict(self.budget),
             "first_order": dict(self.first_order),
+            "second_order": dict(self.second_order),
             "effective": dict(self.effective),
             "methods": dict(self.methods),
             "info": dict(self.info),
@@ -114,10 +118,12 @@ class Report:
             if name not in self.budget:
                 continue
             budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
-        for name, meaning in _FIRST_ORDER.items():
-            if name in self.first_order:
-                value = f"{self.first_order[name]:.5g}"
-                budget.add_row(f"first order, {name}", meaning, value)
+        for title, found, meanings in (
+            ("first order", self.first_order, _FIRST_ORDER),
+            ("second order", self.second_order, _SECOND_ORDER),
+        ):
+            for name, value in found.items():
+                budget.add_row(f"{title}, {name}", meanings[name], f"{value:.5g}")
         methods = Table(title="solved by", title_justify="left")
         methods.add_column("part")
         methods.add_column("method")
@@ -168,6 +174,10 @@ _FIRST_ORDER = {
     "H1": "||u_eps - (u0 + eps N.u0)||, H1 seminorm",
     "L2 with layers": "the same with the boundary layers theta, L2",
     "H1 with layers": "the same with the boundary layers theta, H1 seminorm",
+}
+_SECOND_ORDER = {
+    "L2 with layers": "||u_eps - (u0 + eps u1 + eps^2 u2 + theta)||, L2",
+    "H1 with layers": "||u_eps - (u0 + eps u1 + eps^2 u2 + theta)||, H1 seminorm",
 }
 _SHARES = {
     "homogenization": "||u0* - u_eps||",

@@ -81,7 +81,7 @@ class Settings:
         """The cell problems by a backend, kept in the store."""
         options = self.cells if backend == "pinn" else {}
         return store.cells(
-            f"cells_{backend}{'_hierarchy' if hierarchy else ''}",
+            f"cells_{backend}{'_hierarchy' if hierarchy else ''}{_named(model.order)}",
             lambda: solve_cells(
                 model,
                 backend,
@@ -92,6 +92,13 @@ class Settings:
                 **options,
             ),
         )
+
+
+def _named(order: int) -> str:
+    """In the name of a part: orders beyond the first."""
+    if order > 1:
+        return f"_order_{order}"
+    return ""
 
 
 def _is_fourth_order(problem: MultiscaleProblem) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..problem.errors import UnsupportedError
@@ -17,7 +18,8 @@ from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.boundary_layers import with_layers
 from ..solve.cell_solution import CellSolution
-from ..solve.reconstruct import Reconstruction, first_order
+from ..solve.hierarchy import further_fields
+from ..solve.reconstruct import Reconstruction, first_order, second_order
 from ..solve.solution import Solution
 from .evidence import coarse_reference
 from .quadrature import value_and_gradient
@@ -26,6 +28,8 @@ from .stored_parts import Store, StoredArrays
 from .study_orders import has_layers
 
 Expand = Callable[[Solution], Solution]
+# The backend of smooth cells, whose correctors of second order are smooth too.
+_SMOOTH = "fourier"
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class SolutionParts:
                 arrays |= {"first_values": values, "first_gradient": gradient}
             arrays |= self._arrays(solution)
             if expansion is not None:
-                arrays |= self._with_layers(expansion, values, gradient)
+                arrays |= self._with_layers("layered", expansion, values, gradient)
+            if isinstance(corrector, CellSolution):
+                arrays |= self._second_order(solution, corrector.backend)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
                 missed = coarse_reference(self.model, solution, self.eps, numbers)
@@ -104,11 +110,42 @@ class SolutionParts:
         except UnsupportedError:
             return None
 
-    def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> StoredArrays:
-        """The expansion, whose values are given, with its boundary layers, where it has some and
-        they are covered.
+    def _second_order(self, solution: Solution, backend: str) -> StoredArrays:
+        """The expansion of second order with its layers, where it is derived: for stationary
+        problems whose cells are smooth enough for Fourier.
         """
-        if isinstance(self.model, NonlinearModel) or not has_layers(self.model):
+        problem = self.model.problem
+        if backend != _SMOOTH or problem.time_order or not self._layered:
+            return {}
+        try:
+            model = homogenize_linear(problem, order=2)
+            cells = self.settings.solve_cells(model, backend, self.store)
+            u0, u1 = further_fields(
+                model,
+                cells,
+                solution,
+                1,
+                "pinn",
+                eps=self.eps,
+                parameters=self.settings.parameters,
+                progress=self.settings.progress,
+                **self.settings.equation,
+            )
+            expansion = second_order((u0, u1), cells, self.eps)
+        except UnsupportedError:
+            return {}
+        return self._with_layers("second", expansion)
+
+    @property
+    def _layered(self) -> bool:
+        """Whether the expansion has boundary layers."""
+        return isinstance(self.model, HomogenizedModel) and has_layers(self.model)
+
+    def _with_layers(self, kind: str, expansion: Solution, *known: Array) -> StoredArrays:
+        """An expansion, whose values and gradient may be known, with its boundary layers, where it
+        has some and they are covered.
+        """
+        if not self._layered:
             return {}
         try:
             layered = with_layers(
@@ -121,8 +158,10 @@ class SolutionParts:
             )
         except UnsupportedError:
             return {}
-        more, slopes = value_and_gradient(layered.layer, self.quadrature.points)
-        return {"layered_values": values + more, "layered_gradient": gradient + slopes}
+        points = self.quadrature.points
+        values, gradient = known or value_and_gradient(expansion, points)
+        more, slopes = value_and_gradient(layered.layer, points)
+        return {f"{kind}_values": values + more, f"{kind}_gradient": gradient + slopes}
 
     def _sound(self, part: StoredArrays, corrected: bool, reference: bool) -> bool:
         """Whether a part that was read has all that `get` writes: finite, and at as many

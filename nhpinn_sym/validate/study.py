@@ -164,7 +164,7 @@ def _sweep(
                 tuple(numbers),
                 eps_point,
                 lambda: eps_reference(problem, settings),
-                eps_orders(problem),
+                eps_orders(problem, settings.parameters),
             )
         )
     _refuse_unused(settings)
@@ -315,6 +315,7 @@ def _result(
 ) -> Study:
     # What some points lack, none shows.
     names = [name for name in points[0].errors if all(name in p.errors for p in points)]
+    expected = {name: order for name, order in sweep.expected.items() if name in names}
     title = f"{problem.name or 'problem'}: study of {sweep.kind}"
     return Study(
         title,
@@ -323,11 +324,12 @@ def _result(
         sweep.values,
         {name: tuple(p.errors[name] for p in points) for name in names},
         {name: tuple(p.floors.get(name, 0.0) for p in points) for name in names},
-        {name: order for name, order in sweep.expected.items() if name in names},
+        {name: order.least for name, order in expected.items()},
         tuple(p.note for p in points),
         tuple(p.seconds for p in points),
         {"fem": settings.fem, "resumed": list(store.taken), "version": __version__},
         store.folder,
+        {name: order.most for name, order in expected.items()},
     )
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
+import numpy as np
 import sympy as sp
 
 from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..operator.parse import parse
+from ..operator.table import Operator
 from ..problem.conditions import Dirichlet, Periodic, fields_of, values_of
+from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import parameter_numbers
 from ..resolution import Resolution, resolve_cells
+from ..solve.cells import solve_cells
 from ..solve.slow_variables import slow_box
 from .plain import is_plain
 from .settings import Settings
@@ -26,35 +31,56 @@ _AVERAGES = 2 * DEGREE
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 
-ExpectedOrders = Mapping[str, float]
+# Averaged operators below this, beside A, are rounding.
+_VANISHING = 1e-9
 
 
-def eps_orders(problem: MultiscaleProblem) -> ExpectedOrders:
+class Order(NamedTuple):
+    """That of an error: `least` for small eps or h. Where powers up to `most` have a part in it,
+    slopes lie between the two."""
+
+    least: float
+    most: float
+
+
+ExpectedOrders = Mapping[str, Order]
+
+
+def eps_orders(
+    problem: MultiscaleProblem, parameters: Mapping[sp.Symbol, float] | None = None
+) -> ExpectedOrders:
     """Orders in eps, by the name of the error; names of which theory says nothing are left out.
 
-    u0: eps in L2. u0 + eps N.u0, where boundary layers arise: eps in L2, eps^(1/2) in H1, but eps
-    in one dimension, where a layer is a constant flux; without layers eps in H1, and eps^2 in L2
-    where the equation of the mean has no term of order eps (a symmetric operator of one unknown
-    with coefficients of y alone). Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov,
-    Oleinik 1994, sec. 1.4; Allaire, Amar 1999.
+    u0: eps in L2. u0 + eps N.u0, where boundary layers arise: eps in L2 by what is left of them far
+    from the walls, and eps^(3/2) beside the walls; eps^(1/2) in H1, but eps in one dimension, where
+    a layer is a constant flux; without layers eps in H1, and eps^2 in L2 where the equation of the
+    mean has no term of order eps. Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov,
+    Oleinik 1994, sec. 1.4; Allaire, Amar 1999. docs/theory.md has the argument for those with
+    layers added.
     """
     model = homogenize_linear(problem)
     further = len(model.operator.axes) > problem.scales.dim
     if model.homogenized_order != 2 or further or not _first_order(model):
         return {}
-    orders = dict.fromkeys(("e1", "e2", "e4"), 1.0)
+    one, two = Order(1, 1), Order(2, 2)
+    orders = dict.fromkeys(("e1", "e2", "e4"), one)
     if model.frame or model.eigenvalue is not None or problem.time_order > 1:
         return orders
     layered = has_layers(model)
-    orders["first order, L2"] = 1.0
-    if not layered and _mean_is_even(model):
-        orders["first order, L2"] = 2.0
-    orders["first order, H1"] = 0.5 if layered and problem.scales.dim > 1 else 1.0
+    even = _mean_is_even(model, parameters)
+    line = problem.scales.dim == 1
+    bare, slopes = (two if even else Order(1, 2)), one
+    if layered:
+        bare, slopes = (one, one) if line else (Order(1, 1.5), Order(0.5, 1))
+    orders |= {"first order, L2": bare, "first order, H1": slopes}
     # Layers in time are those of data; fluxes are met up to the order eps.
     given = all(isinstance(c, (Dirichlet, Periodic)) for c in problem.conditions.values())
-    followed = _mean_is_even(model) and not problem.time_order and given
-    orders["first order, L2 with layers"] = 2.0 if followed else 1.0
-    orders["first order, H1 with layers"] = 1.0
+    straight = line and _only_fluxes(model.operator)
+    followed = (even or straight) and not problem.time_order and given
+    orders["first order, L2 with layers"] = two if followed else Order(1, 2)
+    orders["first order, H1 with layers"] = one
+    orders["second order, L2 with layers"] = Order(3, 3) if straight and given else Order(2, 3)
+    orders["second order, H1 with layers"] = two
     return orders
 
 
@@ -64,7 +90,7 @@ def mesh_orders(problem: MultiscaleProblem, settings: Settings) -> ExpectedOrder
     Left out where data jump or kink along more than one axis, or across what is no plane, and of
     solutions in boxes with corners where conditions change or several fields meet.
     """
-    orders: dict[str, float] = {}
+    found: dict[str, float] = {}
     numbers = parameter_numbers(settings.parameters, problem.parameters)
     plain = is_plain(problem)
     if not plain:
@@ -73,11 +99,11 @@ def mesh_orders(problem: MultiscaleProblem, settings: Settings) -> ExpectedOrder
         if not lowered.externals and _full_order(
             resolve_cells(lowered, numbers, slow_box(model, lowered)[0])
         ):
-            orders |= {"A*": _AVERAGES, "N, L2": _L2, "N, H1": _H1}
-    if problem.domain is not None and _smooth_corners(problem) and (orders or plain):
+            found |= {"A*": _AVERAGES, "N, L2": _L2, "N, H1": _H1}
+    if problem.domain is not None and _smooth_corners(problem) and (found or plain):
         name = "u" if plain else "u0"
-        orders |= {f"{name}, L2": _L2, f"{name}, H1": _H1}
-    return orders
+        found |= {f"{name}, L2": _L2, f"{name}, H1": _H1}
+    return {name: Order(order, order) for name, order in found.items()}
 
 
 def _first_order(model: HomogenizedModel) -> bool:
@@ -105,12 +131,32 @@ def _vanishes(condition: Dirichlet, problem: MultiscaleProblem) -> bool:
     return all(sp.sympify(value) == 0 for value in values_of(condition, "value", fields))
 
 
-def _mean_is_even(model: HomogenizedModel) -> bool:
-    """Whether the averaged operator of the next order vanishes."""
+def _mean_is_even(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> bool:
+    """Whether the averaged operator of the next order vanishes: for a symmetric operator of one
+    unknown with coefficients of y it holds odd powers of eps alone, so none but for terms in 1/eps.
+    """
     op = model.operator
     x = op.coordinates[: model.problem.scales.dim]
     varies = any(c.has(*x) for t, c in op.table.items() if t.field is not None)
-    return model.symmetric and model.components == 1 and not varies
+    if not model.symmetric or model.components > 1 or varies:
+        return False
+    if all(t.power >= 0 for t in op.table if t.field is not None):
+        return True
+    try:
+        further = homogenize_linear(model.problem, order=2)
+        averaged = solve_cells(further, "fourier", parameters=parameters).averaged
+    except UnsupportedError:
+        return False
+    least, following = (averaged.get(n, {}).values() for n in (2, 3))
+    size = max(float(np.abs(h).max()) for h in least)
+    return all(np.abs(h).max() <= _VANISHING * size for h in following)
+
+
+def _only_fluxes(op: Operator) -> bool:
+    """Whether the equation is -div(a grad u) = f(x)."""
+    fluxes = all(any(t.left) and any(t.right) for t in op.table if t.field is not None)
+    sources = (c for t, c in op.table.items() if t.field is None)
+    return fluxes and not any(c.has(*op.fast) for c in sources)
 
 
 def _full_order(found: Resolution) -> bool:

@@ -113,7 +113,9 @@ def eps_point(
         )
     errors = {name: report.errors[name] for name in ("e1", "e2", "e4") if name in report.errors}
     errors |= {f"first order, {norm}": value for norm, value in report.first_order.items()}
-    floors = dict.fromkeys(errors, report.budget.get("reference", 0.0))
+    errors |= {f"second order, {norm}": value for norm, value in report.second_order.items()}
+    floor = report.budget.get("reference", 0.0)
+    floors = {name: _floor_in_h1(floor) if "H1" in name else floor for name in errors}
     return StudyPoint(errors, floors, time.perf_counter() - start, report.verdict.name)
 
 
@@ -204,9 +206,8 @@ def _point(
             name = "u" if model is None else "u0"
             errors[f"{name}, L2"] = relative(values - reference.values, reference.values)
             errors[f"{name}, H1"] = relative(gradient - reference.gradient, reference.gradient)
-            # A gradient of elements of degree 2 loses one of three orders.
             floors[f"{name}, L2"] = reference.floor
-            floors[f"{name}, H1"] = reference.floor ** (2 / 3)
+            floors[f"{name}, H1"] = _floor_in_h1(reference.floor)
     return StudyPoint(errors, floors, time.perf_counter() - start)
 
 
@@ -239,6 +240,11 @@ def _cell_errors(
         if values:
             errors[f"N, {norm}"] = max(values)
     return errors
+
+
+def _floor_in_h1(floor: float) -> float:
+    """A gradient of elements of degree 2 loses one of three orders."""
+    return float(floor ** (2 / 3))
 
 
 def _steps(problem: MultiscaleProblem) -> dict[str, int]:

@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Study:
     errors   : {name: relative errors, one for each value}; see `study`.
     floors   : likewise, the errors of what they were measured against.
     expected : {name: order that theory gives}, in eps or h; names without one are left out.
+    at_most  : likewise, the largest power that has a part in the error: slopes of values that are
+               not small lie between the two.
     notes    : of each point, such as the verdict of `validate`. seconds: of each point.
     """
 
@@ -53,6 +55,7 @@ class Study:
     seconds: tuple[float, ...]
     info: Mapping[str, Any]
     out: Path | None = None
+    at_most: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rates(self) -> dict[str, float]:
@@ -103,9 +106,8 @@ class Study:
             table.add_column(heading, justify="right", min_width=_DIGITS)
         rates = self.rates
         for name, errors in self.errors.items():
-            order = self.expected.get(name, math.nan)
             numbers = (f"{error:.3g}" for error in errors)
-            table.add_row(name, *numbers, _written(rates[name]), _written(order))
+            table.add_row(name, *numbers, _written(rates[name]), self._order(name) or "-")
         return table
 
     def as_dict(self) -> dict[str, Any]:
@@ -119,6 +121,7 @@ class Study:
             "floors": {name: list(floors) for name, floors in self.floors.items()},
             "rates": self.rates,
             "expected": dict(self.expected),
+            "at_most": dict(self.at_most),
             "agrees": self.agrees,
             "notes": list(self.notes),
             "seconds": list(self.seconds),
@@ -172,8 +175,18 @@ class Study:
 
     def _label(self, name: str, rate: float) -> str:
         slope = "no slope" if math.isnan(rate) else f"slope {rate:.2f}"
-        order = self.expected.get(name)
-        return f"{name}: {slope}" + ("" if order is None else f" (expected {order:g})")
+        order = self._order(name)
+        return f"{name}: {slope}" + (f" (expected {order})" if order else "")
+
+    def _order(self, name: str) -> str:
+        """What theory expects; "" where it says nothing."""
+        if name not in self.expected:
+            return ""
+        least = self.expected[name]
+        most = self.at_most.get(name, least)
+        if most > least:
+            return f"{least:g} to {most:g}"
+        return f"{least:g}"
 
     def _fitted(self, name: str, rate: float) -> tuple[list[float], list[float]]:
         """The line of the observed rate."""

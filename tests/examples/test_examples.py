@@ -98,6 +98,8 @@ def test_first_order_approximation_of_elliptic_2d(results: Any) -> None:
     (result,) = results("elliptic_2d").values()
     assert result["first_order"]["L2"] == pytest.approx(0.0040724, rel=0.01)
     assert result["first_order"]["H1"] == pytest.approx(0.05268, rel=0.01)
+    assert result["second_order"]["L2 with layers"] < 0.0004
+    assert result["second_order"]["H1 with layers"] < 0.004
 
 
 def test_elasticity_square(results: Any) -> None:

@@ -138,12 +138,51 @@ def test_nets_fall_below_the_floor_of_the_reference() -> None:
 
 def test_orders_by_theory() -> None:
     layer = eps_orders(diffusion(2))
-    assert (layer["first order, L2"], layer["first order, H1"]) == (1, 0.5)
+    assert (layer["first order, L2"], layer["first order, H1"]) == ((1, 1.5), (0.5, 1))
     for free in (diffusion(2, nh.Periodic()), diffusion(reaction=True)):
         orders = eps_orders(free)
-        assert (orders["e4"], orders["first order, L2"], orders["first order, H1"]) == (1, 2, 1)
+        found = [orders[name].least for name in ("e4", "first order, L2", "first order, H1")]
+        assert found == [1, 2, 1]
     held = eps_orders(diffusion(1, nh.Dirichlet(1), reaction=True))
-    assert held["first order, L2"] == 1
+    assert held["first order, L2"] == (1, 1)
+    assert held["first order, L2 with layers"] == (2, 2)
+    assert layer["second order, L2 with layers"] == (2, 3)
+
+
+def test_a_reaction_that_is_not_odd_has_a_mean_of_the_next_order() -> None:
+    """cos + cos of twice the frequency: the third order of their perturbation does not vanish."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    r = sp.cos(2 * sp.pi * s.y[0])
+    for more, order in ((0, 2), (sp.cos(4 * sp.pi * s.y[0]), 1)):
+        problem = nh.MultiscaleProblem(
+            sp.Eq(-s.laplacian(u) + (r + more) * u / s.eps, 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[nh.Dirichlet(1)],
+        )
+        assert eps_orders(problem)["first order, L2 with layers"].least == order
+
+
+def test_with_layers_the_second_order_is_reached() -> None:
+    """-(a(x, x/eps) u')' = cos x in 1D with u = x at both ends, the ends within a period."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    wave = sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + wave * (1 + s.x[0]) / 2) * s.grad(u)), sp.cos(s.x[0])),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(s.x[0])],
+    )
+    found = nh.study(problem, eps=[0.231, 0.121], fem="skfem", per_period=256)
+    expected = {"first order, L2 with layers": 2, "first order, H1 with layers": 1}
+    expected |= {"second order, L2 with layers": 3, "second order, H1 with layers": 2}
+    for name, order in expected.items():
+        assert found.expected[name] == found.at_most[name] == order
+        assert found.rates[name] == pytest.approx(order, abs=0.35), name
 
 
 @pytest.mark.parametrize(
