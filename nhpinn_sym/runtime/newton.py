@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from .assembly import Assembly
 from .nonlinear_arrays import CURVATURE, NOTHING
 
 MOST_STEPS = 50
-# Newton step, relative to the solution, after which the next would be rounding.
+# Newton step, relative to the solution, after which the next would be rounding; and one that is.
 _SETTLED = 1e-10
+_NO_STEP = 1e-12
+# Share of the residual that a step leaves at most where its derivative is good for the next one.
+_KEPT = 1e-3
 # Residual, relative to the sizes of its parts, that is rounding.
 _ROUNDED = 1e-13
 # One with which the iteration ends where no step helps any more.
@@ -26,11 +29,14 @@ _DECREASE = 1e-4
 
 @dataclass(frozen=True)
 class Linearized:
-    """The free part of the residual at an iterate, the size of its parts, and its derivative."""
+    """The free part of the residual at an iterate, the size of its parts, its derivative, and
+    arrays of the law that they are made of, where they are asked for later.
+    """
 
     residual: Array
     size: float
     derivative: Callable[[], Any]
+    arrays: Mapping[str, Array] = field(default_factory=dict)
 
 
 Problem = Callable[[Array], Linearized]
@@ -38,11 +44,12 @@ Problem = Callable[[Array], Linearized]
 
 @dataclass(frozen=True)
 class NewtonResult:
-    """`rest` is the sum of the residual, relative to the size of its parts; `stalled`: no step
-    lowers it any more.
+    """`at` belongs to u; `rest` is the sum of the residual, relative to the size of its parts;
+    `stalled`: no step lowers it any more.
     """
 
     u: Array
+    at: Linearized
     rest: float
     steps: int
     method: str
@@ -60,31 +67,46 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
     """
     method = ""
     here = problem(u)
+    kept = False
     for step in range(MOST_STEPS):
         rest = _relative(assembly, here)
         if not np.isfinite(rest):
             raise NewtonError("the law has no numbers at an iterate of Newton's method")
         if rest <= _ROUNDED:
-            return NewtonResult(u, rest, step, method)
-        solve, method = assembly.solver(here.derivative(), symmetric)
+            return NewtonResult(u, here, rest, step, method)
+        if not kept:
+            solve, method = assembly.solver(here.derivative(), symmetric)
         change = -solve(here.residual)
+        moved = _largest(assembly, change) / max(_largest(assembly, u), NOTHING)
+        if kept and moved <= _NO_STEP:
+            return NewtonResult(u, here, rest, step, method)
         length, there = _damped(assembly, problem, u, change, here, symmetric)
+        if there is None and kept:
+            kept = False
+            continue
         if there is None:
             if rest <= STALLED:
-                return NewtonResult(u, rest, step, method, stalled=True)
+                return NewtonResult(u, here, rest, step, method, stalled=True)
             raise NewtonError(
                 f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
             )
         u = u + assembly.extended(length * change)
+        kept = length == 1.0 and _norm(assembly, there) <= _KEPT * _norm(assembly, here)
         here = there
-        moved = assembly.largest(float(np.abs(change).max(initial=0.0)))
-        size = assembly.largest(float(np.abs(u).max(initial=0.0)))
-        if length == 1.0 and moved <= _SETTLED * size:
-            return NewtonResult(u, _relative(assembly, here), step + 1, method)
+        if length == 1.0 and moved <= _SETTLED:
+            return NewtonResult(u, here, _relative(assembly, here), step + 1, method)
     rest = _relative(assembly, here)
     if rest <= STALLED:  # where parts of the flux cancel, steps of rounding may go on for ever
-        return NewtonResult(u, rest, MOST_STEPS, method, stalled=True)
+        return NewtonResult(u, here, rest, MOST_STEPS, method, stalled=True)
     raise NewtonError(f"Newton's method has not converged in {MOST_STEPS} steps")
+
+
+def _largest(assembly: Assembly, values: Array) -> float:
+    return assembly.largest(float(np.abs(values).max(initial=0.0)))
+
+
+def _norm(assembly: Assembly, here: Linearized) -> float:
+    return float(np.sqrt(assembly.total(here.residual**2)))
 
 
 def _relative(assembly: Assembly, here: Linearized) -> float:

@@ -16,13 +16,16 @@ import numpy as np
 
 from .arrays import Array
 from .assembly import Assembly
-from .newton import Linearized, newton
-from .time_stepping import sdirk4_of_storage
+from .newton import Linearized, NewtonError, NewtonResult, newton
+from .time_stepping import lagrange_weights, sdirk4_of_storage
 
 Law = Callable[[Array, float, Array, Array], Mapping[str, Array]]
 """(points (d, n), time, values (m, n), slopes (m, d, n)) -> arrays (*axes, n) by name: flux,
 reaction, storage, and their derivatives by values and slopes, such as flux_p.
 """
+
+# Levels in time from which the next one is guessed.
+_AHEAD = 4
 
 
 class NonlinearResult(NamedTuple):
@@ -161,17 +164,17 @@ class _System:
         def linearized(u: Array) -> Linearized:
             arrays = self.arrays(u, 0.0)
             residual, size = self.residual(u, 0.0, arrays)
-            return Linearized(residual, size, lambda: self.jacobian(arrays))
+            return Linearized(residual, size, lambda: self.jacobian(arrays), arrays)
 
-        return self._newton(self.problem.with_essential(u, 0.0), linearized)
+        return self._newton(self.problem.with_essential(u, 0.0), linearized).u
 
-    def _newton(self, u: Array, linearized: Callable[[Array], Linearized]) -> Array:
+    def _newton(self, u: Array, linearized: Callable[[Array], Linearized]) -> NewtonResult:
         found = newton(self.assembly, linearized, u, symmetric=self.symmetric)
         if found.method:
             self.method = f"Newton, {found.method}"
         if found.stalled:
             self.rest = max(self.rest, found.rest)
-        return found.u
+        return found
 
     def evolution(
         self, times: Array, keep: bool, report: Callable[[float], None]
@@ -179,6 +182,7 @@ class _System:
         assembly = self.assembly
         u = self.problem.with_essential(self.problem.initial(), 0.0)
         current = [u]
+        last = _LastLevels()
         levels: list[Array] = []
         largest = np.zeros(assembly.m)
 
@@ -193,14 +197,20 @@ class _System:
                     mass = assembly.matrix(arrays, None, "storage")
                     return mass + self.jacobian(arrays, weight)
 
-                return Linearized(stored + residual - known, whole, derivative)
+                return Linearized(stored + residual - known, whole, derivative, arrays)
 
-            guess = self.problem.with_essential(current[0], t)
-            current[0] = self._newton(guess, linearized)
-            return self.residual(current[0], t, self.arrays(current[0], t))[0]
+            try:
+                guess = self.problem.with_essential(last.ahead(t), t)
+                found = self._newton(guess, linearized)
+            except NewtonError:  # values ahead may be where the law has none
+                guess = self.problem.with_essential(current[0], t)
+                found = self._newton(guess, linearized)
+            current[0] = found.u
+            return self.residual(found.u, t, found.at.arrays)[0]
 
         def on_step(step: int, t: float) -> None:
             level = current[0]
+            last.add(t, level)
             if not keep:
                 levels.clear()
             levels.append(level.copy())
@@ -209,11 +219,28 @@ class _System:
             report(step / (len(times) - 1))
 
         first = self.stored(self.arrays(u, 0.0))
+        last.add(0.0, u)
         if not self.stored_rows.all():  # what the others determine goes with the initial values
             stage(0.0, first, 0.0)
         on_step(0, 0.0)
         sdirk4_of_storage(stage, first, times, on_step, self.problem.spans)
         return np.array(levels), largest
+
+
+class _LastLevels:
+    """The last levels in time, which say where the next one is to be looked for."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[float, Array]] = []
+
+    def add(self, t: float, u: Array) -> None:
+        before = [held for held in self._held if held[0] != t]
+        self._held = [*before[1 - _AHEAD :], (t, u)]
+
+    def ahead(self, t: float) -> Array:
+        """The value at t of the polynomial through them."""
+        weights = lagrange_weights(np.array([at for at, _ in self._held]), t)
+        return np.asarray(sum(w * u for w, (_, u) in zip(weights, self._held, strict=True)))
 
 
 def _weighted(array: Array, weights: Array) -> Array:

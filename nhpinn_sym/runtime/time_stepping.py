@@ -91,6 +91,14 @@ def time_lines(spans: Sequence[float], steps: int) -> Array:
     return np.concatenate(lines)
 
 
+def lagrange_weights(nodes: Array, t: float) -> Array:
+    """By which values at the nodes make that of the polynomial through them at t."""
+    others = [np.delete(nodes, k) for k in range(len(nodes))]
+    return np.array(
+        [np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)]
+    )
+
+
 M = TypeVar("M")
 S = TypeVar("S")
 StagePhase = tuple[int, int]

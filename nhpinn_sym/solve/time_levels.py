@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..problem.errors import SolveError
+from ..runtime.time_stepping import lagrange_weights
 from .interpolation import Array
 
 # Steps that differ by less, relatively, are equal.
@@ -25,11 +26,7 @@ def time_weights(times: Array, t: float) -> tuple[int, Array]:
             remedy="ask for the final time, or solve with fewer cells or steps",
         )
     low, high = _window(times, t)
-    nodes = times[low : high + 1]
-    others = [np.delete(nodes, k) for k in range(len(nodes))]
-    return low, np.array(
-        [np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)]
-    )
+    return low, lagrange_weights(times[low : high + 1], t)
 
 
 def _window(times: Array, t: float) -> tuple[int, int]:

@@ -54,6 +54,7 @@ from .versions import versions
 # below any homogenization error of interest.
 _LAW = {1: 1e-6, 2: 1e-5, 3: 1e-4}
 _MACRO = {1: 1e-6, 2: 5e-4, 3: 2e-3}
+_MACRO_IN_TIME = {**_MACRO, 1: 1e-5}
 # Mesh that is tried before it is refined: every point of it asks for a state of the law.
 _FIRST_MESH = {2: 16, 3: 8}
 
@@ -223,7 +224,8 @@ class _NonlinearRun:
             return self.parts.get("p_elements", partial(self._macro, law, other))
 
     def _macro(self, law: str, backend: str) -> Solution:
-        wanted = _MACRO[self.problem.scales.dim]
+        allowed = _MACRO if self.problem.final_time is None else _MACRO_IN_TIME
+        wanted = allowed[self.problem.scales.dim]
         if backend == "pinn":
             return self._solved(law, backend, {"tolerance": wanted, **self.settings.equation})
         first = _FIRST_MESH.get(self.problem.scales.dim)

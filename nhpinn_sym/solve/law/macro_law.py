@@ -52,8 +52,9 @@ class MacroLaw:
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
         macro = self.macro(points, t, values, slopes)
-        if t not in self._seen:
-            self._seen = {at: m.part(_share(m.count)) for at, m in self._seen.items()}
+        if t not in self._seen and self._seen:
+            before, seen = self._seen.popitem()
+            self._seen[before] = seen.part(_share(seen.count))
         self._seen[t] = macro
         if self.reduced is None:
             self._extend(self._of_all(macro))
