@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,10 +18,11 @@ from ...lower.interfaces import in_middles, middle_symbols
 from ...operator.numbers.data import DataSpace
 from ...operator.numbers.integrate import mean_of_function
 from ...operator.numbers.panels import evaluator
+from ...runtime.arrays import PointFunction
 from ...runtime.fitted.functions import FittedMesh, SimplexRule
 from ...runtime.lattice import Lattice
 from ...runtime.mesh import Mesh
-from ...runtime.quadrature import Quadrature, QuadratureRule, rule_on
+from ...runtime.quadrature import GaussRule, Quadrature, QuadratureRule, rule_on
 from ..solution import Array
 from .fitted_layout import FittedLayout, GivenLayout
 from .layout import Layout, Meshes
@@ -111,30 +113,50 @@ def _missed_by_triangles(
     return _beside_adaptive(list(zip(data, own, strict=True)), space)
 
 
+class FieldData(NamedTuple):
+    """An external field: points (n, d) -> values (n,), of which nothing else is known.
+
+    inverse: whether the mean of its inverse counts too, as of what fluxes are made of: a reaction
+             may vanish somewhere.
+    parts  : of the boundary, where it stands on these alone.
+    """
+
+    values: PointFunction
+    inverse: bool = True
+    parts: tuple[str, ...] = ()
+
+    def means(self, rule: QuadratureRule) -> _Means:
+        """By the points of the rule where the field stands."""
+        blocks = [_joined([rule.on(part) for part in self.parts])] if self.parts else rule.blocks()
+        return _means(self.values, blocks, self.inverse)
+
+
+def _joined(parts: Sequence[Quadrature]) -> Quadrature:
+    """All points at once: functions are asked once."""
+    points = np.concatenate([part.points for part in parts])
+    return Quadrature(points, np.concatenate([part.weights for part in parts]))
+
+
 def fields_error(
-    fields: Sequence[Callable[[Array], Array]],
-    inverses: Sequence[bool],
+    fields: Sequence[FieldData],
     layout: Meshes | FittedLayout | GivenLayout,
     mesh: Mesh,
     degree: int,
+    normals: Mapping[str, tuple[float, ...]] = MappingProxyType({}),
 ) -> float:
-    """The same of fields, points (n, d) -> values (n,), of which nothing else is known; what
-    vanishes beside the largest of them is measured by that.
+    """The same of fields; what vanishes beside the largest of them is measured by that.
 
-    inverses: of which fields the mean of the inverse counts too, as of what fluxes are made of: a
-              reaction may vanish somewhere.
+    normals: of the parts of the boundary of a box, by their names.
     """
+    rules: tuple[QuadratureRule, QuadratureRule]
     if isinstance(layout, Layout) and isinstance(mesh, Lattice):
         axes = range(mesh.dim)
         finer = _finer(layout, mesh, axes, degree, _FINER[mesh.dim], _MOST_OF_A_FIELD)
-        rules = _rule(mesh.lines, degree), _rule(finer, degree)
+        own, fine = mesh, Lattice(tuple(finer))
+        rules = GaussRule(own, degree + 1, normals), GaussRule(fine, degree + 1, normals)
     else:
         rules = rule_on(mesh, degree + 1), rule_on(mesh, 2 * degree + 2)
-    own, fine = (
-        [_means(f, rule.blocks(), wanted) for f, wanted in zip(fields, inverses, strict=True)]
-        for rule in rules
-    )
-    return _worst(own, fine)
+    return _worst(*([field.means(rule) for field in fields] for rule in rules))
 
 
 def _missed(

@@ -22,12 +22,13 @@ from ...runtime.fitted.domain_mesh import RegionMesh
 from ...runtime.levels import SAFETY
 from ...runtime.mesh import Mesh
 from ...runtime.time_stepping import FIRST_STEPS, time_lines
+from ..domains import normals_of
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
 from . import region_layout as region_layout  # tells `meshes_of` of its meshes
 from .cost import require_memory
-from .data_error import data_error, fields_error
+from .data_error import FieldData, data_error, fields_error
 from .fitted_layout import CellLayout, by_degree
 from .grid_functions import GridSolution
 from .layout import Meshes, meshes_of
@@ -190,16 +191,33 @@ def equation_data_error(
     fluxes = [t.coefficient for t in equation.bilinear if any(t.left) and any(t.right)]
     sources = {t.coefficient for t in equation.linear} - {t.coefficient for t in equation.bilinear}
     conducting = {v.name for c in fluxes for v in c.free_symbols}
+    walls = _on_walls_alone(equation)
+    held = [FieldData(f, name in conducting, walls.get(name, ())) for name, f in fields.items()]
+    normals = normals_of(equation.domain)
 
     def missed(mesh: Mesh) -> float:
         known = data_error(data, equation.coordinates, values, layout, mesh, degree, sources)
         if not fields:
             return known
         # Where functions jump unseen, solutions are off by more than the means.
-        inverses = [name in conducting for name in fields]
-        return max(known, SAFETY * fields_error([*fields.values()], inverses, layout, mesh, degree))
+        return max(known, SAFETY * fields_error(held, layout, mesh, degree, normals))
 
     return missed
+
+
+def _on_walls_alone(equation: LoweredEquation) -> dict[str, tuple[str, ...]]:
+    """The parts of the boundary where a symbol stands, by the names of those that stand nowhere
+    else.
+    """
+    found: dict[str, set[str]] = {}
+    conditions = [(e.parts, (e.value,)) for e in equation.essential]
+    conditions += [(n.parts, (*n.factors, n.value)) for n in equation.natural]
+    for parts, data in conditions:
+        for symbol in set().union(*(sp.sympify(datum).free_symbols for datum in data)):
+            found.setdefault(symbol.name, set()).update(parts)
+    terms = chain(equation.bilinear, equation.mass, equation.linear)
+    inside = {v.name for term in terms for v in term.coefficient.free_symbols}
+    return {name: tuple(sorted(parts)) for name, parts in found.items() if name not in inside}
 
 
 def cell_data_error(
@@ -222,9 +240,9 @@ def cell_data_error(
         for point in slow_points[chosen]:
             values = known | dict(zip(cells.slow, map(float, point), strict=True))
             found.append(data_error(data, cells.coordinates, values, layout, mesh, degree))
-            held = list(fields.at(point).values())
+            held = [FieldData(field) for field in fields.at(point).values()]
             if held:
-                found.append(fields_error(held, [True] * len(held), layout, mesh, degree))
+                found.append(fields_error(held, layout, mesh, degree))
         return max(found)
 
     return missed
