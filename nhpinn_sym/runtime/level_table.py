@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.interpolate import CubicHermiteSpline
 
 from .arrays import Array
 from .convex_faces import Face
@@ -58,6 +57,8 @@ class LevelTable:
         return {(0,): self, (): constant}
 
     def _fit(self, low: float, high: float) -> None:
+        from scipy.interpolate import CubicHermiteSpline  # an eighth of a second to import
+
         exact = self.exact
         found = exact(np.array([min(low, exact.low - 1e-3), max(high, exact.high + 1e-3)]))
         # Every other level is a node of the table, those between tell its error.

@@ -11,12 +11,12 @@ import numpy as np
 import ufl
 from mpi4py import MPI
 from petsc4py import PETSc
-from scipy.spatial import cKDTree
 
 from ..arrays import Array, Integers
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import FittedMesh, SimplexFunction
 from ..fitted.periodic import periodic_numbers, shares_in
+from ..kd_tree import kd_tree
 from ..rigid_modes import independent, motions
 from .compat import coordinates, fem, function_space, piecewise_constants, simplex_mesh
 from .space import BoxSpace, ConstrainedParts, space_on
@@ -131,7 +131,7 @@ class FittedSpace(BoxSpace):
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         vectors = self.elements.mesh.vectors
         places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
-        tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
+        tree = kd_tree(shares_in(points, vectors), 1.0)
         _, number = tree.query(shares_in(places.reshape(-1, len(vectors)), vectors))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return SimplexFunction(self.elements, self.degree, held)

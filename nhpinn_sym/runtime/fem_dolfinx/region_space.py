@@ -9,12 +9,12 @@ import numpy as np
 import ufl
 from mpi4py import MPI
 from petsc4py import PETSc
-from scipy.spatial import cKDTree
 
 from ..arrays import Array, Flags, Integers
 from ..fitted.domain_mesh import RegionMesh, on_facets, quadrature_degree
 from ..fitted.elements import nodes, places_of
 from ..fitted.functions import SimplexFunction
+from ..kd_tree import kd_tree
 from .compat import coordinates, dmesh, function_space, simplex_mesh
 from .fitted_space import FittedSpace
 from .space import BoxSpace, ConstrainedParts, space_on
@@ -72,7 +72,7 @@ class RegionSpace(FittedSpace):
         own = self.elements.mesh
         held = [own.points[own.facets_on(name)] for name in parts]
         places = np.concatenate([on_facets(x, self.degree).reshape(-1, own.dim) for x in held])
-        return np.asarray(cKDTree(places).query(self._points)[0] < self._reach)
+        return np.asarray(kd_tree(places).query(self._points)[0] < self._reach)
 
     def _facet_tags(self, tags: Mapping[str, int]) -> dmesh.MeshTags:
         """Facets of the boundary are found by the middles between their corners."""
@@ -81,7 +81,7 @@ class RegionSpace(FittedSpace):
         self.mesh.topology.create_connectivity(dim - 1, dim)
         facets = np.sort(dmesh.exterior_facet_indices(self.mesh.topology))
         middles = dmesh.compute_midpoints(self.mesh, dim - 1, facets)[:, :dim]
-        tree = cKDTree(own.points[own.facets[:, :dim]].mean(axis=1))
+        tree = kd_tree(own.points[own.facets[:, :dim]].mean(axis=1))
         numbers = np.array([tags[name] for name in own.names], dtype=np.int32)
         marks = numbers[own.parts[tree.query(middles)[1]]] if len(facets) else numbers[:0]
         return dmesh.meshtags(self.mesh, dim - 1, facets, marks)
@@ -104,7 +104,7 @@ class RegionSpace(FittedSpace):
         points, _ = self._everywhere
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
-        _, number = cKDTree(points).query(places.reshape(-1, places.shape[2]))
+        _, number = kd_tree(points).query(places.reshape(-1, places.shape[2]))
         held = gathered[..., number].reshape(*values.shape[:-1], *places.shape[:2])
         return SimplexFunction(self.elements, self.degree, held)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Array
+from ..kd_tree import kd_tree
 from ..lattice import Lattice
 from .cell_mesh import CellMesh
 from .corners import LevelValues, corners_of, graded, with_corners
@@ -134,8 +135,6 @@ def _finer(mesh: Triangulation, places: Array) -> Triangulation:
 
 def _nearest(mesh: Triangulation, places: Array) -> Array:
     """The triangle whose centre is nearest to each place, or to an image of it."""
-    from scipy.spatial import cKDTree
-
     inverse = np.linalg.inv(mesh.vectors)
     shares = (mesh.centres @ inverse) % 1.0
-    return np.asarray(cKDTree(shares, boxsize=1.0 + 1e-12).query((places @ inverse) % 1.0)[1])
+    return np.asarray(kd_tree(shares, 1.0 + 1e-12).query((places @ inverse) % 1.0)[1])

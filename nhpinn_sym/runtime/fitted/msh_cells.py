@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from ..arrays import Array, Integers
+from ..kd_tree import kd_tree
 from .cell_mesh import CellMesh
 from .elements import counterclockwise
 from .msh_file import read_simplices
@@ -43,13 +43,13 @@ def periodic_cell(places: Array, phases: Integers, vectors: Array) -> CellMesh:
 
 def _merged(points: Array, scale: float) -> Integers:
     """The first of the points in each place."""
-    near = cKDTree(points).query_pairs(_SAME * scale, output_type="ndarray")
+    near = kd_tree(points).query_pairs(_SAME * scale, output_type="ndarray")
     return _first_of(len(points), near)
 
 
 def _originals(points: Array, vectors: Array) -> Integers:
     """The first of the points that are images of each other."""
-    tree = cKDTree(shares_in(points, vectors), boxsize=1.0)
+    tree = kd_tree(shares_in(points, vectors), 1.0)
     return _first_of(len(points), tree.query_pairs(_SAME, output_type="ndarray"))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from ..arrays import Array, Integers
+from ..kd_tree import kd_tree
 
 # Share of the cell by which images differ by rounding; no mesh is so fine.
 _SAME = 1e-11
@@ -15,9 +15,7 @@ _SAME = 1e-11
 
 def periodic_numbers(points: Array, vectors: Array) -> Integers:
     """A number for each of the points (n, 2); those that differ by whole periods have the same."""
-    pairs = cKDTree(shares_in(points, vectors), boxsize=1.0).query_pairs(
-        _SAME, output_type="ndarray"
-    )
+    pairs = kd_tree(shares_in(points, vectors), 1.0).query_pairs(_SAME, output_type="ndarray")
     entries = (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1]))
     graph = coo_matrix(entries, shape=(len(points), len(points)))
     return np.asarray(connected_components(graph, directed=False)[1])
@@ -29,7 +27,7 @@ class TorusNodes:
 
     def __init__(self, points: Array, vectors: Array, sides: Integers) -> None:
         self._vectors = vectors
-        self._tree = cKDTree(self._keys(points, sides), boxsize=[1.0] * len(vectors) + [0.0])
+        self._tree = kd_tree(self._keys(points, sides), [1.0] * len(vectors) + [0.0])
         pairs = self._tree.query_pairs(_SAME, output_type="ndarray")
         entries = (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1]))
         graph = coo_matrix(entries, shape=(len(points), len(points)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from ..arrays import Array, Flags
 
@@ -19,6 +18,8 @@ def connected_directions(phase: Flags) -> Array:
     Components of one cell are joined across its faces. Each gets a shift in periods; where two
     paths lead to one component with different shifts, their difference is such a vector.
     """
+    from scipy import ndimage  # of images alone
+
     labels, _ = ndimage.label(phase)
     edges = _joined(labels)
     shifts: dict[int, Array] = {}

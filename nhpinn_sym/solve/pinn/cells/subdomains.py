@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from ....emit.torch_phases import phase
 from ....problem.errors import SolveError
+from ....runtime.kd_tree import kd_tree
 from ....runtime.tensor_grids import tensor_points
 from ...level_set_quadrature import Partition
 from ...solution import Array
@@ -66,7 +66,7 @@ def poles(partition: Partition, number: int, window: Axes) -> list[Pole]:
     weights = rule.weights[rule.labels == number, None]
     centroid = (weights * inner).sum(0, keepdims=True) / weights.sum()
     candidates = np.concatenate([centroid, inner])
-    radii = cKDTree(outer).query(candidates)[0]
+    radii = kd_tree(outer).query(candidates)[0]
     found_poles = []
     for k in _choose_balls(candidates, radii, outer):
         places = dict(zip(axes, candidates[k], strict=True))
