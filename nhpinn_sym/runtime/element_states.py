@@ -76,9 +76,9 @@ class ElementStates:
         found = []
         for k in range(macro.count):
             u = states.modes[k].T.ravel()
-            data = self._data(macro.part(slice(k, k + 1)), u)
+            data = self.data(macro.part(slice(k, k + 1)), u)
             density = energy_density(self.forms, data, total_slopes(self.forms, data))
-            source = self._array(self.forms.values(data), "source", "m")
+            source = self.array(self.forms.values(data), "source", "m")
             driven = np.sum(source * self.assembly.fields(u)[0], axis=0)
             found.append(float(self.assembly.mean(density + driven)))
         return np.array(found)
@@ -133,10 +133,10 @@ class ElementStates:
         assembly = self.assembly
 
         def linearized(u: Array) -> Linearized:
-            data = self._data(macro, u)
+            data = self.data(macro, u)
             tables = self.forms.values(data)
-            flux = self._array(tables, "flux", "md")
-            vector, size = assembly.load(flux, self._array(tables, "source", "m"))
+            flux = self.array(tables, "flux", "md")
+            vector, size = assembly.load(flux, self.array(tables, "source", "m"))
 
             def derivative() -> Any:
                 return self._matrix(self.forms.slopes(data))
@@ -146,7 +146,8 @@ class ElementStates:
         found = newton(assembly, linearized, u, symmetric=bool(self.forms.SYMMETRIC))
         return found.u, found.rest, found.steps
 
-    def _data(self, macro: MacroState, u: Array) -> dict[str, Any]:
+    def data(self, macro: MacroState, u: Array) -> dict[str, Any]:
+        """What the text is called with, at the quadrature points and one state."""
         values, slopes = self.assembly.fields(u)
         total = macro.slopes[:, :, :1] + slopes
         others = {k: np.ravel(v)[0] if np.ndim(v) else v for k, v in macro.others.items()}
@@ -160,15 +161,16 @@ class ElementStates:
             **named(SLOPE, off_zero(total), 2),
         }
 
-    def _array(self, tables: Any, name: str, axes: str) -> Array:
+    def array(self, tables: Any, name: str, axes: str) -> Array:
+        """One array (*axes, points); axes of m and d."""
         shape = [self.m if axis == "m" else self.d for axis in axes]
         return dense(tables, name, shape, self.assembly.weights.shape)
 
     def _matrix(self, slopes: Any) -> Any:
         count = self.assembly.weights.size
         arrays = {
-            "flux_p": self._array(slopes, "flux_p", "mdmd"),
-            "flux_u": self._array(slopes, "flux_N", "mdm"),
+            "flux_p": self.array(slopes, "flux_p", "mdmd"),
+            "flux_u": self.array(slopes, "flux_N", "mdm"),
             "source_p": np.zeros((self.m, self.m, self.d, count)),
             "source_u": np.zeros((self.m, self.m, count)),
         }
@@ -177,7 +179,7 @@ class ElementStates:
     def _values(self, macro: MacroState, u: Array) -> tuple[dict[str, Array], list[Array]]:
         """The arrays of the law at one state, and the derivatives of the corrector."""
         mean = self.assembly.mean
-        data = self._data(macro, u)
+        data = self.data(macro, u)
         values = self.forms.values(data)
         slopes = self.forms.slopes(data)
         columns = self._columns(slopes)
@@ -185,17 +187,17 @@ class ElementStates:
         arrays: dict[str, Array] = {}
         for name, axes in LAW_AXES.items():
             total = mean(self._explicit(slopes, name))
-            by_slopes = self._array(slopes, f"{name}_p", f"{axes}md")
-            by_values = self._array(slopes, f"{name}_N", f"{axes}m")
+            by_slopes = self.array(slopes, f"{name}_p", f"{axes}md")
+            by_values = self.array(slopes, f"{name}_N", f"{axes}m")
             for c, (n, grad) in enumerate(fields):
                 implied = np.einsum("...jkq,jkq->...q", by_slopes, grad)
                 implied = implied + np.einsum("...jq,jq->...q", by_values, n)
                 total[..., c] += mean(implied)
-            arrays |= law_arrays(name, mean(self._array(values, name, axes)), total, self.m)
+            arrays |= law_arrays(name, mean(self.array(values, name, axes)), total, self.m)
         return arrays, columns
 
     def _explicit(self, slopes: Any, name: str) -> Array:
-        return by_values_and_slopes(partial(self._array, slopes), name)
+        return by_values_and_slopes(partial(self.array, slopes), name)
 
     def _columns(self, slopes: Mapping[str, Any]) -> list[Array]:
         """The derivatives of the corrector by the values and slopes of u0."""

@@ -5,7 +5,7 @@ give.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,8 @@ from .solvability import explain_unsolvable, require_expansion
 
 # Share of the tolerance to which a finer level is solved: its error is one of the data.
 _FINER = 0.1
+ONE_NODE = Nodes((), 0)
+"""Of what depends on no slow variable."""
 
 
 def solve_cells(
@@ -148,7 +150,7 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
                     solver, box, periodic, tolerance, resolution, domain
                 )
             else:
-                nodes = Nodes((), 0)
+                nodes = ONE_NODE
                 batch = solver.solve(nodes.points)
                 slow_change = 0.0
     except SolvabilityError as cause:
@@ -167,7 +169,18 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
     fixed = "n_sub" in request.options or ("n" in request.options and request.tolerance is None)
     _warn_of_accuracy(backend, info, missed, fixed)
     require_expansion(request.model, batch, tolerance)
-    return _solution(request, backend, data, nodes, replace(batch, info=info))
+    cells = data.cells
+    return solution_of(
+        request.model,
+        backend,
+        tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
+        on_lattice(replace(batch, info=info), cells.vectors),
+        data.values,
+        data.parameters,
+        nodes,
+        cells.slow,
+        request.over,
+    )
 
 
 def _require_holes(request: CellRequest, backend: str, found: Resolution) -> None:
@@ -261,33 +274,45 @@ def _warn_of_accuracy(
     warn_tolerance("; ".join([text, *filter(None, (info.get("advice"), missed))]))
 
 
-def _solution(
-    request: CellRequest, backend: str, data: CellData, nodes: Nodes, batch: CellBatch
+def solution_of(
+    model: HomogenizedModel,
+    backend: str,
+    forms: tuple[FormInfo, ...],
+    batch: CellBatch,
+    values: Mapping[str, Any],
+    parameters: Mapping[str, float],
+    nodes: Nodes = ONE_NODE,
+    slow: tuple[sp.Symbol, ...] = (),
+    over: tuple[sp.Symbol, ...] = (),
 ) -> CellSolution:
-    model = request.model
-    cells = data.cells
+    """What a backend has found, as the solution of a model; values, parameters: see `CellData`."""
     op = model.cell_operator
-    fields = batch.fields
-    if cells.vectors:
-        vectors = np.array(cells.vectors, dtype=float)
-        fields = tuple(tuple(LatticeField(f, vectors) for f in row) for row in fields)
     return CellSolution(
         backend=backend,
         dim=model.problem.scales.dim,
-        axes=len(cells.coordinates),
+        axes=len(op.fast),
         order=model.homogenized_order,
-        forms=tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
-        fields=fields,
+        forms=forms,
+        fields=batch.fields,
         nodes=nodes,
-        slow=tuple(map(str, cells.slow)),
-        entries=entries_of(model, batch.effective, nodes, cells.slow, data.values, request.over),
+        slow=tuple(map(str, slow)),
+        entries=entries_of(model, batch.effective, nodes, slow, values, over),
         info=batch.info,
-        components=cells.components,
+        components=op.components,
         bounds=batch.bounds,
-        parameters=data.parameters,
+        parameters=parameters,
         cell=dict(zip(map(str, op.fast), op.cell.bounds, strict=True)),
         model=model,
     )
+
+
+def on_lattice(batch: CellBatch, vectors: Sequence[Sequence[Any]]) -> CellBatch:
+    """The same with functions of y, of those of shares; no vectors: as it is."""
+    if not vectors:
+        return batch
+    numbers = np.array(vectors, dtype=float)
+    fields = tuple(tuple(LatticeField(f, numbers) for f in row) for row in batch.fields)
+    return replace(batch, fields=fields)
 
 
 def _solve_by_choice(request: CellRequest) -> CellSolution:

@@ -49,10 +49,15 @@ def energy_bounds(
     data = fine.data(macro, refined.modes)
     slopes = total_slopes(fine.forms, data)
     flux = _balanced(fine, macro, refined)
-    dual = _inverse(fine, data, slopes, flux)
-    gap = energy_density(fine.forms, data, slopes) - energy_density(fine.forms, data, dual)
-    gap = gap - np.sum(flux * (slopes - dual), axis=(0, 1))
+    gap = dual_gap(fine.forms, data, slopes, flux)
     return upper - np.maximum(grid.mean(gap), 0.0), upper
+
+
+def dual_gap(forms: Any, data: dict[str, Any], slopes: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """W(e) + W^c(s) - e.s (...) at slopes e and fluxes s, both (m, d, ...)."""
+    dual = _inverse(forms, data, slopes, flux)
+    gap = energy_density(forms, data, slopes) - energy_density(forms, data, dual)
+    return np.asarray(gap - np.sum(flux * (slopes - dual), axis=(0, 1)))
 
 
 def total_slopes(forms: Any, data: Mapping[str, Any]) -> np.ndarray:
@@ -79,7 +84,7 @@ def _flux(forms: Any, data: Mapping[str, Any], slopes: np.ndarray) -> np.ndarray
     return dense(forms.values(held), "flux", slopes.shape[:2], slopes.shape[2:])
 
 
-def _tangent(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+def tangents(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
     """(..., m d, m d)."""
     held = {**data, **named(SLOPE, off_zero(slopes), 2)}
     m, d = slopes.shape[:2]
@@ -109,23 +114,21 @@ def _balanced(solver: StateSolver, macro: MacroState, states: States) -> np.ndar
     return flux
 
 
-def _inverse(
-    solver: StateSolver, data: dict[str, Any], start: np.ndarray, flux: np.ndarray
-) -> np.ndarray:
+def _inverse(forms: Any, data: dict[str, Any], start: np.ndarray, flux: np.ndarray) -> np.ndarray:
     """The slopes (m, d, n, ...) at which the flux is the given one, point by point."""
     m, d = start.shape[:2]
     slopes = start.copy()
     scale = np.sqrt(np.sum(flux**2, axis=(0, 1))).max() or 1.0
 
     def missing(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        rest = flux - _flux(solver.forms, data, at)
+        rest = flux - _flux(forms, data, at)
         return rest, np.sqrt(np.sum(rest**2, axis=(0, 1)))
 
     rest, size = missing(slopes)
     for _ in range(_NEWTON):
         if size.max() <= _SOLVED * scale:
             break
-        inverse = np.linalg.pinv(_tangent(solver.forms, data, slopes), hermitian=True)
+        inverse = np.linalg.pinv(tangents(forms, data, slopes), hermitian=True)
         right = np.moveaxis(rest.reshape(m * d, *rest.shape[2:]), 0, -1)
         step = np.moveaxis((inverse @ right[..., None])[..., 0], -1, 0).reshape(slopes.shape)
         length = np.ones_like(size)

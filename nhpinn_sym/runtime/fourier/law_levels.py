@@ -18,7 +18,7 @@ from ..levels import (
     relative_change,
 )
 from ..nonlinear_arrays import CONTINUATION, MEASURED
-from .energies import energy
+from .energies import energy, energy_bounds
 from .grid import Grid, evaluate_modes
 from .refinement import grid_sizes
 from .states import LawValues, MacroState, States, StateSolver
@@ -54,6 +54,10 @@ class LawLevel:
     def energy(self, macro: MacroState) -> np.ndarray:
         """f* at the states: (n,)."""
         return energy(self.solver, macro, self.states)
+
+    def bounds(self, macro: MacroState) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ones of it, (n,) each."""
+        return energy_bounds(self.solver, macro, self.states)
 
 
 def law_at(

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...problem.errors import SolveError
 from ...runtime.arrays import MultiIndex
+from ...runtime.element_bounds import element_bounds
 from ...runtime.element_states import ElementStates
 from ...runtime.fourier.law_levels import law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
@@ -56,12 +57,17 @@ class ElementLevel:
         return self.meshes[-1].states
 
     @property
+    def space(self) -> ElementStates:
+        """Of these."""
+        return self.meshes[-1].space
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(max(tried.mesh.cells) for tried in self.meshes)
 
     def corrector(self, k: int, points: Array, index: MultiIndex) -> Array:
         """D^index of the corrector of state k at points (q, d): (m, q)."""
-        return self.meshes[-1].space.evaluate(self.states.modes[k], points, index)
+        return self.space.evaluate(self.states.modes[k], points, index)
 
     def energy(self, macro: MacroState) -> Array:
         """f* at the states: (n,)."""
@@ -72,6 +78,10 @@ class ElementLevel:
         if self.order is not None:
             found, _ = extrapolated(found, self.order)
         return found[-1]["energy"]
+
+    def bounds(self, macro: MacroState) -> tuple[Array, Array]:
+        """Lower and upper ones of it on the last mesh, (n,) each."""
+        return element_bounds(self.space, macro, self.states)
 
 
 @dataclass

@@ -14,23 +14,26 @@ from numpy.typing import ArrayLike
 
 from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.linearized import value_symbols
-from ...problem.domain import refuse_lattice
 from ...problem.errors import (
     ProblemError,
     UnsupportedError,
     shortened,
     warn_tolerance,
 )
-from ...runtime.fourier.energies import energy_bounds as energy_bounds
 from ...runtime.fourier.invariant_measure import mean_drift
 from ..backends import BACKENDS
 from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
+from .element_levels import ElementLevel
 from .law_states import LawStates
 from .linearized_cells import tangent_functions, tangent_tensors
 from .macro_states import Asked, Question
+from .state_cells import cells_at
 from .strain_branches import require_energy_path
+
+_SYMMETRIC = 1e-10
+"""Share of a tangent below which it does not turn."""
 
 
 class LawSolution(LawStates):
@@ -117,22 +120,26 @@ class LawSolution(LawStates):
         t: ArrayLike | None = None,
     ) -> tuple[float, float]:
         """(lower, upper) of the energy at one state, from the dual and the primal problem, closer
-        than the tolerance; certain up to quadrature on twice as many points. A gap that stays
-        wider is a ToleranceWarning.
+        than the tolerance; certain up to quadrature, on twice as many points but for finite
+        elements. A gap that stays wider is a ToleranceWarning. By finite elements in one and two
+        dimensions, without a source of order 1/eps, and not for stresses that are symmetric:
+        UnsupportedError.
         """
         self._require_potential()
-        self.require_modes("bounds on the energy")
+        self.model.state.require_diffusion("bounds on the energy")
         refuse_finite_strain(self.model, "bounds on the energy")
         asked = self._asked(Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=True)
         _require_one(asked, "bounds are asked for at one state", "bounds")
         level = self._level(asked.macro)
-        lower, upper = energy_bounds(level.solver, asked.macro, level.states)
+        if self.elements is not None:
+            self._require_streams(level)
+        lower, upper = level.bounds(asked.macro)
         width = float(upper[0] - lower[0])
         if not width <= self.tolerance * abs(float(upper[0])) + 1e-14:
             warn_tolerance(
                 f"the bounds on the energy are {width:.1e} apart, the tolerance is"
-                f" {self.tolerance:.1e}: the state is not smooth on {level.sizes[-1]} points per"
-                " axis"
+                f" {self.tolerance:.1e}: the state is not smooth on {level.sizes[-1]} points or"
+                " cells per axis"
             )
         return float(lower[0]), float(upper[0])
 
@@ -250,7 +257,8 @@ class LawSolution(LawStates):
         """The cells of the linearized model at one state: effective["A"] is the tangent, the
         functions are the derivatives of the corrector by the gradient.
 
-        backend : of the linear cell problems (default: that of the law)
+        backend : of the linear cell problems (default: that of the law). Finite elements, and laws
+                  on lattices, have the cells of their own functions alone.
         """
         asked = self._asked(
             Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=not self.model.frozen
@@ -264,9 +272,11 @@ class LawSolution(LawStates):
         values = {v: float(numbers[str(v)]) for v in linear.problem.parameters}
         functions: dict[str, Any] | None = None
         if not self.model.frozen:
-            self.require_modes("the linearized cells at a state")
-            refuse_lattice(self.model.problem.cell, "the linearized cells at a state")
+            self.model.state.require_diffusion("the linearized cells at a state")
             level = self._level(asked.macro)
+            if self.elements is not None or self.frame.vectors is not None:
+                self._require_own(backend)
+                return cells_at(self, asked.macro, level)
             functions = tangent_functions(self.model, self.forms, asked.macro, level)
             if BACKENDS[chosen].differentiates:
                 functions = tangent_tensors(functions, level)
@@ -296,6 +306,35 @@ class LawSolution(LawStates):
         function = partial(level.corrector, 0)
         found = self.frame.derivative(function, places, index or (0,) * d)
         return found[0] if self.model.components == 1 else found.T
+
+    def _require_streams(self, level: ElementLevel) -> None:
+        """UnsupportedError where fluxes without divergence are not those of stream functions."""
+        state = self.model.state
+        tangent = level.values.flux_p[..., 0]
+        what = None
+        if state.dim > 2:
+            what = "in three dimensions"
+        elif any(e != 0 for e in state.cell_source):
+            what = "with a source of order 1/eps"
+        elif state.dim == 2 == self.model.components:
+            turned = tangent[0, 1] - tangent[1, 0]
+            if np.abs(turned).max() <= _SYMMETRIC * np.abs(tangent).max():
+                what = "of stresses that are symmetric"
+        if what is not None:
+            raise UnsupportedError(
+                f"bounds on the energy by {self.backend} {what}",
+                term=state.all_fluxes[0],
+                remedy='write law = solve_law(model, "fourier"), or "pinn" for smooth data',
+            )
+
+    def _require_own(self, backend: str | None) -> None:
+        if backend not in (None, self.backend):
+            raise UnsupportedError(
+                f"the cells at a state of a law by {self.backend} on another backend, where they"
+                " are finite element functions or those of a lattice",
+                term=f"backend={backend!r}",
+                remedy=f"leave backend= out, or write solve_law(model, {backend!r})",
+            )
 
     def _require_flux(self) -> None:
         if self.model.hamiltonian:

@@ -14,7 +14,6 @@ from ...emit.source import Source
 from ...problem.errors import (
     SolvabilityError,
     SolveError,
-    UnsupportedError,
     warn_tolerance,
 )
 from ...runtime.fourier.law_levels import LawLevel, law_at
@@ -98,18 +97,6 @@ class LawStates:
         if len(self._levels) > _KEPT:
             self._levels.popitem(last=False)
         return level
-
-    def require_modes(self, what: str) -> None:
-        """UnsupportedError for what needs the modes of states, where they are finite element
-        functions.
-        """
-        self.model.state.require_diffusion(what)
-        if self.elements is not None:
-            raise UnsupportedError(
-                f"{what} with a law by {self.backend}",
-                term=self,
-                remedy='write law = solve_law(model, "fourier")',
-            )
 
     def _asked(
         self,

@@ -90,8 +90,42 @@ def test_energy_and_corrector_of_a_state() -> None:
     assert law.energy(grad=0.8) == pytest.approx(wanted, rel=1e-10)
     found = law.corrector(PLACES, grad=0.8)
     assert found == pytest.approx([corrector(stress, y[0]) for y in PLACES], abs=1e-10)
-    with pytest.raises(nh.UnsupportedError, match="fourier"):
-        law.bounds(grad=0.8)
+    assert law.bounds(grad=0.8) == pytest.approx((wanted, wanted), rel=1e-10)
+    with pytest.raises(nh.UnsupportedError, match="leave backend="):
+        law.state(grad=0.8, backend="fourier")
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_cells_at_a_state_are_the_derivatives_of_the_corrector(backend: str) -> None:
+    law = nh.solve_law(nh.homogenize(layers(2)), backend)
+    grad = np.array([0.8, 0.3])
+    cells = law.state(grad=grad)
+    assert cells.effective["A"] == pytest.approx(law.tangent(grad=grad), rel=1e-12)
+    points = np.column_stack([PLACES, 0.37 + 0 * PLACES])
+    for step, function in zip(1e-4 * np.eye(2), cells.functions, strict=True):
+        ends = [law.corrector(points, grad=grad + sign * step) for sign in (1, -1)]
+        assert function(points) == pytest.approx((ends[0] - ends[1]) / 2e-4, abs=1e-8)
+
+
+def test_bounds_of_stiff_disks_and_of_stresses() -> None:
+    """A dual problem of stream functions, closer than any Fourier grid comes."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    g = s.grad(u)
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    flux = a * (1 + g.dot(g)) ** -sp.Rational(1, 4) * g
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(flux), 1), scales=s, unknown=u))
+    law = nh.solve_law(model, "skfem", tolerance=1e-3)
+    lower, upper = law.bounds(grad=(1, 0.5))
+    assert 0 < upper - lower < 1e-5 * upper
+    assert lower <= float(law.energy(grad=(1, 0.5))) <= upper
+    v = s.unknown("v", components=2)
+    e = s.sym_grad(v)
+    waves = 2 + sp.cos(2 * sp.pi * s.y[0])
+    sigma = (1 + waves * e.trace() ** 2) * e.trace() * sp.eye(2) + 2 * e
+    elastic = nh.MultiscaleProblem(sp.Eq(-s.div(sigma), sp.zeros(2, 1)), scales=s, unknown=v)
+    with pytest.raises(nh.UnsupportedError, match="symmetric"):
+        nh.solve_law(nh.homogenize(elastic), "skfem", tolerance=1).bounds(strain=0.1 * np.eye(2))
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])

@@ -80,5 +80,17 @@ def test_equations_expansions_and_files(tmp_path: Path) -> None:
     assert values[0] == pytest.approx(values[1], rel=1e-3)
     with pytest.raises(nh.UnsupportedError, match="lattice"):
         nh.emit(model := nh.homogenize(problem_on(HEXAGONAL, MONOTONE)), "numpy")
-    with pytest.raises(nh.UnsupportedError, match="lattice"):
-        nh.solve_law(model).state(grad=GRAD)
+
+
+@pytest.mark.parametrize("backend", ["fourier", "skfem", "pinn"])
+def test_the_cells_at_a_state(backend: str) -> None:
+    """Those of the rectangle of two cells, on a Fourier grid."""
+    law = law_on(HEXAGONAL, MONOTONE, backend)
+    cells = law.state(grad=GRAD)
+    wanted = law_on(RECTANGLE, MONOTONE).state(grad=GRAD)
+    assert cells.effective["A"] == pytest.approx(law.tangent(grad=GRAD), rel=1e-9)
+    assert cells.effective["A"] == pytest.approx(wanted.effective["A"], rel=1e-4)
+    points = np.array([[0.31, 0.22], [0.7, 0.9]])
+    size = 0.1  # of the functions
+    for own, other in zip(cells.functions, wanted.functions, strict=True):
+        assert own(points) == pytest.approx(other(points), abs=3e-4 * size)
