@@ -89,11 +89,8 @@ def _derive(arguments: argparse.Namespace) -> int:
 def _emit(arguments: argparse.Namespace) -> int:
     from ..emit.emit import emit
 
-    source = emit(
-        homogenize_linear(load_problem(arguments.file, arguments.problem), arguments.order),
-        arguments.target,
-    )
-    for path in source.save(arguments.output):
+    model: Any = homogenize(load_problem(arguments.file, arguments.problem), arguments.order)
+    for path in emit(model, arguments.target).save(arguments.output):
         print(path)
     return 0
 

@@ -1,5 +1,5 @@
 """Scripts for DeepXDE on PyTorch: cells.py, homogenized.py and fine.py, which import deepxde, torch
-and numpy alone; effective.json passes between them.
+and numpy, and what they share from `runtime.pinn_scripts`; effective.json passes between them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import sympy as sp
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import BoundaryPart, Box, Cell, Domain
 from ..problem.errors import UnsupportedError
+from .script_cells import CellFunctions, cells_text
 from .script_forms import (
+    Columns,
     PartResidual,
     Script,
     ScriptLibrary,
@@ -20,18 +22,17 @@ from .script_forms import (
 from .script_text import (
     LEARNING_RATE,
     POINTS,
+    STEPS,
     WIDTHS,
-    Means,
-    cells_text,
+    WriteText,
     condition_functions,
     display,
-    effective_function,
     equation_summary,
     exact_number,
-    feature_function,
-    grid_lines,
+    grid_text,
     linear_equation_text,
     main_part,
+    periods_text,
     residual_function,
     script_text,
 )
@@ -39,19 +40,25 @@ from .source import Source
 
 NAME = "DeepXDE"
 LIBRARY = ScriptLibrary(
-    coordinate="points[:, {i}:{j}]",
-    output="outputs[:, {i}:{j}]",
-    derivative="dde.grad.jacobian({of}, points, j={axis})",
-    axis="{i}",
+    coordinates=Columns("points[:, {i}:{j}]", "points.split(1, dim=1)"),
+    outputs=Columns("{of}[:, {i}:{j}]", "{of}.split(1, dim=1)"),
+    derivatives=Columns(
+        "dde.grad.jacobian({of}, points, j={i})",
+        "dde.grad.jacobian({of}, points, i=0).split(1, dim=1)",
+    ),
+    whole=True,
+    functions="outputs.split({m}, dim=1)",
+    along="dde.grad.jacobian({of}, points, j={i})",
 )
-_IMPORTS = (
+_IMPORTS = [
+    "import os",
+    "",
     'os.environ["DDE_BACKEND"] = "pytorch"  # before the import',
     "import deepxde as dde",
     "import numpy as np",
     "import torch",
-    "",
-    'dde.config.set_default_float("float64")',
-)
+]
+_SETTING = ('dde.config.set_default_float("float64")',)
 
 
 def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
@@ -68,20 +75,16 @@ def cell_text(
     cell: Cell,
     summary: str,
     head: Sequence[str],
-    inside: Sequence[sp.Expr],
-    means: Means,
-    writes: Sequence[str],
+    functions: CellFunctions,
+    write: WriteText,
 ) -> str:
     """A script that trains a periodic net to make residuals vanish, and writes means."""
     parts = [
-        feature_function(script, cell, range(cell.dim)),
-        residual_function(
-            script, "residuals(points, outputs)", "Zero for the cell functions.", inside
-        ),
-        effective_function(script, means),
-        _cell_main(script, cell, writes),
+        *functions.residuals,
+        functions.effective,
+        _cell_main(script, cell, write),
     ]
-    return script_text(summary, [*_IMPORTS, *head], parts)
+    return script_text(summary, _IMPORTS, [*_SETTING, *head], parts)
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
@@ -100,12 +103,12 @@ def equation_text(
 ) -> str:
     """A script that trains a net to make residuals inside and on the boundary vanish."""
     parts = [
-        feature_function(script, lowered.domain, lowered.periodic) if lowered.periodic else [],
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
     parts += condition_functions(script, lowered, found, "points, outputs, _")
     parts += [_equation_main(script, lowered, name, found)]
-    return script_text(equation_summary(lowered, name, NAME), [*_IMPORTS, *head], parts)
+    summary = equation_summary(lowered, name, NAME)
+    return script_text(summary, _IMPORTS, [*_SETTING, *head], parts)
 
 
 @singledispatch
@@ -126,27 +129,26 @@ def _(box: Box) -> str:
     return f"dde.geometry.{name}({low}, {high})"
 
 
-def _training(inputs: int, outputs: int, features: bool) -> list[str]:
-    sizes = [inputs, *WIDTHS, outputs]
+def _training(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
+    sizes = [len(script.coordinates) + len(periodic), *WIDTHS, len(script.unknowns)]
+    periods = periods_text(script, box, periodic, labels=False)
     return [
         f'net = dde.nn.FNN({sizes}, "tanh", "Glorot normal")',
-        *(["net.apply_feature_transform(features)"] if features else []),
+        *([f"net.apply_feature_transform(PeriodicInputs({periods}))"] if periodic else []),
         "model = dde.Model(data, net)",
         f'model.compile("adam", lr={LEARNING_RATE})',
-        "model.train(iterations=steps, display_every=500)",
+        f"model.train(iterations=training_steps({STEPS}), display_every=500)",
     ]
 
 
-def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
+def _cell_main(script: Script, box: Cell, write: WriteText) -> list[str]:
     lines = [
         f"cell = {geometry(box)}",
         f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
-        *_training(2 * box.dim, len(script.unknowns), True),
-        *grid_lines(box, periodic=True),
-        "points = torch.as_tensor(grid).requires_grad_()",
+        *_training(script, box, range(box.dim)),
+        f"points = torch.as_tensor({grid_text(box, periodic=True)}).requires_grad_()",
         "outputs = net(points)",
-        "means = effective(points, outputs - outputs.mean(dim=0))",
-        *writes,
+        write("effective(points, outputs - outputs.mean(dim=0))"),
     ]
     return main_part(lines)
 
@@ -170,14 +172,13 @@ def _equation_main(
     few = POINTS // 4
     counts = f"num_domain={POINTS}, num_boundary={few}" + f", num_initial={few}" * timed
     kind = "TimePDE" if timed else "PDE"
-    inputs = len(script.coordinates) + len(lowered.periodic)
     lines += [
         f"data = dde.data.{kind}(",
         f"    box, residuals, conditions, {counts},",
         '    train_distribution="pseudo",',
         ")",
-        *_training(inputs, len(script.unknowns), bool(lowered.periodic)),
-        *grid_lines(lowered.domain, lowered.final_time),
+        *_training(script, lowered.domain, lowered.periodic),
+        f"grid = {grid_text(lowered.domain, lowered.final_time)}",
         f'np.savez("{name}.npz", points=grid, u=model.predict(grid))',
     ]
     return main_part(lines)

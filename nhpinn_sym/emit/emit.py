@@ -65,8 +65,9 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
     residual, and, for what is a minimum problem, its energy; of cell problems whose coefficients
     jump one file per phase, and no fine equation then.
     numpy: the cell problems for the Fourier oracle. latex: the derivation as a document.
-    deepxde, pina: cells.py, homogenized.py and fine.py, scripts that import that library, torch and
-    numpy alone; for smooth coefficients of y, without kernels, to the first order.
+    deepxde, pina: cells.py, homogenized.py and fine.py, scripts that import that library, torch,
+    numpy and one module of the runtime; for smooth coefficients of y, without kernels, to the first
+    order.
     tests: test_model.py, for pytest, with the cell problems for all libraries: they agree, bounds,
     symmetry and solvability hold, and exact plane waves tend to those of the homogenized equation.
 

@@ -28,6 +28,7 @@ from ..operator.table import unit
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from .layout import statement
+from .script_cells import separate_functions
 from .script_forms import (
     Script,
     conditions_by_part,
@@ -35,7 +36,7 @@ from .script_forms import (
     part_residuals,
     require_equation,
 )
-from .script_text import STEPS, parameter_lines, write_means
+from .script_text import STEPS, unpacked
 from .torch_coefficients import extended
 
 _EPS = 0.25
@@ -120,8 +121,9 @@ below.
     python state.py {STEPS}  # steps of training; prints the law there, writes effective.json
 """
     head = _numbers(script, [symbol(name) for name in given], given)
-    writes = write_means("PARAMETERS")
-    text: str = emitter.cell_text(script, lowered.cell, summary, head, inside, law, writes)
+    write = "write_means({}, PARAMETERS)".format
+    functions = separate_functions(script, inside, law)
+    text: str = emitter.cell_text(script, lowered.cell, summary, head, functions, write)
     return text
 
 
@@ -183,4 +185,5 @@ def _condition(
 def _numbers(script: Script, symbols: Sequence[sp.Symbol], given: Mapping[str, float]) -> list[str]:
     """The statements that hold the numbers of a script."""
     held = {v.name: given[v.name] for v in symbols}
-    return [*statement(f"PARAMETERS = {literal(held)}"), *parameter_lines(script, symbols)]
+    lines = statement(f"PARAMETERS = {literal(held)}")
+    return [*lines, *(unpacked(script.numbers, "PARAMETERS.values()") if held else [])]

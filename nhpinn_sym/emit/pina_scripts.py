@@ -1,5 +1,6 @@
 """Scripts for PINA: problem classes in cells.py, homogenized.py and fine.py, which import pina,
-torch and numpy alone; effective.json passes between them.
+torch and numpy, and what they share from `runtime.pinn_scripts`; effective.json passes between
+them.
 """
 
 from __future__ import annotations
@@ -11,26 +12,27 @@ import sympy as sp
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import Box, Cell, Domain, require_box
 from ..problem.escaping import literal
-from .layout import block, statement
+from .layout import statement
+from .script_cells import CellFunctions, cells_text
 from .script_forms import (
+    Columns,
     PartResidual,
     Script,
     ScriptLibrary,
 )
 from .script_text import (
     POINTS,
+    STEPS,
     WIDTHS,
-    Means,
-    cells_text,
+    WriteText,
     condition_functions,
     display,
-    effective_function,
     equation_summary,
     exact_number,
-    feature_lines,
-    grid_lines,
+    grid_text,
     linear_equation_text,
     main_part,
+    periods_text,
     residual_function,
     script_text,
 )
@@ -38,10 +40,16 @@ from .source import Source
 
 NAME = "PINA"
 LIBRARY = ScriptLibrary(
-    coordinate='points.extract(["{name}"]).tensor',
-    output='outputs.extract(["{name}"])',
-    derivative="grad({of}, points, d={axis})",
-    axis='"{name}"',
+    coordinates=Columns(
+        'points.extract(["{name}"]).tensor', "(points.extract([k]).tensor for k in {labels})"
+    ),
+    outputs=Columns('{of}.extract(["{name}"])', "({of}.extract([k]) for k in {labels})"),
+    derivatives=Columns(
+        'grad({of}, points, d="{name}")', "(grad({of}, points, d=k) for k in {labels})"
+    ),
+    whole=False,
+    functions="cell_functions(outputs, {m})",
+    along='derivative({of}, points, "{name}")',
 )
 _HEAD = (
     "import numpy as np",
@@ -52,7 +60,7 @@ _HEAD = (
     "from pina.model import FeedForward",
     "from pina.operator import grad",
 )
-_SETTING = ("", "torch.set_default_dtype(torch.float64)")
+_SETTING = ("torch.set_default_dtype(torch.float64)",)
 
 
 def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
@@ -69,21 +77,17 @@ def cell_text(
     cell: Cell,
     summary: str,
     head: Sequence[str],
-    inside: Sequence[sp.Expr],
-    means: Means,
-    writes: Sequence[str],
+    functions: CellFunctions,
+    write: WriteText,
 ) -> str:
     """A script that trains a periodic net to make residuals vanish, and writes means."""
     parts = [
-        residual_function(
-            script, "residuals(points, outputs)", "Zero for the cell functions.", inside
-        ),
+        *functions.residuals,
         _cell_problem(script, cell),
-        _net(script, cell, range(cell.dim)),
-        effective_function(script, means),
-        _cell_main(script, cell, writes),
+        functions.effective,
+        _cell_main(script, cell, write),
     ]
-    return script_text(summary, [*_imports("SpatialProblem"), *head], parts)
+    return script_text(summary, _imports("SpatialProblem"), [*_SETTING, *head], parts)
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
@@ -107,15 +111,14 @@ def equation_text(
     ]
     parts += condition_functions(script, lowered, found, "points, outputs")
     parts.append(_boundary_value_problem(script, lowered, found, kinds))
-    if lowered.periodic:
-        parts.append(_net(script, lowered.domain, lowered.periodic))
     parts += [_equation_main(script, lowered, name)]
-    return script_text(equation_summary(lowered, name, NAME), [*_imports(kinds), *head], parts)
+    summary = equation_summary(lowered, name, NAME)
+    return script_text(summary, _imports(kinds), [*_SETTING, *head], parts)
 
 
 def _imports(kinds: str) -> list[str]:
     solvers = [f"from pina.problem import {kinds}", "from pina.solver import PINN"]
-    return [*_HEAD, *solvers, *_SETTING]
+    return [*_HEAD, *solvers]
 
 
 def _domain(script: Script, ends: Mapping[int, str]) -> str:
@@ -193,64 +196,47 @@ def _boundary_value_problem(
     return _class(head, "The equation, and what holds around it.", fields, domains, used)
 
 
-def _net(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
-    order = ", ".join(literal(name) for name in script.coordinates)
-    names = ", ".join(script.coordinates[axis] for axis in periodic)
-    lines = [
-        f"points = points.extract([{order}]).tensor",
-        *feature_lines(script, box, periodic, "points", "super().forward({})"),
-    ]
-    forward = ["def forward(self, points):", *block(lines, 4)]
-    return [
-        "class Net(FeedForward):",
-        f'    """Its inputs are periodic in {names}."""',
-        "",
-        *(f"    {line}" for line in forward),
-    ]
-
-
-def _training(script: Script, net: str, inputs: int) -> list[str]:
+def _training(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
+    inputs = len(script.coordinates) + len(periodic)
     sizes = f"layers={list(WIDTHS)}"
+    net = f"FeedForward({inputs}, {len(script.unknowns)}, {sizes}, func=torch.nn.Tanh)"
+    periods = periods_text(script, box, periodic, labels=True)
     return [
-        f"net = {net}({inputs}, {len(script.unknowns)}, {sizes}, func=torch.nn.Tanh)",
+        f"net = {net}",
+        *([f"net = torch.nn.Sequential(PeriodicInputs({periods}), net)"] if periodic else []),
         "solver = PINN(problem, net)",
         'options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}',
-        "Trainer(solver, max_epochs=steps, **options).train()",
+        f"Trainer(solver, max_epochs=training_steps({STEPS}), **options).train()",
     ]
 
 
-def _grid(script: Script) -> list[str]:
+def _points(script: Script, grid: str) -> str:
     order = ", ".join(literal(name) for name in script.coordinates)
-    return [f"points = LabelTensor(torch.as_tensor(grid), [{order}])"]
+    return f"points = LabelTensor(torch.as_tensor({grid}), [{order}])"
 
 
-def _cell_main(script: Script, box: Cell, writes: Sequence[str]) -> list[str]:
+def _cell_main(script: Script, box: Cell, write: WriteText) -> list[str]:
     lines = [
         "problem = CellProblem()",
         f"problem.discretise_domain({POINTS})",
-        *_training(script, "Net", 2 * box.dim),
-        *grid_lines(box, periodic=True),
-        *_grid(script),
-        "points.requires_grad_()",
-        "outputs = solver(points)",
+        *_training(script, box, range(box.dim)),
+        _points(script, grid_text(box, periodic=True)),
+        "outputs = solver(points.requires_grad_())",
         "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
-        "means = effective(points, centred)",
-        *writes,
+        write("effective(points, centred)"),
     ]
     return main_part(lines)
 
 
 def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[str]:
-    inputs = len(script.coordinates) + len(lowered.periodic)
-    net = "Net" if lowered.periodic else "FeedForward"
     lines = [
         "problem = BoundaryValueProblem()",
         "for name in problem.domains:",
         f'    problem.discretise_domain({POINTS} if name == "inside" else {POINTS // 4},'
         " domains=name)",
-        *_training(script, net, inputs),
-        *grid_lines(lowered.domain, lowered.final_time),
-        *_grid(script),
+        *_training(script, lowered.domain, lowered.periodic),
+        f"grid = {grid_text(lowered.domain, lowered.final_time)}",
+        _points(script, "grid"),
         f'np.savez("{name}.npz", points=grid, u=solver(points).detach().numpy())',
     ]
     return main_part(lines)

@@ -57,8 +57,8 @@ class ScalarPrinter(AbstractPythonCodePrinter):
             return f"1/{root}"
         if exponent == -1:
             return f"1/{self.parenthesize(base, level, strict=True)}"
-        operands = (self.parenthesize(e, level, strict=True) for e in (base, exponent))
-        return "**".join(operands)
+        # A power in its own operand, which may be printed as a quotient, stands in brackets.
+        return "**".join(self.parenthesize(e, level, strict=False) for e in (base, exponent))
 
     def _print_Heaviside(self, expr: sp.Heaviside) -> str:
         return str(self._print(expr.rewrite(sp.Piecewise)))

@@ -5,7 +5,7 @@ and outputs, and what one such script cannot express.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -30,28 +30,74 @@ from .torch_text import CoefficientTables, tabulated
 from .unknown_functions import function_names
 
 _PINN_TARGET = 'nh.emit(model, "torch") covers it; so does solve_cells(model)'
+_SCRIPT_NAMES = """
+    _ k dde grad math np os torch points outputs residuals effective start main net model grid cell
+    box data on conditions problem solver options centred name rows flux found starts ends end p
+    PARAMETERS KNOWN MEANS CartesianDomain Condition Equation FeedForward LabelTensor PINN
+    SpatialProblem TimeDependentProblem Trainer CellProblem BoundaryValueProblem PeriodicInputs
+    cell_functions derivative effective_numbers parameter training_steps uniform_grid write_means
+"""
 # Columns of a statement in a function.
 _ROOM = WIDTH - 4
-_SCRIPT_NAMES = """
-    k dde grad json math np os sys torch points outputs features residuals effective start main net
-    model grid axes box cell data steps file on conditions problem solver edges options centred
-    means entries record name index value PARAMETERS KNOWN RECORD EFFECTIVE Net CartesianDomain
-    Condition Equation FeedForward LabelTensor PINN SpatialProblem TimeDependentProblem
-    TorchOptimizer Trainer CellProblem BoundaryValueProblem
-"""
+# Of loops over cell functions.
+_LOOP_NAMES = ("N", "g", "q")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How a library is asked for one column of a tensor, and for several at once: templates over
+    the {name} of a column, its number {i}, {j} = {i} + 1, what it is a derivative {of}, and the
+    {labels} of several.
+    """
+
+    one: str
+    several: str
 
 
 @dataclass(frozen=True)
 class ScriptLibrary:
-    """How a library is asked for a column of its points, of its outputs, and for a derivative of
-    such a column: templates over its {name}, its number {i}, {j} = {i} + 1, and the column {of}
-    which the derivative is; `axis`: that of a derivative by {name} or {i}, for several in one line.
+    """The columns of points, of outputs, and of the gradient of an output.
+
+    whole: several columns are all that there are, otherwise those that are named.
+    functions: `outputs` by cell function of {m} components; along: a derivative of a column {of} by
+    the coordinate {name}, with number {i}.
     """
 
-    coordinate: str
-    output: str
-    derivative: str
-    axis: str
+    coordinates: Columns
+    outputs: Columns
+    derivatives: Columns
+    whole: bool
+    functions: str
+    along: str
+
+    def assigned(
+        self, columns: Columns, names: Mapping[str, int], labels: Sequence[str], of: str = ""
+    ) -> list[str]:
+        """The statements that give some columns their names, one where it fits into a line;
+        labels: of all columns.
+        """
+        places = range(len(labels)) if self.whole else names.values()
+        held = ", ".join(f'"{labels[i]}"' for i in names.values())
+        whole = self.unpacked(columns, names, places, f"({held})", of)
+        if len(names) > 1 and len(whole) <= _ROOM:
+            return [whole]
+        return [
+            f"{name} = {columns.one.format(name=labels[i], i=i, j=i + 1, of=of)}"
+            for name, i in names.items()
+        ]
+
+    def unpacked(
+        self,
+        columns: Columns,
+        names: Mapping[str, int],
+        places: Iterable[int],
+        labels: str,
+        of: str,
+    ) -> str:
+        """The statement that names the columns at `places`, in their order."""
+        by_place = {i: name for name, i in names.items()}
+        left = ", ".join(by_place.get(i, "_") for i in places)
+        return f"{left} = {columns.several.format(of=of, labels=labels)}"
 
 
 class Script:
@@ -65,25 +111,28 @@ class Script:
         coordinates: Sequence[sp.Symbol],
         numbers: Sequence[sp.Symbol],
         unknowns: Sequence[str],
+        tensor: str = "outputs",
     ) -> None:
         self.library = library
+        self.tensor = tensor
         self._taken = set(_SCRIPT_NAMES.split())
-        self.coordinates = [self._free(argument_name(s)) for s in coordinates]
         self.unknowns = [self._free(re.sub(r"\W", "_", name)) for name in unknowns]
+        self._taken |= set(_LOOP_NAMES)
+        self.coordinates = [self._free(argument_name(s)) for s in coordinates]
         self.numbers = [self._free(argument_name(s)) for s in numbers]
         symbols = [*coordinates, *numbers]
         names = [*self.coordinates, *self.numbers]
         self._slots = {s: Slot(name) for s, name in zip(symbols, names, strict=True)}
-        self._values: dict[tuple[int, MultiIndex], Slot] = {}
+        self.values: dict[tuple[int, MultiIndex], Slot] = {}
 
     def value(self, column: int, index: MultiIndex) -> Slot:
         """D^index of an unknown, in an expression."""
         key = column, index
-        if key not in self._values:
+        if key not in self.values:
             marks = "".join(name * n for name, n in zip(self.coordinates, index))
             name = self.unknowns[column] + (f"_{marks}" if marks else "")
-            self._values[key] = Slot(self._free(name) if marks else name)
-        return self._values[key]
+            self.values[key] = Slot(self._free(name) if marks else name)
+        return self.values[key]
 
     def body(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
         """The statements before, and the text of each expression."""
@@ -97,65 +146,49 @@ class Script:
 
     def _columns(self, used: set[sp.Basic]) -> list[str]:
         """The coordinates."""
-        held = {
-            name: self._filled(self.library.coordinate, name, i)
-            for i, name in enumerate(self.coordinates)
-            if Slot(name) in used
-        }
-        return _assigned(held)
+        held = {name: i for i, name in enumerate(self.coordinates) if Slot(name) in used}
+        return self.library.assigned(self.library.coordinates, held, self.coordinates)
 
     def _derivatives(self, used: set[sp.Basic]) -> list[str]:
         """The unknowns, then every derivative from the one before it."""
         needed = dict[tuple[int, MultiIndex], None]()
-        for (column, index), slot in list(self._values.items()):
+        for (column, index), slot in list(self.values.items()):
             if slot in used:
                 needed |= dict.fromkeys((column, a) for a in _chain(index))
         order = sorted(needed, key=lambda key: (key[0], sum(key[1]), [-n for n in key[1]]))
-        outputs = {
-            self.value(column, index).name: self._filled(
-                self.library.output, self.value(column, index).name, column
-            )
-            for column, index in order
-            if not any(index)
-        }
+        outputs = {self.value(*key).name: key[0] for key in order if not any(key[1])}
+        lines = self._outputs(outputs)
         steps: dict[tuple[int, MultiIndex], dict[str, int]] = {}
         for column, index in order:
             if any(index):
                 before = _chain(index)[-2]
                 axis = next(i for i, (a, b) in enumerate(zip(index, before)) if a != b)
                 steps.setdefault((column, before), {})[self.value(column, index).name] = axis
-        lines = [self._derived(self.value(*of).name, axes) for of, axes in steps.items()]
-        return [*_assigned(outputs), *lines]
+        for key, axes in steps.items():
+            of = self.value(*key).name
+            lines += self.library.assigned(self.library.derivatives, axes, self.coordinates, of)
+        return lines
 
-    def _derived(self, of: str, axes: Mapping[str, int]) -> str:
-        """The derivatives of one column along some axes, by their names."""
+    def _outputs(self, names: Mapping[str, int]) -> list[str]:
+        """The unknowns; where they are one column of the tensor, or all of one, these."""
         library = self.library
-        places = [self._filled(library.axis, self.coordinates[i], i) for i in axes.values()]
-        if len(axes) == 1:
-            return f"{next(iter(axes))} = {library.derivative.format(of=of, axis=places[0])}"
-        each = library.derivative.format(of=of, axis="k")
-        return f"{', '.join(axes)} = ({each} for k in ({', '.join(places)}))"
+        if self.unknowns == [self.tensor] or not names:
+            return []
+        if self.tensor == "outputs":
+            return library.assigned(library.outputs, names, self.unknowns, self.tensor)
+        every = range(len(self.unknowns))
+        labels = f"{self.tensor}.labels"
+        return [library.unpacked(library.outputs, names, every, labels, self.tensor)]
 
     def _like(self, used: set[sp.Basic]) -> str:
         """A tensor that constants in branches are shaped after."""
         return next((name for name in self.coordinates if Slot(name) in used), "points[:, 0:1]")
-
-    def _filled(self, template: str, name: str, i: int) -> str:
-        return template.format(name=name, i=i, j=i + 1)
 
     def _free(self, name: str) -> str:
         while name in self._taken or re.fullmatch(r"s\d+", name):
             name += "_"
         self._taken.add(name)
         return name
-
-
-def _assigned(values: Mapping[str, str]) -> list[str]:
-    """One statement for all of them, where it fits into a line."""
-    whole = f"{', '.join(values)} = {', '.join(values.values())}"
-    if values and len(whole) <= _ROOM:
-        return [whole]
-    return [f"{name} = {value}" for name, value in values.items()]
 
 
 def _chain(index: MultiIndex) -> list[MultiIndex]:

@@ -154,10 +154,12 @@ class Effective:
         Path(path).write_text(json.dumps(self.record(), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: str | Path = "effective.json") -> Effective:
-        """Read what `save` wrote; SystemExit where there is no such file."""
+    def load(cls, path: str | Path = "effective.json", writer: str = "main_cells.py") -> Effective:
+        """Read what `save` wrote; SystemExit, which names the `writer`, where there is no such
+        file.
+        """
         if not Path(path).is_file():
-            raise SystemExit(f"{path} is not there: run main_cells.py first")
+            raise SystemExit(f"{path} is not there: run {writer} first")
         record = json.loads(Path(path).read_text(encoding="utf-8"))
         values = {(e["name"], _tuples(e["index"])): _from_json(e) for e in record["effective"]}
         known = {(e["name"], _tuples(e["index"])): e["value"] for e in record["known"]}

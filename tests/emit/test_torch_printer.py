@@ -22,6 +22,7 @@ EXPRESSIONS = [
     sp.floor(3 * x), sp.ceiling(3 * x), sp.frac(4 * x), sp.Mod(3 * x, 1), sp.Mod(x, y), sp.atan2(x, y), sp.atan2(1, y), sp.Min(x, y, HALF),
     sp.Max(0, x - y), sp.Heaviside(x - HALF), sp.Piecewise((1, x < HALF), (10, True)), sp.Piecewise((x, (x < HALF) & (y > 0.25)), (y**2, True)),
     sp.Piecewise((1, sp.Or(x > 0.8, sp.Not(y > HALF))), (sp.Piecewise((2, x < y), (3, True)), True)), sp.Integer(3), sp.pi / 7,
+    20 ** (1 / x), x ** (1 / sp.sqrt(1 + y)), sp.Pow(x**y, y, evaluate=False), y ** (1 / (1 + 20 ** (1 / x))),
 ]  # fmt: skip
 
 

@@ -72,6 +72,8 @@ def test_functions_of_one_argument(function):
         sp.sqrt(2 + a),
         (2 + a) ** sp.Rational(2, 3),
         (2 + a) ** (b - 1),
+        20 ** (1 / (2 + a)),
+        ((2 + a) ** b) ** b,
         1 / (2 + a),
         (2 + a) ** -2,
         1 / sp.sqrt(2 + b),

@@ -5,34 +5,25 @@ In (0, 1) x (0, 1), with the coefficients of effective.json.
     python homogenized.py 2000  # steps of training; writes homogenized.npz, the solution on a grid
 """
 
-import json
 import os
-import sys
 
 os.environ["DDE_BACKEND"] = "pytorch"  # before the import
 import deepxde as dde
 import numpy as np
 import torch
 
+from nhpinn_sym.runtime.pinn_scripts import effective_numbers, training_steps, uniform_grid
+
 dde.config.set_default_float("float64")
-with open("effective.json", encoding="utf-8") as file:  # which cells.py writes
-    RECORD = json.load(file)
-EFFECTIVE = {
-    (e["name"], *e["index"]): e.get("real", e.get("value"))
-    for e in RECORD["effective"] + RECORD["known"]
-}
-A_11 = EFFECTIVE["A", 0, 0]
-A_12 = EFFECTIVE["A", 0, 1]
-A_21 = EFFECTIVE["A", 1, 0]
-A_22 = EFFECTIVE["A", 1, 1]
+[A_11, A_12, A_21, A_22] = effective_numbers("A", *np.ndindex(2, 2))
 
 
 def residuals(points, outputs):
     """Zero for the solution."""
-    x1, x2 = points[:, 0:1], points[:, 1:2]
+    x1, x2 = points.split(1, dim=1)
     u = outputs[:, 0:1]
-    u_x1, u_x2 = (dde.grad.jacobian(u, points, j=k) for k in (0, 1))
-    u_x1x1, u_x1x2 = (dde.grad.jacobian(u_x1, points, j=k) for k in (0, 1))
+    u_x1, u_x2 = dde.grad.jacobian(u, points, i=0).split(1, dim=1)
+    u_x1x1, u_x1x2 = dde.grad.jacobian(u_x1, points, i=0).split(1, dim=1)
     u_x2x2 = dde.grad.jacobian(u_x2, points, j=1)
     return -A_11*u_x1x1 - A_22*u_x2x2 + u_x1x2*(-A_12 - A_21) - torch.sin(x1) - torch.cos(x2)
 
@@ -44,7 +35,6 @@ def wall_0(points, outputs, _):
 
 
 if __name__ == "__main__":
-    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     box = dde.geometry.Rectangle([0, 0], [1, 1])
     conditions = [dde.icbc.OperatorBC(box, wall_0, lambda x, on: on)]
     data = dde.data.PDE(
@@ -54,7 +44,6 @@ if __name__ == "__main__":
     net = dde.nn.FNN([2, 48, 48, 48, 1], "tanh", "Glorot normal")
     model = dde.Model(data, net)
     model.compile("adam", lr=0.002)
-    model.train(iterations=steps, display_every=500)
-    axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    model.train(iterations=training_steps(2000), display_every=500)
+    grid = uniform_grid((0, 1), (0, 1))
     np.savez("homogenized.npz", points=grid, u=model.predict(grid))

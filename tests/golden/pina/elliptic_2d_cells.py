@@ -5,11 +5,8 @@ N_1, N_2: periodic in (y1, y2) on (0, 1) x (0, 1), with zero mean, and with the 
     python cells.py 2000  # steps of training; prints what it writes to effective.json
 """
 
-import json
 import math
-import sys
 
-import numpy as np
 import torch
 from pina import Condition, LabelTensor, Trainer
 from pina.domain import CartesianDomain
@@ -19,30 +16,29 @@ from pina.operator import grad
 from pina.problem import SpatialProblem
 from pina.solver import PINN
 
+from nhpinn_sym.runtime.pinn_scripts import (
+    PeriodicInputs, cell_functions, derivative, training_steps, uniform_grid, write_means
+)
+
 torch.set_default_dtype(torch.float64)
+
+
+def flux(points, N, g):
+    """What derivatives and means are taken of, for one N; g picks its source."""
+    [g_1, g_2] = g
+    y1, y2 = (points.extract([k]).tensor for k in ("y1", "y2"))
+    N_y1, N_y2 = (grad(N, points, d=k) for k in ("y1", "y2"))
+    s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
+    return [N_y1*s1 + g_1*s1, N_y2*s1 + g_2*s1]
 
 
 def residuals(points, outputs):
     """Zero for the cell functions."""
-    y1, y2 = points.extract(["y1"]).tensor, points.extract(["y2"]).tensor
-    N_1, N_2 = outputs.extract(["N_1"]), outputs.extract(["N_2"])
-    N_1_y1, N_1_y2 = (grad(N_1, points, d=k) for k in ("y1", "y2"))
-    N_1_y1y1 = grad(N_1_y1, points, d="y1")
-    N_1_y2y2 = grad(N_1_y2, points, d="y2")
-    N_2_y1, N_2_y2 = (grad(N_2, points, d=k) for k in ("y1", "y2"))
-    N_2_y1y1 = grad(N_2_y1, points, d="y1")
-    N_2_y2y2 = grad(N_2_y2, points, d="y2")
-    s1 = 2*math.pi*y2
-    s2 = torch.cos(s1)
-    s3 = 2*math.pi*y1
-    s4 = 2*math.pi*s2*torch.cos(s3)
-    s5 = torch.sin(s3)
-    s6 = 2*math.pi*s5*torch.sin(s1)
-    s7 = -s2*s5 - 2
-    return (
-        torch.cat([-N_1_y1*s4 + N_1_y1y1*s7 + N_1_y2*s6 + N_1_y2y2*s7 - s4, -N_2_y1*s4 + N_2_y1y1*s7
-            + N_2_y2*s6 + N_2_y2y2*s7 + s6], dim=1)
-    )
+    rows = []
+    for N, g in zip(cell_functions(outputs, 1), torch.eye(2)):
+        q = flux(points, N, g)
+        rows.append(-derivative(q[0], points, "y1") - derivative(q[1], points, "y2"))
+    return torch.cat(rows, dim=1)
 
 
 class CellProblem(SpatialProblem):
@@ -54,46 +50,30 @@ class CellProblem(SpatialProblem):
     conditions = {"inside": Condition(domain="inside", equation=Equation(residuals))}
 
 
-class Net(FeedForward):
-    """Its inputs are periodic in y1, y2."""
-
-    def forward(self, points):
-        points = points.extract(["y1", "y2"]).tensor
-        angles = 2*math.pi * points
-        return super().forward(torch.cat([torch.cos(angles), torch.sin(angles)], dim=1))
+# (first places of an index: number of a flux, [(name, last places)] by cell function)
+MEANS = [({(0,): 0, (1,): 1}, [(("A", (0,)),), (("A", (1,)),)])]
 
 
 def effective(points, outputs):
-    """The effective coefficients: means over a uniform grid of the cell."""
-    y1, y2 = points.extract(["y1"]).tensor, points.extract(["y2"]).tensor
-    N_1, N_2 = outputs.extract(["N_1"]), outputs.extract(["N_2"])
-    N_1_y1, N_1_y2 = (grad(N_1, points, d=k) for k in ("y1", "y2"))
-    N_2_y1, N_2_y2 = (grad(N_2, points, d=k) for k in ("y1", "y2"))
-    s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
-    return {
-        ("A", (0, 0)): torch.as_tensor(N_1_y1*s1 + s1).mean().item(),
-        ("A", (0, 1)): torch.as_tensor(N_2_y1*s1).mean().item(),
-        ("A", (1, 0)): torch.as_tensor(N_1_y2*s1).mean().item(),
-        ("A", (1, 1)): torch.as_tensor(N_2_y2*s1 + s1).mean().item(),
-    }
+    """What the effective coefficients are the means of."""
+    found = {}
+    for k, (N, g) in enumerate(zip(cell_functions(outputs, 1), torch.eye(2))):
+        q = flux(points, N, g)
+        for starts, ends in MEANS:
+            for start, p in starts.items():
+                found |= {(name, start + end): q[p] for name, end in ends[k]}
+    return found
 
 
 if __name__ == "__main__":
-    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     problem = CellProblem()
     problem.discretise_domain(1600)
-    net = Net(4, 2, layers=[48, 48, 48], func=torch.nn.Tanh)
+    net = FeedForward(4, 2, layers=[48, 48, 48], func=torch.nn.Tanh)
+    net = torch.nn.Sequential(PeriodicInputs({"y1": 1, "y2": 1}), net)
     solver = PINN(problem, net)
     options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    Trainer(solver, max_epochs=steps, **options).train()
-    axes = [np.linspace(0, 1, 64, endpoint=False), np.linspace(0, 1, 64, endpoint=False)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
-    points = LabelTensor(torch.as_tensor(grid), ["y1", "y2"])
-    points.requires_grad_()
-    outputs = solver(points)
+    Trainer(solver, max_epochs=training_steps(2000), **options).train()
+    points = LabelTensor(torch.as_tensor(uniform_grid((0, 1), (0, 1), periodic=True)), ["y1", "y2"])
+    outputs = solver(points.requires_grad_())
     centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)
-    means = effective(points, centred)
-    entries = [{"name": n, "index": i, "real": value} for (n, i), value in means.items()]
-    with open("effective.json", "w", encoding="utf-8") as file:
-        json.dump({"slow": {}, "parameters": {}, "effective": entries, "known": []}, file)
-    print(*entries, sep="\n")
+    write_means(effective(points, centred))

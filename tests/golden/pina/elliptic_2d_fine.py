@@ -6,7 +6,6 @@ In (0, 1) x (0, 1), with every period resolved.
 """
 
 import math
-import sys
 
 import numpy as np
 import torch
@@ -18,13 +17,15 @@ from pina.operator import grad
 from pina.problem import SpatialProblem
 from pina.solver import PINN
 
+from nhpinn_sym.runtime.pinn_scripts import training_steps, uniform_grid
+
 torch.set_default_dtype(torch.float64)
 epsilon = 1/4
 
 
 def residuals(points, outputs):
     """Zero for the solution."""
-    x1, x2 = points.extract(["x1"]).tensor, points.extract(["x2"]).tensor
+    x1, x2 = (points.extract([k]).tensor for k in ("x1", "x2"))
     u = outputs.extract(["u"])
     u_x1, u_x2 = (grad(u, points, d=k) for k in ("x1", "x2"))
     u_x1x1 = grad(u_x1, points, d="x1")
@@ -67,15 +68,13 @@ class BoundaryValueProblem(SpatialProblem):
 
 
 if __name__ == "__main__":
-    steps = int(sys.argv[1]) if sys.argv[1:] else 2000
     problem = BoundaryValueProblem()
     for name in problem.domains:
         problem.discretise_domain(1600 if name == "inside" else 400, domains=name)
     net = FeedForward(2, 1, layers=[48, 48, 48], func=torch.nn.Tanh)
     solver = PINN(problem, net)
     options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
-    Trainer(solver, max_epochs=steps, **options).train()
-    axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    Trainer(solver, max_epochs=training_steps(2000), **options).train()
+    grid = uniform_grid((0, 1), (0, 1))
     points = LabelTensor(torch.as_tensor(grid), ["x1", "x2"])
     np.savez("fine.npz", points=grid, u=solver(points).detach().numpy())
