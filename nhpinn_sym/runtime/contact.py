@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, Integers
-from .fitted.elements import nodes, places_of
+from .fitted.cell_mesh import facets_of
+from .fitted.domain_mesh import across_facets, on_facets
+from .fitted.elements import nodal_polynomials, rule
 from .fitted.functions import FittedMesh
 from .lattice import Lattice
 from .mesh import Mesh
@@ -90,34 +92,22 @@ def _lagrange(degree: int, places: Array) -> Array:
 
 @jump_facets.register
 def _(mesh: FittedMesh, sides: Integers, degree: int) -> JumpFacets:
-    own = mesh.mesh
-    corners = own.originals[own.cells[:, :3]]
-    middles = own.originals[own.cells[:, 3:]]
-    ends = np.stack([corners, np.roll(corners, -1, axis=1)], axis=-1).reshape(-1, 2)
-    # An edge is known by its middle: each has two triangles, which run along it in turn.
-    order = np.lexsort((ends[:, 0] > ends[:, 1], middles.ravel()))
-    one, other = order.reshape(-1, 2).T
-    apart = sides[one // 3] != sides[other // 3]
-    one, other = one[apart], other[apart]
-    triangle, edge = one // 3, one % 3
-    reference = nodes(1)
-    start, end = reference[edge], reference[(edge + 1) % 3]
-    t, w = unit_gauss(degree + 1 + _MORE)
-
-    def along(places: Array) -> Array:
-        return np.asarray(start[:, None] + places[:, None] * (end - start)[:, None])
-
-    x = mesh.corners_and_middles[triangle]
-    slopes = [places_of(x, along(t), index) for index in ((1, 0), (0, 1))]
-    tangents = sum(slope * (end - start)[:, None, axis, None] for axis, slope in enumerate(slopes))
-    outwards = np.stack([tangents[..., 1], -tangents[..., 0]], axis=-1)
-    return JumpFacets(
-        places_of(x, along(np.linspace(0, 1, degree + 1))),
-        np.stack([sides[triangle], sides[other // 3]], axis=1),
-        mesh.wrapped(places_of(x, along(t))),
-        outwards * w[:, None],
-        _lagrange(degree, t),
+    own, dim = mesh.mesh, mesh.dim
+    facets = facets_of(own.cells)
+    # A facet is known by its middles: each has two elements.
+    middles = np.sort(own.originals[facets[:, dim:]], axis=1)
+    one, other = np.lexsort(middles.T).reshape(-1, 2).T
+    found = np.stack([sides[one // (dim + 1)], sides[other // (dim + 1)]], axis=1)
+    apart = found[:, 0] != found[:, 1]
+    x = own.points[facets[one[apart]]]
+    count = degree + 1 + _MORE
+    points, normals = across_facets(x, count)
+    shapes = (
+        _lagrange(degree, unit_gauss(count)[0])
+        if dim == 2
+        else nodal_polynomials(degree, rule(count, 2)[0])
     )
+    return JumpFacets(on_facets(x, degree), found[apart], mesh.wrapped(points), normals, shapes)
 
 
 @jump_facets.register

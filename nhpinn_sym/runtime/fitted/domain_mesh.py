@@ -185,6 +185,20 @@ def on_facets(facets: Array, degree: int) -> Array:
     return places_of(facets, nodes(degree, 2))
 
 
+def across_facets(facets: Array, count: int) -> tuple[Array, Array]:
+    """Points (k, q, d) of a quadrature with `count` along each direction of edges (k, 3, 2) or
+    faces (k, 6, 3), and normals (k, q, d) out of the element, as long as the weights."""
+    if facets.shape[1] == 3:
+        s, weights = unit_gauss(count)
+        slopes = np.stack([4 * s - 3, 4 * s - 1, 4 - 8 * s])
+        along = np.einsum("ks,nkd->nsd", slopes, facets)
+        normals = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+        return along_edges(facets, s), normals * weights[:, None]
+    shares, weights = rule(count, 2)
+    one, other = (places_of(facets, shares, index) for index in unit_indices(2))
+    return places_of(facets, shares), np.cross(one, other) * weights[:, None]
+
+
 @dataclass(frozen=True)
 class RegionMesh(SimplexMesh):
     """A mesh of a domain as a `Mesh`; gap: how far its edges are from the boundary."""
@@ -264,24 +278,11 @@ class RegionRule(SimplexRule):
     def on(self, part: str) -> BoundaryQuadrature:
         """`count` points on each edge, or along two directions of each face."""
         facets = self.mesh.mesh.points[self.mesh.mesh.facets_on(part)]
-        if self.mesh.dim == 3:
-            return self._on_faces(facets)
-        s, weights = unit_gauss(self.count)
-        slopes = np.stack([4 * s - 3, 4 * s - 1, 4 - 8 * s])
-        places = along_edges(facets, s).reshape(-1, 2)
-        along = np.einsum("ks,nkd->nsd", slopes, facets).reshape(-1, 2)
-        length = np.linalg.norm(along, axis=1)
-        normals = np.stack([along[:, 1], -along[:, 0]], axis=1) / length[:, None]
-        return BoundaryQuadrature(places, np.tile(weights, len(facets)) * length, normals)
-
-    def _on_faces(self, facets: Array) -> BoundaryQuadrature:
-        shares, weights = rule(self.count, 2)
-        one, other = (places_of(facets, shares, index) for index in unit_indices(2))
-        across = np.cross(one, other)
-        size = np.linalg.norm(across, axis=2)
-        places = places_of(facets, shares).reshape(-1, 3)
-        normals = (across / size[..., None]).reshape(-1, 3)
-        return BoundaryQuadrature(places, (size * weights).ravel(), normals)
+        points, normals = (
+            found.reshape(-1, self.mesh.dim) for found in across_facets(facets, self.count)
+        )
+        size = np.linalg.norm(normals, axis=1)
+        return BoundaryQuadrature(points, size, normals / size[:, None])
 
 
 @rule_on.register

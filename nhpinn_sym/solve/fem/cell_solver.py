@@ -77,11 +77,11 @@ class ElementCellSolver(ABC):
         self.layout: CellLayout = layout_of(cells, parameters, found, mesh, most)
         fitted = not isinstance(self.layout, Layout)
         triangles = fitted and len(found.axes) == 2
-        if cells.contacts and found.curved and not triangles:
+        if cells.contacts and found.curved and not fitted:
             raise UnsupportedError(
-                "imperfect contact on other meshes than triangles that fit the interfaces",
+                "imperfect contact on other meshes than those that fit the interfaces",
                 term=cells.contacts[0].inside,
-                remedy='leave mesh="lattice" out; in three dimensions use backend="pinn"',
+                remedy='leave mesh="lattice" out; surfaces with edges need mesh="gmsh"',
             )
         if degree == 3 and not triangles:
             raise ProblemError(

@@ -13,13 +13,14 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.solve.cell_solution import CellSolution
+from tests.sphere_arrays import conductivity
 
 S = nh.Scales(3)
 U = S.unknown("u")
-# A simple cubic array of spheres of conductivity 10 and volume fraction 0.2, by multipoles
-# (McPhedran, McKenzie, Proc. R. Soc. A 359 (1978) 45).
+BOTH = ("skfem", "dolfinx")
+# A simple cubic array of spheres of conductivity 10 and volume fraction 0.2.
 RADIUS = sp.Float((0.15 / np.pi) ** (1 / 3), 17)
-ARRAY = 1.53172385776
+ARRAY = conductivity(float(RADIUS), 10)
 
 
 def model_of(a: sp.Expr) -> nh.HomogenizedModel:
@@ -102,15 +103,44 @@ def test_holes_in_space() -> None:
     assert a == pytest.approx(series, abs=5e-4)
 
 
+def test_imperfect_contact_against_its_series() -> None:
+    """Spheres across two faces of the cell: functions jump across these too."""
+    ball = nh.Ball((0, 0.5, 0.5), sp.Rational(3, 10))
+    a = nh.phases(S, {ball: 10}, default=1)
+    equation = sp.Eq(-S.div(a * S.grad(U)), 1)
+    problem = nh.MultiscaleProblem(equation, scales=S, unknown=U, contacts={ball: 2 / S.eps})
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "skfem", n=8, tolerance=1)
+    exact = conductivity(0.3, 10, contact=2)
+    error = np.abs(cells.effective["A"] - exact * np.eye(3)).max() / exact
+    assert error <= min(cells.info["estimate"], 3e-5)
+    pair = [nh.solve_cells(model, backend, n=4, tolerance=1).effective["A"] for backend in BOTH]
+    assert np.abs(pair[0] - pair[1]).max() < 1e-10
+
+
+def test_springs_that_are_stiff_are_none() -> None:
+    v = S.unknown("v", components=3)
+    ball = nh.Ball((0, 0, 0), 0.3)
+    strain = S.sym_grad(v)
+    mu = nh.phases(S, {ball: 9}, default=1)
+    stress = mu * strain.trace() * sp.eye(3) + 2 * mu * strain
+    found = []
+    for spring in ({}, {ball: nh.Spring(normal=1e6 / S.eps, tangential=1e6 / S.eps)}):
+        problem = nh.MultiscaleProblem(
+            (-S.div(stress), sp.ones(3, 1)), scales=S, unknown=v, contacts=spring
+        )
+        cells = nh.solve_cells(nh.homogenize(problem), "skfem", n=4, degree=1, tolerance=1)
+        found.append(cells.effective["A"])
+    assert found[1] == pytest.approx(found[0], abs=3e-5)
+    assert np.abs(found[1] - found[0]).max() > 1e-7
+
+
 def test_dolfinx_against_skfem_and_files(tmp_path: Path) -> None:
     """Values vary in the ball."""
     ball = nh.Ball((0.5, 0.5, 0.5), RADIUS)
     model = model_of(nh.phases(S, {ball: 9 + sp.cos(2 * sp.pi * S.y[0])}, default=1))
     path = by_gmsh(spheres(0.5, 0.5, 0.5), n=4).mesh.save(tmp_path / "cell.npz")
-    pair = [
-        nh.solve_cells(model, backend, mesh=str(path), tolerance=1)
-        for backend in ("skfem", "dolfinx")
-    ]
+    pair = [nh.solve_cells(model, backend, mesh=str(path), tolerance=1) for backend in BOTH]
     a, b = (cells.effective["A"] for cells in pair)
     assert np.abs(a - b).max() < 1e-10 * np.abs(a).max()
     points = np.random.default_rng(1).random((30, 3))
