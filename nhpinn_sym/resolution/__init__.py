@@ -11,7 +11,7 @@ quadrature misses of the data; the judge of a sequence of meshes, grids or nets 
 from ..operator.numbers.integrate import integrate
 from .bounds import Enclosure, voigt_reuss
 from .data_error import quadrature_error
-from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
+from .problems import resolve_along, resolve_cells, resolve_equation, resolve_slow, resolve_time
 from .resolve import AxisResolution, Resolution, resolve
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "integrate",
     "quadrature_error",
     "resolve",
+    "resolve_along",
     "resolve_cells",
     "resolve_equation",
     "resolve_slow",

@@ -12,7 +12,7 @@ import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..operator.domain_filter import DomainFilter
-from ..operator.numbers.data import Interval
+from ..operator.numbers.data import DataAxis, Interval
 from ..operator.table import FastAxis
 from ..runtime.arrays import Array, Integers
 from .images import external_images, with_images
@@ -22,6 +22,8 @@ from .resolve import AxisResolution, Resolution, Value, resolve
 _MOST_LINES = 200_000
 # Share of the panel of either scale that lines of the two have between them at least.
 _APART = 0.5
+# Share of a piece of a boundary over which data vary sharply.
+_SHARP = 1 / 32
 # Of an interval: places that differ by less are one.
 _ROUNDING = 1e-11
 
@@ -126,14 +128,58 @@ def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
     """Coefficients and sources, in both scales where they have two, and boundary and initial
     data.
     """
+    given = [value for _, value in _boundary_data(equation)]
+    return tuple(dict.fromkeys([*_inner_data(equation), *given, *equation.initial]))
+
+
+def _inner_data(equation: LoweredEquation) -> list[sp.Expr]:
+    """Coefficients and sources."""
     data = [*equation.two_scale, *equation.averaged]
     if not equation.two_scale:
         terms = chain(equation.bilinear, equation.mass, equation.linear)
         data += [t.coefficient for t in terms]
-    data += [e.value for e in equation.essential]
+    return data
+
+
+def _boundary_data(equation: LoweredEquation) -> list[tuple[tuple[str, ...], sp.Expr]]:
+    """Each datum with the parts that it is given on."""
+    found = [(e.parts, e.value) for e in equation.essential]
     for n in equation.natural:
-        data += [*n.factors, n.value]
-    return tuple(dict.fromkeys([*data, *equation.initial]))
+        found += [(n.parts, value) for value in (*n.factors, n.value)]
+    return found
+
+
+def _data_of_region(equation: LoweredEquation, values: Mapping[sp.Symbol, Value]) -> list[sp.Expr]:
+    """The same for a domain that is no box. What is given on its boundary may be anything inside of
+    it: it is asked for where it varies sharply along the parts that it is given on."""
+    sharp = []
+    for parts, value in _boundary_data(equation):
+        along = resolve_along(value, parts, equation, values)
+        if any(found.jumps or found.feature < _SHARP * found.axes[0].length for found in along):
+            sharp.append(value)
+    return list(dict.fromkeys([*_inner_data(equation), *sharp, *equation.initial]))
+
+
+def resolve_along(
+    value: sp.Expr,
+    parts: Sequence[str],
+    equation: LoweredEquation,
+    values: Mapping[sp.Symbol, Value],
+    more: Sequence[DataAxis] = (),
+) -> list[Resolution]:
+    """What a boundary datum asks of each piece of some parts of a domain that is no box: along a
+    coordinate of its own, or else in the box around the part; and along `more` axes."""
+    x = equation.coordinates
+    domain = DomainFilter.of(equation.domain, x)
+    found = []
+    for name in parts:
+        for chart in equation.domain.part(name).charts(x):
+            axes = [(v, ends, False) for v, ends in chart.ranges.items()]
+            axes = axes or [(v, e, False) for v, e in zip(x, equation.domain.bounds, strict=True)]
+            own = None if chart.places else domain
+            datum = sp.sympify(value).subs(chart.places)
+            found.append(resolve([datum], [*axes, *more], values, own))
+    return found
 
 
 def averaged_ranges(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
@@ -169,7 +215,8 @@ def _over_periods(
     values |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
     both = [*axes, *((a.symbol, _interval(a), True) for a in fast)]
     domain = DomainFilter.of(equation.domain, equation.coordinates)
-    found = resolve(equation_data(equation), both, values, domain)
+    data = equation_data(equation) if domain is None else _data_of_region(equation, values)
+    found = resolve(data, both, values, domain)
     if not fast:
         return found
     eps = float(parameters["epsilon"])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 
 from ..lower.forms import LoweredEquation
 from ..lower.interfaces import CellInterfaces, equation_with_middles, integrated, jumps_by
+from ..problem.errors import SolveError
 from ..problem.regions import Corner, Region
 from ..runtime.arrays import Array, Integers
+from ..runtime.fitted.mesher import UnresolvedInterfaces
 from ..runtime.fitted.region_mesher import RegionOutline
 
 # Points of a piece of the boundary at which the size of triangles is asked.
@@ -34,6 +37,19 @@ _BLOCK = 4096
 # Panels of the data that are narrower, as a share of the longer side, are not followed: triangles
 # are as short along a panel as across it.
 NARROW = 1 / 64
+
+
+@contextmanager
+def meshing() -> Iterator[None]:
+    """SolveError where no mesh fits a region."""
+    try:
+        yield
+    except UnresolvedInterfaces as cause:
+        raise SolveError(
+            "no mesh fits outlines that touch, or nearly",
+            term=cause,
+            remedy="move the shapes apart, let them overlap, or open the corner between them",
+        ) from cause
 
 
 def nearest_piece(region: Region, points: Array) -> tuple[Integers, Array]:

@@ -14,7 +14,7 @@ from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
 from ..problem.mesh_domain import MeshedDomain
 from ..problem.regions import Region
-from ..resolution.region_outlines import outline_of
+from ..resolution.region_outlines import meshing, outline_of
 from ..runtime.arrays import Array
 from ..runtime.fitted.domain_mesh import RegionMesh, along_edges
 from ..runtime.fitted.elements import places_of
@@ -107,7 +107,8 @@ def _(domain: Region, cells: Sequence[int], count: int) -> QuadratureRule:
     parts = max(asked, _FEWEST_TRIANGLES)
     own = max(_FEWEST_POINTS, -(-count * asked // parts))
     corners = [(corner, 0.0) for corner in domain.corners if not corner.smooth]
-    mesh = next(region_meshes(outline_of(domain, corners), parts))
+    with meshing():
+        mesh = next(region_meshes(outline_of(domain, corners), parts))
     return rule_on(RegionMesh(mesh), own)
 
 

@@ -141,6 +141,8 @@ class _Boxes:
         rule = RULES.get(expr.func)
         if rule is not None and len(expr.args) in (1, 2):
             return self._chained(self.jet(expr.args[0]), *rule)
+        if isinstance(expr, sp.atan2):
+            return self._angle(*map(self.jet, expr.args))
         if isinstance(expr, sp.Mod):
             top, bottom = expr.args
             return self.jet(top - bottom * sp.floor(top / bottom))
@@ -190,6 +192,25 @@ class _Boxes:
     ) -> RangeWithSlopes:
         outer = derivative(inner.value) if any(s is not None for s in inner.slopes) else None
         return RangeWithSlopes(function(inner.value), tuple(scaled(s, outer) for s in inner.slopes))
+
+    def _angle(self, y: RangeWithSlopes, x: RangeWithSlopes) -> RangeWithSlopes:
+        """atan2(y, x), which jumps where y = 0 > x: that is the side of a box at most."""
+        ends = (
+            np.where(y.value.lo == 0, 0.0, y.value.lo),
+            np.where(y.value.hi == 0, -0.0, y.value.hi),
+        )
+        corners = [np.arctan2(a, b) for a in ends for b in x.value]
+        across = (y.value.lo < 0) & (y.value.hi > 0) & (x.value.lo < 0)
+        low = np.where(across, -np.pi, np.min(corners, axis=0))
+        high = np.where(across, np.pi, np.max(corners, axis=0))
+        inverse = raised(plus(raised(x.value, 2), raised(y.value, 2)), -1)
+        by_y = times(x.value, inverse)
+        by_x = times(times(self._constant(-1.0), y.value), inverse)
+        slopes = []
+        for p, q in zip(y.slopes, x.slopes, strict=True):
+            slope = added(scaled(p, by_y), scaled(q, by_x))
+            slopes.append(None if slope is None else unbounded(slope, across))
+        return RangeWithSlopes(Range(low, high), tuple(slopes))
 
     def _extreme(self, expr: sp.Expr) -> RangeWithSlopes:
         """Max or Min: where one argument is surely the largest its derivatives count, elsewhere

@@ -22,13 +22,13 @@ from ...resolution.region_outlines import (
     DEGREE,
     NARROW,
     graded_corners,
+    meshing,
     nearest_piece,
     outline_of,
     region_interfaces,
 )
 from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.domain_mesh import RegionMesh, along_edges
-from ...runtime.fitted.mesher import UnresolvedInterfaces
 from ...runtime.fitted.region_mesher import region_meshes
 from ...runtime.levels import FEWEST
 from .fitted_layout import by_degree
@@ -93,18 +93,12 @@ class RegionMeshes:
             outline = outline_of(self.region, self.corners, self.panels, share, self.interfaces)
             self.made[first, resolving] = (region_meshes(outline, first), [])
         more, known = self.made[first, resolving]
-        try:
+        with meshing():
             while len(known) <= level:
                 own = next(more)
                 places = along_edges(own.points[own.facets], _SHARES).reshape(-1, 2)
                 gap = float(nearest_piece(self.region, places)[1].max())
                 known.append(RegionMesh(own, gap))
-        except UnresolvedInterfaces as cause:
-            raise SolveError(
-                "no mesh fits outlines that touch, or nearly",
-                term=cause,
-                remedy="move the shapes apart, or let them overlap",
-            ) from cause
         return known[level]
 
     def levels(self, degree: int, limit: int) -> Sequence[RegionMesh]:

@@ -38,6 +38,7 @@ BROKEN = [
     sp.sign(X - Y) * Y,
     sp.Heaviside(Y - sp.Rational(3, 10)),
     sp.ceiling(5 * X * Y),
+    sp.atan2(Y - sp.Rational(1, 2), X - sp.Rational(1, 3)),
     sp.Min(X, 1 - Y),
     sp.Piecewise(
         (1, sp.And(X > Y, sp.Not(Y > X / 2))),

@@ -11,7 +11,7 @@ from torch import Tensor
 from ....lower.forms import LoweredEquation
 from ....operator.domain_filter import DomainFilter
 from ....problem.errors import UnsupportedError
-from ....resolution import resolve
+from ....resolution import resolve, resolve_along
 from ....runtime.nets.least_squares import safe_divisor
 from ..collocation import Rows, row_strengths
 from ..network import TrialSpace
@@ -56,19 +56,28 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
     satisfy, with which the ansatz would jump inside, and of sources under a divergence; and for
     coefficients that jump in time, at which a net would need a kink.
     """
-    symbols = list(zip(equation.coordinates, equation.domain.bounds, strict=True))
+    axes = [
+        (v, ends, False)
+        for v, ends in zip(equation.coordinates, equation.domain.bounds, strict=True)
+    ]
+    times = []
     if equation.time is not None:
-        symbols.append((equation.time, (0.0, float(sp.sympify(equation.final_time)))))
-    axes = [(symbol, interval, False) for symbol, interval in symbols]
+        times = [(equation.time, (0.0, float(sp.sympify(equation.final_time))), False)]
+    axes += times
     numbers = {v: float(parameters[str(v)]) for v in equation.parameters if str(v) in parameters}
     domain = DomainFilter.of(equation.domain, equation.coordinates)
-    data = [("Dirichlet", e.value) for e in equation.essential]
-    data += [("initial", value) for value in equation.initial]
+    data = [("initial", value) for value in equation.initial]
     data += [("divergence", t.coefficient) for t in equation.linear if any(t.left)]
+    if domain is None:
+        data += [("Dirichlet", e.value) for e in equation.essential]
     refused = []
     for kind, value in data:
         if resolve([value], axes, numbers, domain).jumps:
             refused.append((f"{kind} data that jump", value))
+    for e in equation.essential if domain is not None else ():
+        along = resolve_along(e.value, e.parts, equation, numbers, times)
+        if any(found.jumps for found in along):
+            refused.append(("Dirichlet data that jump", e.value))
     if equation.time is not None:
         coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
         for value in (*coefficients, *(n.alpha for n in equation.natural)):

@@ -64,6 +64,31 @@ def test_given_values_beside_a_flux_on_a_straight_side() -> None:
     assert 500 * leading == pytest.approx(401.162453745, rel=1e-7)
 
 
+@pytest.mark.parametrize("kind", [nh.Dirichlet, nh.Neumann])
+def test_a_crack_that_opens_by_a_tenth(kind: Any) -> None:
+    """r^k cos(k t), or sin(k t), k = pi over the angle inside; data jump in the crack alone."""
+    slope = sp.Float(math.tan(0.1), 17)
+    crack = nh.Polygon([(0, 0), (-2, 2 * slope), (-2, -2 * slope)], name="crack")
+    power = sp.Float(math.pi / (2 * math.pi - 0.2), 17)
+    shape = sp.cos if kind is nh.Dirichlet else sp.sin
+    exact = (S.x[0] ** 2 + S.x[1] ** 2) ** (power / 2) * shape(power * sp.atan2(S.x[1], S.x[0]))
+    domain = nh.Disk((0, 0), 1, name="rim") - crack
+    found = solved(domain, [kind(0, on="crack"), nh.Dirichlet(exact, on="rim")], 0)
+    rule = quadrature_rule(found.problem.equation.domain, (8, 8), 3).inside()
+    known = sp.lambdify(S.x, exact)(*rule.points.T)
+    assert rule.relative(found(rule.points) - known, known) < found.info["estimate"] < 1e-7
+
+
+def test_given_values_jump_on_their_own_part_alone() -> None:
+    jump = sp.Piecewise((1, S.x[0] < sp.Rational(1, 3)), (0, True))
+    square = nh.Polygon([(0, 0), (1, 0), (1, 1), (0, 1)])
+    upright = [nh.Dirichlet(jump, on=square.edge(1)), nh.Dirichlet(jump, on=square.edge(3))]
+    found = solved(square, [*upright, nh.Neumann(0, on="rest")], 0)
+    assert found([[0.25, 0.6]]) == pytest.approx(0.75, abs=1e-8)
+    with pytest.raises(nh.UnsupportedError, match="Dirichlet data that jump"):
+        solved(square, [nh.Dirichlet(jump)], 0)
+
+
 def test_a_ring_whose_hole_has_a_logarithm() -> None:
     found = solved(RING, [nh.Dirichlet(0, on="inner"), nh.Robin(2, on="outer")])
     a, b = np.linalg.solve([[math.log(0.4), 1], [1, 2]], [0.04, 1.0])
