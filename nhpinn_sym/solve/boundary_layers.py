@@ -32,7 +32,7 @@ from ..problem.domain import refuse_lattice, require_box
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.regions import Region
-from ..problem.user_input import instance, parameter_numbers
+from ..problem.user_input import parameter_numbers
 from .backends import equation_solver
 from .complex_parts import solve_in_parts
 from .equations import judged
@@ -100,12 +100,6 @@ def with_layers(
     UnsupportedError for waves, in time for natural conditions, for derivatives along walls, and
     means that are open; ProblemError for what is no problem in the domain of the expansion.
     """
-    problem = instance(
-        problem,
-        MultiscaleProblem,
-        "boundary_layers",
-        "write boundary_layers=problem, the problem that was homogenized",
-    )
     refuse_lattice(problem.cell, "boundary layers")
     if is_wave(problem):
         raise _not_covered("of a wave", problem)

@@ -44,6 +44,7 @@ from .judgement import judge
 from .lattice_fields import LatticeField
 from .perforations import require_one_solid
 from .progress import Progress
+from .provenance import KEY, operator_digest
 from .resources import memory_errors
 from .slow_variables import slow_box, solve_on_nodes
 from .solution import CellBatch
@@ -297,7 +298,7 @@ def solution_of(
         nodes=nodes,
         slow=tuple(map(str, slow)),
         entries=entries_of(model, batch.effective, nodes, slow, values, over),
-        info=batch.info,
+        info={**batch.info, KEY: operator_digest(model.operator)},
         components=op.components,
         bounds=batch.bounds,
         parameters=parameters,

@@ -23,6 +23,7 @@ from ..derive.notation import equation, latex, text
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.user_input import instance
 from .cell_solution import CellSolution
+from .provenance import require_operator
 from .solution import Array
 from .tensors import symmetric_tensor
 
@@ -175,6 +176,7 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
     )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+    require_operator(cells.info, model.operator)
     _check_scope(model)
     levels = cells.averaged
     d = model.problem.scales.dim

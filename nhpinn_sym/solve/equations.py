@@ -50,6 +50,7 @@ from .periods import (
     steps_of_fast_time,
 )
 from .progress import Progress, shown
+from .provenance import KEY, require_operator
 from .resources import memory_errors
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
@@ -118,6 +119,7 @@ def solve_homogenized(
         "cells",
         "write cells = solve_cells(model), or cells = family.at(q=...)",
     )
+    require_operator(cells.info, model.operator)
     system = None
     if is_wave(model.problem):
         check_homogenized_wave(model)
@@ -139,9 +141,11 @@ def solve_homogenized(
     with memory_errors(f"{lowered.title} ({backend})"):
         solution = solve_in_parts(solver, *given, shown(progress), **options)
     solution = judged(solution, lowered, options)
-    if system is None:
-        return solution
-    return displacement(solution, model.components)
+    if system is not None:
+        solution = displacement(solution, model.components)
+    if KEY in cells.info:
+        solution = replace(solution, info={**solution.info, KEY: cells.info[KEY]})
+    return solution
 
 
 def _solve_with_memory(

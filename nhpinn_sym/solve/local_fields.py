@@ -25,6 +25,7 @@ from .arguments import as_numbers
 from .cell_points import CellPoints, points_of
 from .cell_solution import CellSolution
 from .exports import arrays
+from .provenance import require_operator
 from .solution import Array
 
 # Values of a coefficient that count as phases; where there are more, it varies.
@@ -165,9 +166,11 @@ def local_fields(
     [1.6, 0.4]
     """
     instance(cells, CellSolution, "the cells", "write cells = solve_cells(model)")
-    chosen = cells.model if model is None else model
+    given = cells.model if model is None else model
     remedy = "write nh.local_fields(cells, model=homogenize(problem), grad=...)"
-    lowered = lower_cells(instance(chosen, HomogenizedModel, "the model", remedy))
+    chosen = instance(given, HomogenizedModel, "the model", remedy)
+    lowered = lower_cells(chosen)
+    require_operator(cells.info, chosen.operator)
     _require_fields(cells, lowered)
     gradient = _macroscopic(cells, grad, strain)
     where = points_of(cells, np.array(lowered.vectors, dtype=float))

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import MultiIndex
+from ..operator.parse import parse
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
@@ -22,8 +23,10 @@ from .law.reconstruct import reconstruct_with_law
 from .mean_field import MeanField
 from .periods import positive_eps
 from .progress import Progress
+from .provenance import require_operator, require_same
 from .solution import Array, Solution
 
+_PROBLEM = "write boundary_layers=problem, the problem that was homogenized"
 # Velocity of a moving frame that is rounding.
 _STILL = 1e-12
 # Points to a period where an expansion is exported.
@@ -269,6 +272,7 @@ def reconstruct(
             term=cells,
             remedy="use the cells that they were solved with",
         )
+    require_same(fields[0].info, cells.info, cells)
     number = positive_eps(eps)
     expansion = _expansion(fields, cells, order, number)
     if boundary_layers is None:
@@ -279,7 +283,9 @@ def reconstruct(
             term=cells.ground_state,
             remedy="leave boundary_layers= out",
         )
-    return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)
+    problem = instance(boundary_layers, MultiscaleProblem, "boundary_layers", _PROBLEM)
+    require_operator(cells.info, parse(problem), remedy=_PROBLEM)
+    return with_layers(expansion, problem, number, per_period, parameters, progress)
 
 
 def _with_law(u0: object, law: LawSolution, eps: object, boundary_layers: object) -> Solution:

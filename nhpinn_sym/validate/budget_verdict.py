@@ -219,12 +219,15 @@ def needs_third(budget: Mapping[str, float], found: Findings) -> bool:
 
 
 def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:
-    """Whether the homogenization error is below that of a larger eps; None where that was not seen,
-    or it is too small to tell."""
+    """Whether the homogenization error is below those of larger eps; None where that was not seen,
+    they contradict each other, or it is too small to tell."""
     here = budget["homogenization"]
     if not findings.larger or here <= max(_FLOOR, 5 * budget["reference"]):
         return None
-    return here <= _FALLS * max(error for _, error in findings.larger)
+    below = {here <= _FALLS * error for _, error in findings.larger}
+    if len(below) > 1:
+        return None
+    return below.pop()
 
 
 def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Iterator[str]:
@@ -262,7 +265,10 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
         )
     for larger, error in findings.larger:
         yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
-    if falls(budget, findings):
+    found = falls(budget, findings)
+    if found:
         yield "so it falls with eps"
+    if found is None and findings.larger:
+        yield "these values do not tell whether it falls with eps"
     if not findings.larger:
         yield "no second eps was solved: whether the error falls with eps was not seen"

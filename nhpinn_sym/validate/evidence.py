@@ -19,6 +19,7 @@ from ..resolution import AxisResolution, resolve_equation
 from ..runtime.arrays import Array
 from ..solve.solution import Solution
 from ..solve.waves import first_order_in_time, is_wave
+from .budget_verdict import FEWEST_PERIODS
 
 # Larger eps that are tried, over the given one.
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
@@ -50,10 +51,11 @@ def fewest_periods(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> sp
 
 
 def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterator[sp.Expr]:
-    """At most two larger eps for which the domain holds a period, and periodic axes whole ones."""
+    """At most two larger eps for which scales are separated, and periodic axes hold whole periods."""
     problem = model.problem
     assert problem.domain is not None
     found = 0
+    least = FEWEST_PERIODS - _ON_LINE
     for ratio in _RATIOS if oscillating_axes(model) else ():
         lengths = problem.domain.lengths
         cell = problem.cell.lengths
@@ -62,7 +64,7 @@ def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterat
             abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE
             for k in problem.periodic_axes
         )
-        if whole and fewest_periods(model, ratio * eps) >= 1 - _ON_LINE and found < _MOST_LARGER:
+        if whole and fewest_periods(model, ratio * eps) >= least and found < _MOST_LARGER:
             found += 1
             yield ratio * eps
 

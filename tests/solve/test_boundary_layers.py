@@ -11,6 +11,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.boundary_layers import with_layers
 from nhpinn_sym.validate.quadrature import resolving, value_and_gradient
 
 PI = np.pi
@@ -140,7 +141,7 @@ def test_in_time_the_expansion_with_its_layer_meets_the_walls_at_every_time() ->
     points = x[:, None]
     eps = 0.3
     plain = nh.reconstruct(u0, cells, eps)
-    found = nh.reconstruct(u0, cells, eps, boundary_layers=problem)
+    found = with_layers(plain, problem, eps, None, None, None)
     for t in (0.03, 0.1):
         inverse = 1 / (2 + np.sin(2 * PI * x / eps) + t * x)
         gap = np.array([np.sin(9 * t), 1.0]) - plain(np.array([[0.0], [1.0]]), t)

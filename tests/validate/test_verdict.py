@@ -97,6 +97,24 @@ def test_the_text_says_what_was_seen_and_no_more() -> None:
     unseen = " ".join(evidence(BUDGET, replace(SOUND, larger=()), "1/8"))
     assert "was not seen" in unseen and "so it falls" not in unseen
     assert falls(BUDGET, replace(SOUND, larger=())) is None
+    both = replace(SOUND, larger=(("1/4", 9e-3), ("3/8", 3e-2)))
+    assert falls(BUDGET, both) is None and verdict_of_budget(BUDGET, both) is Verdict.AGREEMENT
+    assert "do not tell whether it falls" in " ".join(evidence(BUDGET, both, "1/8"))
+
+
+def test_larger_eps_leave_the_domain_two_periods() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    model = nh.homogenize(problem)
+    larger = {n: [str(e) for e in found.larger_eps(model, sp.Rational(1, n))] for n in (2, 3, 4, 8)}
+    assert larger == {2: [], 3: ["1/2"], 4: ["1/2", "3/8"], 8: ["1/4", "3/8"]}
     assert "eps" not in Verdict.AGREEMENT.value
     for verdict in set(Verdict) - {Verdict.AGREEMENT}:
         assert "=" in verdict.value, verdict
