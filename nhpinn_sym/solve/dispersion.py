@@ -176,8 +176,8 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
     )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
-    require_operator(cells.info, model.operator)
     _check_scope(model)
+    require_operator(cells.info, model.operator)
     levels = cells.averaged
     d = model.problem.scales.dim
     if model.order < 2 or not cells.info.get("hierarchy"):

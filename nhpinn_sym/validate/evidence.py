@@ -51,7 +51,7 @@ def fewest_periods(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> sp
 
 
 def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterator[sp.Expr]:
-    """At most two larger eps for which scales are separated, and periodic axes hold whole periods."""
+    """At most two larger eps at which scales are separated, and periodic axes hold whole ones."""
     problem = model.problem
     assert problem.domain is not None
     found = 0

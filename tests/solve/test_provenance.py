@@ -69,7 +69,7 @@ def test_waves() -> None:
 
 def test_the_same_operator_in_other_words() -> None:
     """Other sources and domains too; what differs by a thousandth in a small part does not pass."""
-    model, cells = solved(problem(2 + WAVE**2))
+    _, cells = solved(problem(2 + WAVE**2))
     again, _ = solved(problem(3 - sp.cos(2 * sp.pi * S.y[0]) ** 2, S.x[0], 2))
     u0 = nh.solve_homogenized(again, cells, "skfem", mesh=8)
     nh.reconstruct(u0, cells, 1 / 4)
