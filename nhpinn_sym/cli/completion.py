@@ -11,20 +11,29 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from ..emit.emit import TARGETS
-from ..solve.backends import BACKENDS
+from ..solve.backends import BACKENDS, available
 
-CHOICES = {
-    "--target": TARGETS,
-    "--backend": ("auto", *BACKENDS),
-    "--fem": ("auto", *(name for name, known in BACKENDS.items() if known.elements)),
-    "--method": ("auto", "residual", "energy", "nh-pinn"),
-    "--device": ("cpu", "cuda"),
-}
-"""What an option takes, where argparse does not check it: the package refuses others itself, with
-its reasons.
-"""
+
+@cache
+def choices() -> dict[str, tuple[str, ...]]:
+    """What an option takes, where argparse does not check it: the package refuses others itself,
+    with its reasons. Methods and solvers are known where torch is.
+    """
+    found = {
+        "--target": TARGETS,
+        "--backend": ("auto", *BACKENDS),
+        "--fem": ("auto", *(name for name, known in BACKENDS.items() if known.elements)),
+        "--device": ("cpu", "cuda"),
+    }
+    if available("pinn"):
+        from ..solve.pinn.methods import METHODS
+        from ..solve.pinn.options import solver_names
+
+        found |= {"--method": tuple(METHODS), "--solver": ("auto", *solver_names())}
+    return found
 
 
 def completion(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -47,7 +56,7 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, list[argpa
 def _choices(action: argparse.Action) -> tuple[str, ...]:
     if action.choices is not None:
         return tuple(map(str, action.choices))
-    return next((CHOICES[name] for name in action.option_strings if name in CHOICES), ())
+    return next((choices()[name] for name in action.option_strings if name in choices()), ())
 
 
 def _bash(commands: Mapping[str, list[argparse.Action]]) -> Iterator[str]:
@@ -66,7 +75,8 @@ def _bash(commands: Mapping[str, list[argparse.Action]]) -> Iterator[str]:
         yield f'    {name}) COMPREPLY=($(compgen -W "{text}" -- "$word")); return ;;'
     yield "    esac"
     yield '    if [ "$COMP_CWORD" = 1 ]; then'
-    yield f'        COMPREPLY=($(compgen -W "{" ".join(commands)}" -- "$word")); return'
+    first = " ".join([*commands, "--help", "--version"])
+    yield f'        COMPREPLY=($(compgen -W "{first}" -- "$word")); return'
     yield "    fi"
     yield '    case "${COMP_WORDS[1]}" in'
     for name, actions in commands.items():
@@ -85,10 +95,17 @@ def _fish(commands: Mapping[str, list[argparse.Action]]) -> Iterator[str]:
     for name, actions in commands.items():
         head = f"complete -c nhpinn -n '__fish_seen_subcommand_from {name}'"
         for action in actions:
-            long = [o.removeprefix("--") for o in action.option_strings if o.startswith("--")]
+            marks = [
+                f" -l {o[2:]}" if o.startswith("--") else f" -s {o[1:]}"
+                for o in action.option_strings
+            ]
             choices = " ".join(_choices(action))
             wanted = f" -x -a '{choices}'" if choices else ""
-            if long:
-                yield f"{head} -l {long[0]}{wanted}"
-            elif choices:
-                yield f"{head}{wanted}"
+            if marks or choices:
+                yield f"{head}{''.join(marks)}{wanted}{_described(action)}"
+
+
+def _described(action: argparse.Action) -> str:
+    """Its help, for fish."""
+    text = str(action.help or "").replace("\\", "").replace("'", "")
+    return f" -d '{text}'" if text else ""

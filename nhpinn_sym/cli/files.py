@@ -19,7 +19,7 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
     file = Path(path)
     if not file.is_file():
         raise ProblemError(
-            "there is no such file",
+            "this is a folder, and no file" if file.is_dir() else "there is no such file",
             term=path,
             remedy="give a Python file that defines `problem`, such as examples/elliptic_2d.py",
         )

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 import sympy as sp
 
-from ..derive.homogenize import homogenize, homogenize_linear
+from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
 from ..problem.user_input import number_from_text
 from .files import load_problem
@@ -100,8 +100,9 @@ def _cells(arguments: argparse.Namespace) -> int:
     from .tables import print_cells
 
     problem = load_problem(arguments.file, arguments.problem)
+    model: Any = homogenize(problem, arguments.order)
     cells = solve_cells(
-        homogenize_linear(problem, arguments.order),
+        model,
         arguments.backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),

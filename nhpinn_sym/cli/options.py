@@ -17,7 +17,7 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nhpinn",
         description=(
-            "Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN"
+            "Homogenize a multiscale PDE or system written in SymPy, and cross-validate PINN"
             " against FEM."
         ),
         epilog=(
@@ -88,7 +88,10 @@ def _add_cells(commands: Any, run: Run) -> argparse.ArgumentParser:
 
 
 def _add_validate(commands: Any, run: Run) -> argparse.ArgumentParser:
-    text = "cross-validate PINN against FEM on cells and expansion; with --eps in a box too"
+    text = (
+        "cross-validate PINN against FEM on cells (of nonlinear problems: laws) and expansion; with"
+        " --eps, or without fast variables, the boundary value problem too"
+    )
     validate = _command(commands, "validate", run, text)
     validate.add_argument(
         "--eps", help="the period, such as 1/8: the boundary value problem too (default: cells)"
@@ -155,7 +158,7 @@ def _add_solving(command: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="value of a declared parameter (repeatable)",
     )
-    command.add_argument("--method", help="pinn: auto, residual, energy or nh-pinn")
+    command.add_argument("--method", help="pinn: auto, residual, energy, nh-pinn or classical")
     command.add_argument(
         "--solver",
         help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam",
@@ -190,7 +193,9 @@ def _add_without_problem(commands: Any, runs: Mapping[str, Run]) -> None:
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("file", metavar="FILE", help="Python file that defines `problem`")
+    parser.add_argument(
+        "file", metavar="FILE", help="Python file that defines `problem`; nhpinn new writes one"
+    )
     parser.add_argument(
         "--problem",
         default="problem",

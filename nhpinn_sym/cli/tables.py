@@ -114,7 +114,7 @@ def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
     if cells.slow:
         return
     matrices = [matrix for level in cells.averaged.values() for matrix in level.values()]
-    small = _ZERO * max(float(np.abs(matrix).max()) for matrix in matrices)
+    small = _ZERO * max((float(np.abs(matrix).max()) for matrix in matrices), default=0.0)
     for n, level in sorted(cells.averaged.items()):
         if n <= cells.order:
             continue

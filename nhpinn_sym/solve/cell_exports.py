@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from .cell_solution import CellFunction, CellSolution
 
 EQUATION = "rho u_t - div(A grad u) + b . grad u + c u = f; u = u0 + eps (N_0 u0 + N_j d_j u0)"
+_FOURTH_ORDER = "derivatives of fourth order: A[k, l, p, q]"
+_KINDS = {
+    "K": "-div( K/mu (grad p - f) ) = 0",
+    "D": "N = A E + B K, M = B^T E + D K: forces and moments of strain E and K = D^2 u_3",
+    "rates": (
+        "rho u_t + sum_k weights[k] d_t z_k - div(A grad u) = f,"
+        " d_t z_k + rates[k] z_k = f/rho_block - u_t"
+    ),
+}
+"""Equations of the kinds that have another law, by a coefficient that no other one has."""
 CONVENTIONS = {
     "A": "A[k, l], of systems A[i, k, j, l], multiplies d_k( . d_l u_j) in equation i",
     "b": "b[l], of systems b[i, j, l], multiplies d_l u_j in equation i",
@@ -39,6 +49,11 @@ CONVENTIONS = {
     "drift": "the equation holds in X = x - drift t/eps",
     "lambda0": "u = exp(-lambda0 t/eps^2) phi(x/eps) v, and v solves the equation",
     "h": "h[n, i, left, j, right]: D^left( . D^right U_j) in equation i of order n",
+    "K": "K[i, j]: v_i = K[i, j]/mu (f_j - d_j p)",
+    "B": "rows and columns 11, 22, 12, shears doubled; the other sign belongs to K = -D^2 u_3",
+    "D": "rows and columns 11, 22, 12, shears doubled",
+    "rates": "of the modes of the blocks, in the order of the weights",
+    "weights": "of the modes of the blocks, in the order of the rates",
 }
 """Of effective coefficients, by name; indices are numbered from 0."""
 UNITS = {
@@ -48,6 +63,11 @@ UNITS = {
     "rho": "those of the factor of u_t in the problem",
     "drift": "length / time, for the length and the time of x and t",
     "lambda0": "1 / time, for the time of t",
+    "K": "length^2, for the length of y",
+    "B": "those of the moduli, times length^2 of y",
+    "D": "those of the moduli, times length^3 of y",
+    "rates": "1 / time, for the time of t",
+    "weights": "those of the factor of u_t in the problem",
 }
 """The package has no units of its own: they follow from those of the data."""
 # Whether an effective coefficient has axes for a derivative to its left and to its right.
@@ -132,14 +152,25 @@ def effective_record(cells: CellSolution) -> dict[str, Any]:
         return {key: cells.entries[key](row)[0] for key in sampled}
 
     table = Effective.sampled(solve, order, cells.parameters, known)
-    held = dict.fromkeys(name for name, _ in cells.entries)
     return {
         **table.record(),
         "interpolation": table.interpolation,
-        "equation": EQUATION if cells.order == 2 else "derivatives of fourth order: A[k, l, p, q]",
-        "conventions": {name: CONVENTIONS[name] for name in held if name in CONVENTIONS},
-        "units": {name: UNITS[name] for name in held if name in UNITS and cells.order == 2},
+        **_meaning(cells, list(dict.fromkeys(name for name, _ in cells.entries))),
         **_attributes(cells),
+    }
+
+
+def _meaning(cells: CellSolution, names: Sequence[str]) -> dict[str, Any]:
+    """The equation that the coefficients belong to, their conventions and units."""
+    plain = EQUATION if cells.order == 2 else _FOURTH_ORDER
+    conventions, units = CONVENTIONS, UNITS
+    if "D" in names:
+        conventions = {**CONVENTIONS, "A": CONVENTIONS["D"]}
+        units = {**UNITS, "A": "those of the moduli, times length of y"}
+    return {
+        "equation": next((_KINDS[name] for name in names if name in _KINDS), plain),
+        "conventions": {name: conventions[name] for name in names if name in conventions},
+        "units": {name: units[name] for name in names if name in units and cells.order == 2},
     }
 
 

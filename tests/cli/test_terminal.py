@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -75,6 +76,36 @@ def test_completion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["completion", shell]) == 0
         text = capsys.readouterr().out
         assert "validate" in text and "per-period" in text
+
+
+def test_help_and_completion_know_what_the_package_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # names are not broken at their hyphens
+    from nhpinn_sym.cli.completion import choices
+
+    listed = {"emit": ("--target",), "cells": ("--backend", "--method", "--solver")}
+    for command, options in listed.items():
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        words = set(re.split(r"[\s,:]+", capsys.readouterr().out))
+        assert words >= {name for option in options for name in choices()[option]}
+    assert main(["completion", "fish"]) == 0
+    text = capsys.readouterr().out
+    assert "-s o -l output -d" in text and "classical" in text
+
+
+def test_every_kind_of_problem_has_cells_and_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plate has a law of its own; a nonlinear equation has texts."""
+    plate = str(EXAMPLES / "plate.py")
+    assert main(["cells", plate, "--tolerance", "0.1", "--json", "-q"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["equation"].startswith("N = A E + B K")
+    nonlinear = str(EXAMPLES / "nonlinear" / "conduction.py")
+    assert main(["emit", nonlinear, "--target", "numpy", "-o", str(tmp_path)]) == 0
+    assert (tmp_path / "main_law.py").is_file()
 
 
 def test_derive_imports_the_symbols_alone() -> None:
