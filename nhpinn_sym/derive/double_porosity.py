@@ -74,10 +74,12 @@ class DoublePorosityModel:
 
     @property
     def title(self) -> str:
+        """What the derivation and reports are headed by."""
         return f"Homogenization of {self.problem.name or 'a medium of double porosity'}"
 
     @property
     def dim(self) -> int:
+        """The number of spatial dimensions."""
         return self.problem.scales.dim
 
     @cached_property
@@ -101,6 +103,7 @@ class DoublePorosityModel:
 
     @cached_property
     def derivation(self) -> Derivation:
+        """The steps from the multiscale equation to the law, for text and LaTeX."""
         x, t = self.problem.scales.x, self.problem.scales.t
         u0, z = (sp.Function(name)(*x, t) for name in ("u0", "z_k"))
         mode = sp.Derivative(z, t) + sp.Symbol("l_k") * z

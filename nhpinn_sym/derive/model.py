@@ -148,10 +148,12 @@ class HomogenizedModel:
 
     @property
     def title(self) -> str:
+        """What the derivation and reports are headed by."""
         return f"Homogenization of {self.problem.name or 'a multiscale equation'}"
 
     @cached_property
     def derivation(self) -> Derivation:
+        """The steps from the multiscale equation to the homogenized one, for text and LaTeX."""
         return write_steps(self)
 
     @cached_property

@@ -66,14 +66,17 @@ class PlateModel:
 
     @property
     def dim(self) -> int:
+        """The number of spatial dimensions, that of the thickness among them."""
         return self.problem.scales.dim
 
     @property
     def title(self) -> str:
+        """What the derivation and reports are headed by."""
         return f"Homogenization of {self.problem.name or 'a plate'}"
 
     @property
     def thickness(self) -> sp.Expr:
+        """The length of the cell along its last axis."""
         low, high = self.problem.cell.intervals[-1]
         return high - low
 
@@ -94,6 +97,7 @@ class PlateModel:
 
     @cached_property
     def derivation(self) -> Derivation:
+        """The steps from elasticity to forces and moments, for text and LaTeX."""
         d = self.dim
         y = f"y{d}"
         low, high = self.problem.cell.intervals[-1]

@@ -62,10 +62,12 @@ class FlowModel:
 
     @property
     def title(self) -> str:
+        """What the derivation and reports are headed by."""
         return f"Homogenization of {self.problem.name or 'a flow around obstacles'}"
 
     @property
     def dim(self) -> int:
+        """The number of spatial dimensions."""
         return self.problem.scales.dim
 
     @cached_property
@@ -91,6 +93,7 @@ class FlowModel:
 
     @cached_property
     def derivation(self) -> Derivation:
+        """The steps from Stokes' equations to Darcy's law, for text and LaTeX."""
         return Derivation(
             self.title,
             (

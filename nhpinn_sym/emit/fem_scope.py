@@ -133,6 +133,7 @@ def quotients(lowered: LoweredCells) -> dict[LawKey, Functional]:
 
 
 def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
+    """Name, role, level and solvability of every cell function, in the order of their solves."""
     return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
 
 

@@ -257,6 +257,7 @@ def _require_smooth(lowered: LoweredCells | LoweredEquation, held: Sequence[sp.E
 
 
 def cell_script(library: ScriptLibrary, lowered: LoweredCells) -> Script:
+    """The names of a script of all cell functions."""
     names = [
         form.name + (f"_{i + 1}" if lowered.components > 1 else "")
         for form in lowered.functions
@@ -266,6 +267,7 @@ def cell_script(library: ScriptLibrary, lowered: LoweredCells) -> Script:
 
 
 def equation_script(library: ScriptLibrary, lowered: LoweredEquation) -> Script:
+    """The names of a script of a boundary value problem."""
     time = () if lowered.time is None else (lowered.time,)
     several = lowered.components > 1
     names = [f"u_{j + 1}" if several else "u" for j in range(lowered.components)]

@@ -187,6 +187,7 @@ def equation_axes(lowered: LoweredEquation) -> list[tuple[str, sp.Expr, sp.Expr]
 
 
 def equation_constraints(lowered: LoweredEquation) -> list[Constraints]:
+    """What holds exactly of every component."""
     return [constrain(lowered, j) for j in range(lowered.components)]
 
 

@@ -255,6 +255,7 @@ def _externals(
 
 
 def symbol_name(symbol: sp.Expr) -> str:
+    """The name of a symbol, or of a function of coordinates."""
     if isinstance(symbol, AppliedUndef):
         return symbol.func.__name__
     return str(symbol)
@@ -280,6 +281,7 @@ def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
 
 
 def natural_conditions(problem: MultiscaleProblem) -> tuple[Natural, ...]:
+    """The Neumann and Robin conditions, by component and parts of the boundary."""
     found = []
     for condition, j, parts in _parts(problem, (Neumann, Robin)):
         value = problem.data(condition, "value", j)

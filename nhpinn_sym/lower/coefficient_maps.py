@@ -60,6 +60,7 @@ def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple
 
 
 def require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:
+    """UnsupportedError where a condition holds more than the coordinates."""
     for c in conditions:
         moving = sorted(c.free_symbols - set(lowered.coordinates), key=str)
         if moving:

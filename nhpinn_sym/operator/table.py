@@ -171,8 +171,10 @@ def unit(axis: int, length: int) -> MultiIndex:
 
 
 def add(a: MultiIndex, b: MultiIndex) -> MultiIndex:
+    """The multi-index of a derivative of a derivative."""
     return tuple(p + q for p, q in zip(a, b, strict=True))
 
 
 def subtract(a: MultiIndex, b: MultiIndex) -> MultiIndex:
+    """a - b, which may have negative entries."""
     return tuple(p - q for p, q in zip(a, b, strict=True))

@@ -109,14 +109,17 @@ class Box(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """The ends of each axis, as those of every shape."""
         return self.intervals
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside; upper ends do not."""
         pairs = zip(y, self.intervals, strict=True)
         return sp.And(*[end for v, (a, b) in pairs for end in (a <= v, v < b)])
 
     @property
     def dim(self) -> int:
+        """The number of axes."""
         return len(self.intervals)
 
     @property
@@ -126,10 +129,12 @@ class Box(Shape):
 
     @property
     def lengths(self) -> tuple[sp.Expr, ...]:
+        """The length along each axis."""
         return tuple(b - a for a, b in self.intervals)
 
     @property
     def volume(self) -> sp.Expr:
+        """The measure, exact."""
         return sp.prod(self.lengths)
 
     @cached_property
@@ -186,6 +191,7 @@ class Cell(Box):
 
     @classmethod
     def unit(cls, dim: int) -> Cell:
+        """The cell (0, 1)^dim."""
         return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
 
     @property

@@ -82,6 +82,7 @@ class MeshedDomain:
 
     @property
     def dim(self) -> int:
+        """2 of triangles, 3 of tetrahedra."""
         return self.mesh.dim
 
     def refined(self, mesh: RegionMesh) -> RegionMesh:
@@ -90,10 +91,12 @@ class MeshedDomain:
 
     @cached_property
     def region(self) -> RegionMesh:
+        """The mesh as one of a region, with its named parts."""
         return RegionMesh(self.mesh)
 
     @cached_property
     def parts(self) -> tuple[MeshPart, ...]:
+        """The named parts of the boundary."""
         own = self.mesh
         return tuple(MeshPart(name, own.points[own.facets_on(name)]) for name in own.names)
 
@@ -103,18 +106,22 @@ class MeshedDomain:
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
+        """(low, high) of the smallest box around it, by axis."""
         return self.region.bounds
 
     @property
     def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:
+        """`bounds` as SymPy's numbers."""
         return tuple((sp.Float(a, 17), sp.Float(b, 17)) for a, b in self.bounds)
 
     @property
     def lengths(self) -> tuple[sp.Expr, ...]:
+        """The lengths of the smallest box around it."""
         return tuple(b - a for a, b in self.intervals)
 
     @property
     def volume(self) -> sp.Expr:
+        """The measure of all elements."""
         return sp.Float(self.mesh.volumes.sum(), 17)
 
     def holds(self, points: Array) -> Flags:

@@ -38,9 +38,11 @@ class _Round(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """(low, high) along each axis."""
         return tuple((c - self.radius, c + self.radius) for c in self.center)
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside."""
         return sp.Add(*[(v - c) ** 2 for v, c in zip(y, self.center, strict=True)]) < self.radius**2
 
 
@@ -85,10 +87,12 @@ class Cylinder(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """(low, high) along each axis; None along that of the cylinder."""
         across: list[Extent] = [(c - self.radius, c + self.radius) for c in self.center]
         return (*across[: self.axis], None, *across[self.axis :])
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside."""
         across = [v for k, v in enumerate(y) if k != self.axis]
         return (
             sp.Add(*[(v - c) ** 2 for v, c in zip(across, self.center, strict=True)])
@@ -120,6 +124,7 @@ class Ellipse(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """(low, high) along each axis."""
         a, b = self.axes
         c, s = (sp.cos(self.angle), sp.sin(self.angle))
         reach = (sp.sqrt((a * c) ** 2 + (b * s) ** 2), sp.sqrt((a * s) ** 2 + (b * c) ** 2))
@@ -132,6 +137,7 @@ class Ellipse(Shape):
         return c * u + s * v, c * v - s * u
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside."""
         u, v = self.turned(y)
         return (u / self.axes[0]) ** 2 + (v / self.axes[1]) ** 2 < 1
 
@@ -173,11 +179,13 @@ class Polygon(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """(low, high) along each axis."""
         return tuple(
             (sp.Min(*column), sp.Max(*column)) for column in zip(*self.vertices, strict=True)
         )
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside: in one of convex parts."""
         return sp.Or(
             *[
                 sp.And(
@@ -213,12 +221,15 @@ class Layer(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
+        """(low, high) along its axis; None along those before it."""
         return (*(None,) * self.axis, self.interval)
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that a point lies inside; the upper side does not."""
         return sp.And(self.interval[0] <= y[self.axis], y[self.axis] < self.interval[1])
 
     def fits(self, dim: int) -> bool:
+        """Whether its axis is one of `dim`."""
         return self.axis < dim
 
 

@@ -266,6 +266,7 @@ class CellSolution:
 
     @cached_property
     def effective(self) -> EffectiveCoefficients:
+        """The effective coefficients by name, arrays or functions of x: see the class."""
         table = effective_dict(self.dim, self.components, self.order, self.entries)
         bounds = dict(zip(self.slow, self.nodes.bounds, strict=True))
         return EffectiveCoefficients(table, bounds, self.dim)
@@ -331,6 +332,7 @@ class CellSolution:
 
     @property
     def method(self) -> str:
+        """What solved them, in words."""
         return str(self.info["method"])
 
     def save(self, path: str | os.PathLike[str]) -> Path:

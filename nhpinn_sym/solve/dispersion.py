@@ -72,10 +72,12 @@ class Dispersion:
 
     @property
     def E(self) -> Array:
+        """gamma A, of the term with two derivatives in time and two in space."""
         return self.gamma * self.A
 
     @cached_property
     def F(self) -> Array:
+        """B + gamma A x A, symmetric, of the fourth derivatives in space; 0 in one dimension."""
         if len(self.A) == 1:
             return np.zeros_like(self.B)
         return self.B + self.gamma * _symmetrized(np.multiply.outer(self.A, self.A))

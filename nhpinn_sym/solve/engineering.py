@@ -141,6 +141,7 @@ class Engineering:
 
     @property
     def dim(self) -> int:
+        """2 (plane strain) or 3."""
         return len(self.stiffness)
 
     @property

@@ -82,10 +82,12 @@ class LocalFields:
 
     @property
     def points(self) -> Array:
+        """(n, d): the points of the cell at which fields are known."""
         return self.cell.points
 
     @property
     def weights(self) -> Array:
+        """(n,): the weights of the points in means over the cell."""
         return self.cell.weights
 
     @property

@@ -75,6 +75,7 @@ class MeanField:
 
     @property
     def order(self) -> int:
+        """The power of eps of the last field."""
         return len(self.fields) - 1
 
     def total(self, eps: object) -> Solution:

@@ -83,6 +83,7 @@ def _checked(stiffness: ArrayLike) -> Array:
 
 
 def has_minor_symmetries(c: Array) -> bool:
+    """Whether c[i, k, j, l] = c[k, i, j, l] = c[i, k, l, j], to 1e-6 of the largest entry."""
     size = 1e-6 * np.abs(c).max()
     return bool(
         np.allclose(c, c.swapaxes(0, 1), atol=size) and np.allclose(c, c.swapaxes(2, 3), atol=size)

@@ -86,10 +86,12 @@ class NonlinearModel:
 
     @property
     def potential(self) -> bool:
+        """Whether the flux is the derivative of an energy, so that `law.energy` is there."""
         return self.state.potential
 
     @property
     def frozen(self) -> bool:
+        """Whether the flux is linear in the gradient, with coefficients of y and u."""
         return self.state.frozen
 
     @property
@@ -99,10 +101,12 @@ class NonlinearModel:
 
     @property
     def title(self) -> str:
+        """What the derivation and reports are headed by."""
         return f"Homogenization of {self.problem.name or 'a nonlinear multiscale equation'}"
 
     @cached_property
     def derivation(self) -> Derivation:
+        """The steps from the multiscale equation to the law, for text and LaTeX."""
         return self.written(self)
 
     @property

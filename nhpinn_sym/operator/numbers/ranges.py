@@ -61,12 +61,14 @@ def scaled(a: Range | None, b: Range | None) -> Range | None:
 
 
 def union(ranges: Sequence[Range], active: Sequence[Flags]) -> Range:
+    """The least range that holds those that are active, point by point."""
     lo = np.min([np.where(on, r.lo, np.inf) for r, on in zip(ranges, active, strict=True)], axis=0)
     hi = np.max([np.where(on, r.hi, -np.inf) for r, on in zip(ranges, active, strict=True)], axis=0)
     return Range(lo, hi)
 
 
 def unbounded(slope: Range | None, where: Flags) -> Range | None:
+    """A slope that is not bounded at some points."""
     if slope is None and not np.any(where):
         return None
     known = Range(np.zeros(len(where)), np.zeros(len(where))) if slope is None else slope

@@ -42,6 +42,7 @@ class CurvedSimplices:
 
     @property
     def dim(self) -> int:
+        """2 of triangles, 3 of tetrahedra."""
         return int(self.points.shape[1])
 
     @property

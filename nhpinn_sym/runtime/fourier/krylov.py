@@ -18,6 +18,7 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def norm(a: np.ndarray) -> np.ndarray:
+    """The length of each column, as `dot` measures it."""
     return np.sqrt(dot(a, a).real)
 
 

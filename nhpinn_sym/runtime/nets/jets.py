@@ -26,10 +26,12 @@ def below(index: MultiIndex) -> list[MultiIndex]:
 
 
 def minus(a: MultiIndex, b: MultiIndex) -> MultiIndex:
+    """a - b, which may have negative entries."""
     return tuple(m - n for m, n in zip(a, b))
 
 
 def binomial(a: MultiIndex, b: MultiIndex) -> int:
+    """The product of the binomial coefficients of the entries."""
     return math.prod(math.comb(m, n) for m, n in zip(a, b))
 
 
