@@ -47,7 +47,9 @@ def test_a_bump_is_found_wherever_it_is(place: float, width: float, height: floa
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(0.01, 0.99), st.floats(1e-4, 0.5), st.floats(-4, 4))
+@given(
+    st.floats(0.01, 0.99), st.floats(1e-4, 0.5), st.floats(-4, 4).filter(lambda c: abs(c) > 1e-3)
+)
 def test_a_layer_is_found_exactly(start: float, width: float, contrast: float) -> None:
     end = start + width
     s = nh.Scales(1)
@@ -55,8 +57,7 @@ def test_a_layer_is_found_exactly(start: float, width: float, contrast: float) -
     y = s.y[0].symbol
     found = resolve([layer], [(y, UNIT, True)])
     expected = sorted({start % 1, end % 1})
-    if abs(10.0**contrast - 1) > 1e-3:
-        assert found.jumps
+    assert found.jumps
     assert found.planar
     assert all(min(abs(b - e) for b in found.breaks[0]) < 1e-14 for e in expected)
     assert set(found.breaks[0]) - {0.0} <= set(found.axes[0].lines)
