@@ -68,9 +68,10 @@ class DomainFilter:
         if not set(self.coordinates) <= set(symbols):
             return points
         found = points.copy()
-        columns = [symbols.index(v) for v in self.coordinates]
         outside = np.flatnonzero(~self.kept(symbols, points))
-        found[np.ix_(outside, columns)] = self.points[np.arange(len(outside)) % len(self.points)]
+        inside = self.points[np.arange(len(outside)) % len(self.points)]
+        for v, column in zip(self.coordinates, inside.T, strict=True):
+            found[outside, symbols.index(v)] = column
         return found
 
     def moved(self, point: Mapping[sp.Symbol, float]) -> dict[sp.Symbol, float]:
