@@ -262,7 +262,7 @@ def rates(
         slope = 0.6 * y[anchor] * (ends / x[anchor]) ** order
         axes.loglog(ends, slope, color="0.5", lw=1, label=rf"slope {order:g}")
     ticks = sorted({value for x, _ in held.values() for value in x})
-    axes.set_xticks(ticks, [_fraction(value) for value in ticks])
+    axes.set_xticks(ticks, [fraction(value) for value in ticks])
     axes.set_xticks([], minor=True)
     axes.grid(alpha=0.3, which="both")
     if len(axes.lines) > 1:
@@ -272,7 +272,7 @@ def rates(
     axes.set_ylabel("relative error")
 
 
-def _fraction(value: float) -> str:
+def fraction(value: float) -> str:
     """1/8 for 0.125."""
     whole = round(1 / value)
     if whole > 1 and abs(whole * value - 1) < 1e-9:

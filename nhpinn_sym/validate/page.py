@@ -27,7 +27,7 @@ from ..emit.source import Source
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
-from ..problem.pictures import Drawing
+from ..problem.pictures import Drawing, fraction
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_exports import CONVENTIONS
 from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
@@ -190,11 +190,12 @@ def _with_formulas(table: TableBlock) -> TableBlock:
 def _effective(content: Content) -> Iterator[PageBlock]:
     """Small tensors as matrices, with what bounds them, and what their entries multiply."""
     from .mathml import aligned
-    from .page_blocks import Equations, Paragraph
+    from .page_blocks import Equations, Paragraph, states_table
 
     cells = content.report.cells
     if "states" in cells:
-        yield Paragraph("The law at macroscopic states: the table has their numbers.")
+        yield Paragraph("The law at macroscopic states: entries above begin with their number.")
+        yield states_table(cells["states"])
         return
     size = _largest(cells["A"]) if cells else 0.0
     for name in CONVENTIONS:
@@ -260,7 +261,7 @@ def _expansion(content: Content) -> Iterator[PageBlock]:
         f"rate {rate}, expected {found['expected']}."
     )
     columns = zip(found["eps"], found["errors"], found["floor"], strict=True)
-    rows = tuple((f"{e:.4g}", f"{error:.3e}", f"{floor:.1e}") for e, error, floor in columns)
+    rows = tuple((fraction(e), f"{error:.3e}", f"{floor:.1e}") for e, error, floor in columns)
     yield TableBlock("", ("eps", "error", "rounding"), rows, (0, 1, 2))
 
 
@@ -283,7 +284,7 @@ def _problem(content: Content) -> Iterator[PageBlock]:
         *((f"parameter {name}", numbers.get(name)) for name in problem.parameters),
     ]
     yield page_pairs(
-        "", [(name, printable(str(value))) for name, value in rows if value is not None]
+        "", [(name, printable(_written(value))) for name, value in rows if value is not None]
     )
 
 
@@ -291,9 +292,16 @@ def _given(condition: Condition | Initial) -> str:
     """A condition with its value; what else was left out is left out."""
     named = ((f.name, getattr(condition, f.name), f.default) for f in fields(condition))
     held = [
-        f"{name}={value}" for name, value, default in named if name == "value" or value != default
+        f"{name}={_written(value)}"
+        for name, value, default in named
+        if name == "value" or value != default
     ]
     return f"{type(condition).__name__}({', '.join(held)})"
+
+
+def _written(value: object) -> str:
+    """Numbers with the digits that they have: 0.5."""
+    return str(sp.sstr(value, full_prec=False))
 
 
 def _derivation(content: Content) -> Iterator[PageBlock]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
@@ -103,6 +104,15 @@ def page_table(table: Table) -> TableBlock:
 def page_pairs(title: TableCell, rows: Sequence[tuple[TableCell, TableCell]]) -> TableBlock:
     """A table of names and values."""
     return TableBlock(title, (), tuple(rows))
+
+
+def states_table(states: Mapping[str, Sequence[Any]]) -> TableBlock:
+    """Macroscopic states by their numbers: values and gradients, one row a state."""
+    rows = []
+    for number, values in enumerate(zip(*states.values()), start=1):
+        cells = [", ".join(f"{v:.4g}" for v in np.ravel(value)) for value in values]
+        rows.append((str(number), *cells))
+    return TableBlock("macroscopic states", ("state", *states), tuple(rows))
 
 
 def inline_formula(latex: str) -> Markup:

@@ -14,7 +14,7 @@ import sympy as sp
 from ..derive.coefficient_picture import coefficient_values, draw_coefficient, moved_into_cell
 from ..derive.model import HomogenizedModel
 from ..problem.errors import UnsupportedError
-from ..problem.pictures import Drawing, Sheet, curves, field, rates, real_parts, symbol
+from ..problem.pictures import Drawing, Sheet, curves, field, fraction, rates, real_parts, symbol
 from ..problem.problem import MultiscaleProblem
 from ..runtime.arrays import Array
 from ..solve.cell_picture import draw_cells
@@ -27,6 +27,8 @@ LAW_BY_PINN = "$u_0$ (law by PINN)"
 _FEM = "$u_0$ (FEM)"
 _PANEL = (4.2, 3.8)
 _LINE = (7.0, 4.2)
+# Of the values in the whole domain, what is drawn as zero on a line, and of that in differences.
+_SMALLEST = 1e-3
 # Inches of a panel for labels and scale; its height at least.
 _BESIDE = (1.6, 0.95)
 _FLATTEST = 2.0
@@ -42,7 +44,7 @@ def draw(
     shape: tuple[int, ...],
 ) -> Iterator[Drawing]:
     """Each picture of a boundary value problem; `points` are a grid of the shape `shape`."""
-    scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
+    scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {fraction(eps)}$")
     yield scene.coefficient(model, eps, parameters)
     yield from draw_cell_pictures(model, parameters, cells)
     yield from draw_solutions(model.problem, eps, parts, points, shape)
@@ -137,10 +139,12 @@ def draw_solutions(
     learned: str = PINN,
 ) -> Iterator[Drawing]:
     """u_eps beside u0, and their differences; `learned`: how the part "p" is called."""
-    scene = _Scene(problem, points, shape, rf"$\varepsilon = {eps:.4g}$")
+    scene = _Scene(problem, points, shape, rf"$\varepsilon = {fraction(eps)}$")
     fine, v, p, w = (parts[name]["plot"] for name in ("u_eps", "v", "p", "w"))
     known = {FINE: fine, _FEM: v, learned: p}
-    yield scene.solutions(known, f"The fine solution beside the homogenized ones, eps = {eps:.4g}")
+    yield scene.solutions(
+        known, f"The fine solution beside the homogenized ones, eps = {fraction(eps)}"
+    )
     if len(scene.lines) > 1:
         yield scene.middle(known, r"$u_\varepsilon$")
     differences = {
@@ -148,6 +152,13 @@ def draw_solutions(
         f"{learned} $-$ $u_0$ (FEM), PINN cells": p - w,
     }
     yield scene.differences(differences)
+
+
+def _widen(axes: Any, reach: float) -> None:
+    """Limits of values up to at least that: what is below is rounding, and no shape."""
+    low, high = axes.get_ylim()
+    if max(abs(low), abs(high)) < reach:
+        axes.set_ylim(-reach, reach)
 
 
 class _Scene:
@@ -188,7 +199,9 @@ class _Scene:
         values = coefficient_values(operator, columns, parameters)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
-        return sheet.drawing("coefficient", f"The coefficient in the domain, eps = {eps:.4g}.")
+        return sheet.drawing(
+            "coefficient", f"The coefficient in the domain, eps = {fraction(eps)}."
+        )
 
     def _sheet(self, held: Mapping[str, Array]) -> Sheet:
         if len(self.lines) == 1:
@@ -239,10 +252,13 @@ class _Scene:
         at = f"$x_2 = {self.lines[1][centre]:.4g}${self.time}"
         for j, (label, own) in enumerate(rows.items()):
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
+            size = max(float(np.abs(v).max()) for v in own.values())
             curves(sheet.at(j, 0), self.lines[0], line, f"{label}{at}", self.names[0])
+            _widen(sheet.at(j, 0), _SMALLEST * size)
             fine = line.pop(next(iter(line)))
             apart = {f"{reference} $-$ {name}": fine - v for name, v in line.items()}
             curves(sheet.at(j, 1), self.lines[0], apart, f"{label}differences", self.names[0])
+            _widen(sheet.at(j, 1), _SMALLEST**2 * size)
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 
     def differences(self, known: Mapping[str, Array]) -> Drawing:
