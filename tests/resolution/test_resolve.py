@@ -41,7 +41,7 @@ def test_a_bump_is_found_wherever_it_is(place: float, width: float, height: floa
     w = 10**width
     found = line(1 + height * sp.exp(-(((X - place) / w) ** 2)))
     assert found.unresolved is None
-    if abs(height) > 0.05:
+    if abs(height) > 0.25:  # panels are for a thousandth: lower ones are met by wider panels
         assert panel_at(found.axes[0].lines, place) < 4 * w
     assert len(found.axes[0].lines) < 80
 
