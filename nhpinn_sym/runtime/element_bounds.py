@@ -32,7 +32,7 @@ def element_bounds(space: ElementStates, macro: MacroState, states: States) -> t
         flux = _balanced(space, data, slopes)
         mean = space.assembly.mean
         upper.append(float(mean(energy_density(space.forms, data, slopes))))
-        gap = float(mean(dual_gap(space.forms, data, slopes, flux)))
+        gap = float(dual_gap(space.forms, data, slopes, flux, mean))
         lower.append(upper[-1] - max(gap, 0.0))
     return np.array(lower), np.array(upper)
 

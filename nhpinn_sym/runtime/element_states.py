@@ -14,7 +14,7 @@ from .arrays import Array, MultiIndex
 from .assembly import MeshAssembly
 from .fourier.energies import energy_density, total_slopes
 from .fourier.states import LawValues, MacroState, States
-from .newton import Linearized, NewtonError, newton
+from .newton import Linearized, newton
 from .nonlinear_arrays import (
     CONTINUATION,
     CORRECTOR,
@@ -29,6 +29,9 @@ from .nonlinear_arrays import (
     off_zero,
 )
 from .reduced_basis import ReducedBasis, principal, snapshots_of
+
+# Of steps in the slopes by which a state is approached, relative to these.
+_SHORTEST = 0.02
 
 
 class ElementStates:
@@ -120,13 +123,22 @@ class ElementStates:
         """
         try:
             return self._solve(macro, start)
-        except NewtonError:
-            u = np.zeros(self.assembly.size)
-        try:
-            for share in CONTINUATION:
-                u, rest, steps = self._solve(macro.with_slopes(share * macro.slopes), u)
-        except NewtonError:
-            return u, np.inf, 0
+        except RuntimeError:  # a matrix on the way may be as good as singular, too
+            pass
+        u = np.zeros(self.assembly.size)
+        found = 0.0
+        waiting = list(CONTINUATION[::-1])
+        while waiting:
+            share = waiting[-1]
+            try:
+                nearer, rest, steps = self._solve(macro.with_slopes(share * macro.slopes), u)
+            except RuntimeError:
+                if share - found < _SHORTEST:
+                    return u, np.inf, 0
+                waiting.append((found + share) / 2)
+                continue
+            u = nearer
+            found = waiting.pop()
         return u, rest, steps
 
     def _solve(self, macro: MacroState, u: Array) -> tuple[Array, float, int]:
