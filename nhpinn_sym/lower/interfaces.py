@@ -29,7 +29,8 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     """The cell problems with conditions that hold `middles`, the coordinates of the middle of the
     element, in the place of the coordinates; as they are where no mesh fits the interfaces: in
     other than two dimensions, for other orders than the second, for interfaces that move with a
-    slow variable or lie along the axes alone, and where the places of jumps are not known.
+    slow variable or lie along the axes alone, in space for those that are neither along nor across
+    a free axis, and where the places of jumps are not known.
     """
     found = map_coefficients(cells, _written)
     conditions = _conditions(found)
@@ -38,7 +39,7 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     solid = dim in (2, 3) and cells.cell.dim == dim and cells.order == 2
     known = all(c.free_symbols <= names for c in conditions)
     oblique = any(len(_along(c, cells)) > 1 for c in conditions)
-    solid = solid and not cells.free
+    solid = solid and not (dim == 3 and any(_leans(c, cells) for c in conditions))
     if not (solid and known and oblique and cells.finer is None and not _has_time(cells)):
         return cells
     middles = middle_symbols(cells.coordinates)
@@ -124,6 +125,14 @@ def _along(condition: sp.Basic, cells: LoweredCells) -> set[sp.Basic]:
     parts = condition.atoms(Relational) or {condition}
     held = [part.free_symbols & set(cells.coordinates) for part in parts]
     return max(held, key=len)
+
+
+def _leans(condition: sp.Basic, cells: LoweredCells) -> bool:
+    """Whether a relation holds the coordinate of a free axis beside others."""
+    free = {cells.coordinates[axis] for axis in cells.free}
+    relations = condition.atoms(Relational) or {condition}
+    held = [relation.free_symbols & set(cells.coordinates) for relation in relations]
+    return any(own & free and own - free for own in held)
 
 
 def _conditions(cells: LoweredCells) -> list[sp.Basic]:

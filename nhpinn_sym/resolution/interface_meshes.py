@@ -15,6 +15,7 @@ from ..problem.errors import BackendMissingError, SolveError
 from ..runtime.arrays import Array, Bounds
 from ..runtime.fitted import gmsh_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
+from ..runtime.fitted.extrusion import extruded_meshes
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.gmsh_mesher import HOW_TO_GET, MeshingFailed
 from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
@@ -38,6 +39,7 @@ class InterfaceMeshes:
     vectors : the periods, one a row; `bounds` and meshes are in shares of them on the cell of a
               lattice
     mesher  : who makes them, one of `MESHERS`
+    free    : axes along which functions are not periodic: no element goes across their ends
     """
 
     bounds: Bounds
@@ -45,6 +47,7 @@ class InterfaceMeshes:
     planes: tuple[tuple[float, ...], ...]
     vectors: Array
     mesher: str = "own"
+    free: tuple[int, ...] = ()
     made: dict[int, tuple[Iterator[CellMesh], list[CellMesh]]] = field(default_factory=dict)
 
     @classmethod
@@ -62,7 +65,7 @@ class InterfaceMeshes:
         interfaces = CellInterfaces.of(cells, parameters)
         if interfaces is None or len(found.axes) not in MESHERS[mesher]:
             return None
-        return cls.around(interfaces, found, periods(cells), mesher)
+        return cls.around(interfaces, found, periods(cells), mesher, cells.free)
 
     @classmethod
     def around(
@@ -71,13 +74,15 @@ class InterfaceMeshes:
         found: Resolution,
         vectors: Array,
         mesher: str = "own",
+        free: tuple[int, ...] = (),
     ) -> InterfaceMeshes:
         """For the interfaces of data of that resolution."""
         bounds = tuple(axis.interval for axis in found.axes)
         shares = []
-        for (a, b), planes in zip(bounds, found.breaks, strict=True):
-            shares.append(tuple((plane - a) / (b - a) for plane in planes))
-        return cls(bounds, interfaces, tuple(shares), vectors, mesher)
+        for axis, ((a, b), planes) in enumerate(zip(bounds, found.breaks, strict=True)):
+            ends = {0.0} if axis in free else set[float]()
+            shares.append(tuple(sorted(ends | {(plane - a) / (b - a) for plane in planes})))
+        return cls(bounds, interfaces, tuple(shares), vectors, mesher, free)
 
     @property
     def dim(self) -> int:
@@ -94,7 +99,7 @@ class InterfaceMeshes:
 
     def mesh(self, first: int, level: int) -> FittedMesh:
         """`in_place`, in the coordinates of the cell."""
-        return FittedMesh.on(self.bounds, self.in_place(first, level))
+        return FittedMesh.on(self.bounds, self.in_place(first, level), self.free)
 
     def in_place(self, first: int, level: int) -> CellMesh:
         """Number `level` of a sequence that begins with about `first` triangles along the longer
@@ -121,19 +126,28 @@ class InterfaceMeshes:
             ) from cause
         return known[level]
 
+    def _levels(self, places: Array) -> Array:
+        """Functions whose zeros hold all interfaces, the ends of free axes among them."""
+        low, high = np.array(self.bounds).T
+        ends = np.sin(np.pi * (places - low) / (high - low))[:, list(self.free)]
+        return np.concatenate([self.interfaces.values(places), ends], axis=1)
+
     def _sequence(self, first: int) -> Iterator[CellMesh]:
         low, high = np.array(self.bounds).T
         # From places in the plane to coordinates, which on a box differ by rounding alone.
         matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
         asked = Interfaces(
             lambda points: self.interfaces.label(points @ matrix),
-            lambda points: self.interfaces.values(points @ matrix),
+            lambda points: self._levels(points @ matrix),
             self.planes,
             low @ np.linalg.inv(matrix),
             self.vectors,
         )
+        if self.mesher == "own" and self.dim == 2:
+            return meshes(asked, first)
         if self.mesher == "own":
-            return meshes(asked, first) if self.dim == 2 else solid_mesher.meshes(asked, first)
+            solid = extruded_meshes if self.free else solid_mesher.meshes
+            return solid(asked, first)
         regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
         return gmsh_mesher.meshes(regions, asked.label, asked.vectors, asked.origin, first)
 

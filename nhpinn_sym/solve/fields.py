@@ -115,6 +115,7 @@ _KINDS = {
     "lagrange": ("fem.grid_functions", "LagrangeField"),
     "broken lattice": ("fem.grid_functions", "BrokenField"),
     "plate": ("plates", "PlateField"),
+    "plate of triangles": ("plates", "SimplexPlateField"),
     "triangles": ("fem.grid_functions", "SimplexField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),

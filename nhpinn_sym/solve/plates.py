@@ -14,13 +14,14 @@ from ..lower.plates import lower_plate
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..problem.user_input import parameter_numbers, positive_number
 from ..resolution import resolve_cells
+from ..runtime.arrays import Bounds
 from ..runtime.lagrange_grid import LagrangeGrid
 from .backend_choice import AUTO
 from .backends import BACKENDS, cell_solver, check_options
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
-from .fem.grid_functions import LagrangeField
+from .fem.grid_functions import LagrangeField, SimplexField
 from .fields import CellField
 from .interpolation import Nodes
 from .progress import shown
@@ -45,18 +46,33 @@ class PlateField(LagrangeField):
 
     def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
         """ProblemError for points beyond the faces."""
-        low, high = self.grid.bounds[-1]
-        places = np.asarray(points, dtype=float).copy()
-        slack = 1e-9 * (high - low)
-        if not ((places[:, -1] >= low - slack) & (places[:, -1] <= high + slack)).all():
-            raise ProblemError(
-                "points beyond the faces of a plate",
-                term=f"{places[:, -1].min():g} to {places[:, -1].max():g}",
-                remedy=f"give points between {low:g} and {high:g}",
-            )
-        # The upper face itself is the lower one of the next period.
-        places[:, -1] = np.clip(places[:, -1], low, high - _INSIDE * (high - low))
-        return super().evaluate(places, indices)
+        return super().evaluate(_between_faces(points, self.grid.bounds), indices)
+
+
+@dataclass(frozen=True)
+class SimplexPlateField(SimplexField):
+    """The same on triangles or tetrahedra."""
+
+    kind: ClassVar[str] = "plate of triangles"
+
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        """ProblemError for points beyond the faces."""
+        return super().evaluate(_between_faces(points, self.fitted.bounds), indices)
+
+
+def _between_faces(points: Array, bounds: Bounds) -> Array:
+    """The points, those on the upper face in the plate: it is the lower one of the next period."""
+    low, high = bounds[-1]
+    places = np.asarray(points, dtype=float).copy()
+    slack = 1e-9 * (high - low)
+    if not ((places[:, -1] >= low - slack) & (places[:, -1] <= high + slack)).all():
+        raise ProblemError(
+            "points beyond the faces of a plate",
+            term=f"{places[:, -1].min():g} to {places[:, -1].max():g}",
+            remedy=f"give points between {low:g} and {high:g}",
+        )
+    places[:, -1] = np.clip(places[:, -1], low, high - _INSIDE * (high - low))
+    return places
 
 
 @solve_model.register
@@ -125,8 +141,10 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
     )
 
 
-def _field(found: CellField) -> PlateField:
-    assert isinstance(found, LagrangeField)  # the meshes are lattices
+def _field(found: CellField) -> PlateField | SimplexPlateField:
+    if isinstance(found, SimplexField):
+        return SimplexPlateField(found.function)
+    assert isinstance(found, LagrangeField)
     return PlateField(found.grid)
 
 

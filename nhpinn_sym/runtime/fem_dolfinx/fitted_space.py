@@ -118,7 +118,7 @@ class FittedSpace(BoxSpace):
         """P, and the owned dofs that its columns stand for: of nodes that are images of each other
         the first one."""
         points, first = self._everywhere
-        columns, masters = glued(periodic_numbers(points, self.elements.mesh.vectors))
+        columns, masters = glued(periodic_numbers(points, self.elements.repeats))
         mine = slice(first, first + self.owned)
         return copies(self.comm, columns, masters, mine, self.components)
 
@@ -129,7 +129,7 @@ class FittedSpace(BoxSpace):
     def grid(self, values: Array) -> SimplexFunction:
         points, _ = self._everywhere
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
-        vectors = self.elements.mesh.vectors
+        vectors = self.elements.repeats
         places = places_of(self.elements.corners_and_middles, nodes(self.degree, self.elements.dim))
         tree = kd_tree(shares_in(points, vectors), 1.0)
         _, number = tree.query(shares_in(places.reshape(-1, len(vectors)), vectors))

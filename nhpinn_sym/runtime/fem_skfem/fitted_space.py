@@ -94,7 +94,7 @@ class FittedSpace(FunctionSpace):
     @cached_property
     def _numbers(self) -> Integers:
         """The unknown of each dof of scikit-fem."""
-        return periodic_numbers(self.basis.doflocs.T, self.mesh.mesh.vectors)
+        return periodic_numbers(self.basis.doflocs.T, self.mesh.repeats)
 
     @property
     def unknowns_of(self) -> Integers:

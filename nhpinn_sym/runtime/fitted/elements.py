@@ -19,8 +19,8 @@ EDGES = {
 """Corners at both ends of each edge, in the order of gmsh."""
 COUNTS = {2: 6, 3: 10}
 """Corners and edges of a simplex."""
-# Nodes of order 2 with the first two corners exchanged.
-_TURNED = {2: [1, 0, 2, 3, 5, 4], 3: [1, 0, 2, 3, 4, 6, 5, 9, 8, 7]}
+TURNED = {2: [1, 0, 2, 3, 5, 4], 3: [1, 0, 2, 3, 4, 6, 5, 9, 8, 7]}
+"""Nodes of order 2 with the first two corners exchanged."""
 _FACES = {
     2: np.array([(0, 1, 2)]),
     3: np.array([(0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 3)]),
@@ -115,7 +115,7 @@ def counterclockwise(corners_and_middles: Array) -> Array:
     x = corners_and_middles
     dim = x.shape[2]
     clockwise = np.linalg.det(x[:, 1 : dim + 1] - x[:, :1]) < 0
-    return np.where(clockwise[:, None, None], x[:, _TURNED[dim]], x)
+    return np.where(clockwise[:, None, None], x[:, TURNED[dim]], x)
 
 
 @lru_cache

@@ -30,6 +30,8 @@ _SAME_PLACE = 1e-6
 _BLOCK = 2**18
 # Order of derivatives.
 _HIGHEST = 2
+# Of a free axis: no two places of the cell are so far apart.
+_BEYOND = 2.0
 
 
 class SimplexMesh(ABC):
@@ -106,25 +108,34 @@ class SimplexMesh(ABC):
 
 @dataclass(frozen=True)
 class FittedMesh(SimplexMesh):
-    """A mesh of a cell; origin: a corner of it."""
+    """A mesh of a cell; origin: a corner of it; free: axes along which functions are not periodic,
+    across which elements do not go."""
 
     mesh: CellMesh
     origin: tuple[float, ...]
     degree: int | None = None
+    free: tuple[int, ...] = ()
 
     periodic = True
 
     @classmethod
-    def on(cls, bounds: Bounds, mesh: CellMesh) -> FittedMesh:
+    def on(cls, bounds: Bounds, mesh: CellMesh, free: tuple[int, ...] = ()) -> FittedMesh:
         """A mesh in the plane, or in space, in the coordinates of a cell with these bounds: shares
         of its periods, which on a box differ from places by rounding alone."""
         low, high = np.array(bounds, dtype=float).T
         own = moved_to(mesh, np.linalg.inv(mesh.vectors) @ np.diag(high - low))
-        return cls(own, tuple(low.tolist()))
+        return cls(own, tuple(low.tolist()), free=free)
 
     @property
     def vectors(self) -> Array:
         return self.mesh.vectors
+
+    @property
+    def repeats(self) -> Array:
+        """The periods of functions: none that matters along a free axis."""
+        found = self.mesh.vectors.copy()
+        found[list(self.free)] *= _BEYOND
+        return found
 
     @property
     def corner(self) -> Array:

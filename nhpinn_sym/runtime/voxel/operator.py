@@ -80,7 +80,9 @@ class ElementOperator:
                 made[key] = np.broadcast_to(c, elements.shape) if c.ndim else c
             self.entries[place] = made[key]
         held = {id(c): placed(c, elements.device) for c in self.entries.values()}
-        self._placed = {place: held[id(c)] for place, c in self.entries.items()}
+        self._placed: dict[tuple[int, Mode, int, Mode], Any] = {
+            place: held[id(c)] for place, c in self.entries.items()
+        }
         self.complex = any(np.iscomplexobj(c) for c in self.entries.values())
         self.wanted = [
             list(dict.fromkeys(mode for _, _, field, mode in self.entries if field == j))
@@ -300,7 +302,7 @@ def _add(target: AnyArray, weights: AnyArray, functions: AnyArray) -> None:
 def _parts(flat: AnyArray) -> Iterator[slice]:
     """Pieces (s, n) that stay in a cache; all of it on a device."""
     count = flat.shape[-1]
-    length = SLAB if isinstance(flat, np.ndarray) else count
+    length = SLAB if library(flat) is np else count
     for first in range(0, count, length):
         yield slice(first, first + length)
 

@@ -56,7 +56,7 @@ def data_error(
     sources: Collection[sp.Expr] = (),
 ) -> float:
     """The largest relative error of the means of the data, and of their inverses where they are
-    positive, but for those that are `sources`: these may vanish at a boundary.
+    positive, but for those that are `sources`: these may vanish somewhere.
 
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
@@ -75,14 +75,14 @@ def data_error(
             vanishing.update(own if datum in sources else ())
     for axes in dict.fromkeys(axes for _, axes in parts):
         some = [part for part, own in parts if own == axes]
+        inverses = [part not in vanishing for part in some]
         if isinstance(mesh, FittedMesh):
-            worst = max(worst, _missed_by_triangles(some, symbols, mesh, degree))
+            worst = max(worst, _missed_by_triangles(some, inverses, symbols, mesh, degree))
             continue
         if isinstance(layout, Layout) and isinstance(mesh, Lattice):
-            worst = max(worst, _missed(some, symbols, axes, layout, mesh, degree))
+            worst = max(worst, _missed(some, inverses, symbols, axes, layout, mesh, degree))
             continue
         calls = [evaluator(part, tuple(symbols)) for part in some]
-        inverses = [part not in vanishing for part in some]
         worst = max(worst, _beside_finer(calls, inverses, mesh, degree))
     return worst
 
@@ -99,7 +99,11 @@ def _beside_finer(
 
 
 def _missed_by_triangles(
-    data: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], mesh: FittedMesh, degree: int
+    data: Sequence[sp.Expr],
+    inverses: Sequence[bool],
+    symbols: Sequence[sp.Symbol],
+    mesh: FittedMesh,
+    degree: int,
 ) -> float:
     """Of triangles that fit the interfaces, whose conditions are asked in their middles: against
     means between the interfaces."""
@@ -108,7 +112,7 @@ def _missed_by_triangles(
     both = Quadrature(np.concatenate([rule.points, middles], axis=1), rule.weights)
     known = (*symbols, *middle_symbols(symbols))
     calls = [evaluator(in_middles(datum, symbols), known) for datum in data]
-    own = [_means(call, [both]) for call in calls]
+    own = [_means(call, [both], wanted) for call, wanted in zip(calls, inverses, strict=True)]
     space = DataSpace(tuple(symbols), mesh.bounds, len(symbols))
     return _beside_adaptive(list(zip(data, own, strict=True)), space)
 
@@ -161,6 +165,7 @@ def fields_error(
 
 def _missed(
     data: Sequence[sp.Expr],
+    inverses: Sequence[bool],
     symbols: Sequence[sp.Symbol],
     axes: Sequence[int],
     layout: Layout,
@@ -171,11 +176,11 @@ def _missed(
     held = tuple(symbols[k] for k in axes)
     calls = [evaluator(datum, held) for datum in data]
     lines = [lattice.lines[k] for k in axes]
-    own = _all_means(calls, _rule(lines, degree))
+    own = _all_means(calls, inverses, _rule(lines, degree))
     cut = _FINER[len(axes)] if layout.erratic else _SMOOTH_PARTS
     # Between the same lines, and those that the data ask for: both rules see the same jumps.
     finer = _finer(layout, lattice, axes, degree, cut, _MOST)
-    missed = _worst(own, _all_means(calls, _rule(finer, degree)))
+    missed = _worst(own, _all_means(calls, inverses, _rule(finer, degree)))
     if not layout.erratic:
         return missed
     return max(missed, _unseen(data, own, held, lines))
@@ -308,8 +313,11 @@ def _rule(lines: Sequence[Array], degree: int) -> QuadratureRule:
     return rule_on(Lattice(tuple(lines)), degree + 1)
 
 
-def _all_means(calls: Sequence[Callable[[Array], Array]], rule: QuadratureRule) -> list[_Means]:
-    return [_means(call, rule.blocks()) for call in calls]
+def _all_means(
+    calls: Sequence[Callable[[Array], Array]], inverses: Sequence[bool], rule: QuadratureRule
+) -> list[_Means]:
+    pairs = zip(calls, inverses, strict=True)
+    return [_means(call, rule.blocks(), wanted) for call, wanted in pairs]
 
 
 def _means(

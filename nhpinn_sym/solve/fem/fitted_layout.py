@@ -27,6 +27,8 @@ from ...runtime.fitted.msh_cells import read_cell
 from ...runtime.levels import FEWEST
 from .layout import Layout
 
+# Share of a thickness by which nodes on its face may be off.
+_ON_FACE = 1e-8
 # Degree of elements that are still better than those of a lattice.
 _LEAST = 2
 _REMEDY = (
@@ -246,6 +248,14 @@ def mesh_kind(mesh: Any, cells: LoweredCells) -> str | CellMesh | None:
     raise ProblemError("this is no mesh of a cell", term=shortened(mesh), remedy=_REMEDY)
 
 
+def _beyond(mesh: FittedMesh) -> float:
+    """The share of the cell by which nodes lie outside of it along free axes; 0 for rounding."""
+    free = list(mesh.free)
+    shares = (mesh.mesh.points - mesh.corner) @ np.linalg.inv(mesh.vectors)
+    most = float(np.abs(shares[:, free] - 0.5).max(initial=0.5) - 0.5)
+    return most if most > _ON_FACE else 0.0
+
+
 def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any]) -> FittedMesh:
     """The mesh of a cell that a user gives. ProblemError where it is none, is one of another cell,
     or where a coefficient jumps inside of its phases."""
@@ -271,7 +281,14 @@ def given_mesh(mesh: CellMesh, cells: LoweredCells, parameters: Mapping[str, Any
             term=cells.title,
             remedy='leave mesh= out, or write mesh="lattice"',
         )
-    found = FittedMesh.on(cells.cell.bounds, mesh)
+    found = FittedMesh.on(cells.cell.bounds, mesh, cells.free)
+    beyond = _beyond(found)
+    if beyond:
+        raise ProblemError(
+            "a mesh whose elements lie beyond the faces of the plate",
+            term=f"by {beyond:.1e} of its thickness",
+            remedy="leave mesh= out, or make one with nodes on both faces",
+        )
     places = found.wrapped(places_of(found.corners_and_middles, inside(found.dim)))
     labels = interfaces.label(places.reshape(-1, found.dim)).reshape(len(places), -1)
     mixed = np.flatnonzero((labels != labels[:, :1]).any(axis=1))

@@ -232,6 +232,7 @@ def cell_data_error(
     few of the slow points (m, slow).
     """
     data = cell_data(cells)
+    sources = set(data) - {t.coefficient for t in (*cells.bilinear, *cells.mass)}
     known = _numbers(cells.parameters, parameters)
     chosen = np.unique(np.linspace(0, len(slow_points) - 1, _SLOW_POINTS).astype(int))
 
@@ -239,7 +240,8 @@ def cell_data_error(
         found = []
         for point in slow_points[chosen]:
             values = known | dict(zip(cells.slow, map(float, point), strict=True))
-            found.append(data_error(data, cells.coordinates, values, layout, mesh, degree))
+            error = data_error(data, cells.coordinates, values, layout, mesh, degree, sources)
+            found.append(error)
             held = [FieldData(field) for field in fields.at(point).values()]
             if held:
                 found.append(fields_error(held, layout, mesh, degree))
