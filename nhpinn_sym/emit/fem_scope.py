@@ -181,13 +181,14 @@ def equation_spans(lowered: LoweredEquation) -> tuple[float, ...] | None:
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
     """The effective coefficients, and derivatives of them, that the weak form of an equation, or
-    its essential data, hold.
+    its essential or initial data, hold.
     """
     terms = (*lowered.bilinear, *lowered.linear, *lowered.mass)
     held = [
         *(t.coefficient for t in terms),
         *(c for n in lowered.natural for c in (*n.factors, n.value)),
         *(e.value for e in lowered.essential),
+        *lowered.initial,
     ]
     symbols = set().union(*(sp.sympify(c).free_symbols for c in held))
     return tuple(e for e in lowered.externals if e.symbol in symbols)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,3 +26,10 @@ LinearMap: TypeAlias = Callable[[AnyArray], AnyArray]
 """A matrix or a preconditioner, by its products with vectors."""
 PointFunction: TypeAlias = Callable[[Array], Array]
 """A function that is known: points (n, d) -> values (n,)."""
+
+
+@dataclass(frozen=True)
+class InTime:
+    """A datum that no formula gives: what it is at a time, a number or a function of the points."""
+
+    at: Callable[[float], Any]

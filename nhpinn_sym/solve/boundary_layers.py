@@ -4,32 +4,39 @@ u0 + eps N.u0 misses the data on a wall by eps N(x/eps).u0. The layer theta take
 
     L_eps theta = 0 in the domain,    theta = g - (u0 + eps N.u0) on walls where u = g is given,
 
-and on walls where a flux is given with what the flux of the expansion misses there, which is of
-order 1 and oscillates;
+and on walls where a flux is given with what that of the expansion misses there, which is of order 1
+and oscillates: a (grad + grad_y N) u0, without a N of the order eps, to which the next corrector
+adds as much;
 
 with the operator of the multiscale problem itself: it decays within a few periods of the walls, and
 in one dimension it is a constant flux. With it the error in H1 is of order eps, without it of order
 eps^(1/2) in two dimensions and more (Allaire, Amar 1999, ESAIM: COCV 4:209; Moskow, Vogelius 1997).
 
-Of a problem of first order in time the layer at every time is that of the data and coefficients
-then: across eps the operator is so much faster than they change. What is left of it away from the
-walls, of order eps, does not follow them in time; the error in H1 is of order eps all the same.
+Of a problem of first order in time with Dirichlet data the layer at every time is that of the data
+and coefficients then: across eps the operator is so much faster than they change. What is left of
+it away from the walls, of order eps, does not follow them in time; the error in H1 is of order eps
+all the same.
+
+Where fluxes are given in time, and of waves, the layer is the solution of the multiscale equation
+in time, with what the expansion misses on the walls and at the start: fluxes spread, and what waves
+have at the start stays (Brahim-Otsmane, Francfort, Murat 1992, J. Math. Pures Appl. 71:197).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from ..lower.equation import lower_fine
-from ..lower.forms import External, LoweredEquation, MultiIndex, Natural
-from ..lower.substitution import substituted
+from ..lower.forms import External, LoweredEquation, MultiIndex
 from ..operator.parse import parse
-from ..problem.domain import refuse_lattice, require_box
-from ..problem.errors import ProblemError, UnsupportedError
+from ..operator.table import Operator
+from ..problem.domain import refuse_lattice
+from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.regions import Region
 from ..problem.user_input import parameter_numbers
@@ -37,13 +44,13 @@ from .backends import equation_solver
 from .complex_parts import solve_in_parts
 from .equations import judged
 from .exports import SolutionExtent
+from .layer_equation import FROZEN, at_one_time, not_covered
+from .layers_in_time import in_time, wall_data
 from .periods import check_periods_fit, fine_cells
 from .progress import Progress, shown
 from .solution import Array, Coefficients, Solution
-from .waves import is_wave
+from .waves import displacement, first_order_in_time, is_wave, steps_of_wave
 
-_NAME = "expansion"
-_FROZEN = "frozen_time"
 _BACKEND = "skfem"
 # Distance of the ends of two boxes that are one.
 _SAME_WALL = 1e-9
@@ -88,6 +95,7 @@ class FrozenLayers(Solution):
 
 def with_layers(
     expansion: Solution,
+    slopes: Solution,
     problem: MultiscaleProblem,
     eps: float,
     per_period: int | None,
@@ -95,46 +103,47 @@ def with_layers(
     progress: Progress | None,
 ) -> LayeredExpansion:
     """The expansion at `eps` with its layer at the walls of `problem`, by elements on a mesh that
-    resolves the period.
+    resolves the period. `slopes`: what its derivatives are in fluxes on walls.
 
-    UnsupportedError for waves, in time for natural conditions, for derivatives along walls, and
-    means that are open; ProblemError for what is no problem in the domain of the expansion.
+    UnsupportedError for derivatives along walls, means that are open, and mean fields that keep
+    their final time alone; ProblemError for what is no problem in the domain of the expansion.
     """
-    refuse_lattice(problem.cell, "boundary layers")
-    if is_wave(problem):
-        raise _not_covered("of a wave", problem)
-    lowered = lower_fine(parse(problem))
-    if any(n.terms for n in lowered.natural):
-        raise _not_covered("at walls with derivatives along them", lowered.title)
-    if isinstance(lowered.domain, Region):
-        _refuse_reentrant(lowered.domain)
-    # What a flux lets in spreads over the domain in time, and no layer at one time knows it.
-    if lowered.natural and lowered.time is not None:
-        raise _not_covered("in time at walls with natural conditions", lowered.title)
-    if lowered.natural and not _is_held(lowered):
-        raise _not_covered("where no condition holds the mean", lowered.title)
+    operator = parse(problem)
+    system = first_order_in_time(problem) if is_wave(problem) else None
+    lowered = _lowered(operator, system)
     _require_domain_of(expansion, lowered)
     check_periods_fit(problem, eps)
-    equation = _layer_equation(lowered)
-    numbers = {"epsilon": eps, **parameter_numbers(parameters, problem.parameters)}
+    numbers: dict[str, Any] = {"epsilon": eps, **parameter_numbers(parameters, problem.parameters)}
+    cells = fine_cells(problem, eps, per_period)
+    steps = None if system is None else steps_of_wave(operator, eps)
+    # What a flux lets in spreads over the domain in time, and no layer at one time knows it.
+    evolves = lowered.time is not None and (system is not None or bool(lowered.natural))
+    if evolves:
+        known = wall_data(expansion, slopes, lowered, root=2 if system is None else 1)
+        equation, data = in_time(lowered, known, len(problem.unknowns))
+        numbers |= data
+    else:
+        equation = at_one_time(lowered)
 
     def solve(t: float | None) -> Solution:
         layer = solve_in_parts(
             equation_solver(_BACKEND),
             equation,
-            _values_of(expansion, t),
-            numbers if t is None else {**numbers, _FROZEN: t},
+            _values_of(expansion, slopes, t),
+            numbers if t is None else {**numbers, FROZEN: t},
             shown(progress),
-            at_least=fine_cells(problem, eps, per_period),
+            at_least=cells,
+            steps=steps,
         )
         return judged(layer, equation, {"at_least": None})
 
     end = expansion.final_time
-    last = solve(end)
-    layer = last
-    if end is not None:
+    layer = solve(None if evolves else end)
+    if system is not None:
+        layer = displacement(layer, len(problem.unknowns))
+    if end is not None and not evolves:
         layer = FrozenLayers(
-            last.backend, last.method, last.info, expansion.extent, solve, {end: last}
+            layer.backend, layer.method, layer.info, expansion.extent, solve, {end: layer}
         )
     return LayeredExpansion(
         expansion.backend,
@@ -145,13 +154,17 @@ def with_layers(
     )
 
 
-def _not_covered(what: str, term: object) -> UnsupportedError:
-    return UnsupportedError(
-        f"the boundary layer {what}",
-        term=term,
-        remedy="leave boundary_layers= out: it is for problems that are stationary or of first"
-        " order in time, where no corner is reentrant",
-    )
+def _lowered(operator: Operator, system: MultiscaleProblem | None) -> LoweredEquation:
+    """The multiscale equation; UnsupportedError where it has no layer."""
+    refuse_lattice(operator.problem.cell, "boundary layers")
+    lowered = lower_fine(operator, system)
+    if any(n.terms for n in lowered.natural):
+        raise not_covered("at walls with derivatives along them", lowered.title)
+    if isinstance(lowered.domain, Region):
+        _refuse_reentrant(lowered.domain)
+    if lowered.natural and lowered.time is None and not _is_held(lowered):
+        raise not_covered("where no condition holds the mean", lowered.title)
+    return lowered
 
 
 def _refuse_reentrant(region: Region) -> None:
@@ -161,7 +174,7 @@ def _refuse_reentrant(region: Region) -> None:
         if corner.angle > np.pi and not corner.straight:
             degrees = np.degrees(corner.angle)
             place = ", ".join(f"{x:.4g}" for x in corner.place)
-            raise _not_covered(
+            raise not_covered(
                 "in a region with a reentrant corner, where the gradient of u0 is unbounded",
                 f"the corner of {degrees:.4g} degrees at ({place})",
             )
@@ -186,67 +199,12 @@ def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:
         )
 
 
-def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
-    """The multiscale equation without sources, at one time; on the walls what the expansion misses,
-    a field for every component.
-    """
-    zero = (0,) * len(lowered.coordinates)
-    taken = {symbol.name for symbol in lowered.parameters}
-    name = _NAME
-    while any(other.startswith(name) for other in taken):
-        name += "_"
-    fields: dict[tuple[int, MultiIndex], External] = {}
-
-    def known(field: int, index: MultiIndex) -> sp.Symbol:
-        """A derivative of the expansion."""
-        symbol = sp.Symbol("_".join(map(str, (name, field, *index))))
-        return fields.setdefault((field, index), External(symbol, name, (field,), index)).symbol
-
-    essential = tuple(replace(e, value=e.value - known(e.field, zero)) for e in lowered.essential)
-    natural = tuple(
-        replace(n, parts=(part,), value=n.value - _flux(lowered, n, part, known))
-        for n in lowered.natural
-        for part in n.parts
-    )
-    layer = replace(
-        lowered,
-        title=f"Boundary layer of {lowered.title[0].lower()}{lowered.title[1:]}",
-        externals=(*lowered.externals, *fields.values()),
-        linear=(),
-        sources=(sp.Integer(0),) * lowered.components,
-        essential=essential,
-        natural=natural,
-    )
-    if lowered.time is None:
-        return layer
-    frozen = sp.Symbol(_FROZEN)
-    still = replace(layer, time=None, mass=(), initial=(), final_time=None, repeats=None)
-    held: LoweredEquation = substituted(still, {lowered.time: frozen})
-    return replace(held, parameters=(*held.parameters, frozen))
-
-
-def _flux(
-    lowered: LoweredEquation,
-    condition: Natural,
-    part: str,
-    known: Callable[[int, MultiIndex], sp.Expr],
-) -> sp.Expr:
-    """n . flux + alpha u of the expansion on a part of the boundary."""
-    normal = require_box(lowered.domain, "a boundary layer").part(part).normal
-    total = condition.alpha * known(condition.equation, (0,) * len(normal))
-    for terms, sign in ((lowered.bilinear, 1), (lowered.linear, -1)):
-        for term in terms:
-            if term.equation == condition.equation and any(term.left):
-                across = sign * normal[term.left.index(1)] * term.coefficient
-                total += across * (known(term.field, term.right) if sign > 0 else 1)
-    return total
-
-
-def _values_of(expansion: Solution, t: float | None) -> Coefficients:
+def _values_of(expansion: Solution, slopes: Solution, t: float | None) -> Coefficients:
     """The values of an expansion at one time as coefficients of an equation."""
 
     def value(external: External, points: Array) -> Array:
-        values = expansion.derivative(points, external.derivative, t)
+        source = slopes if any(external.derivative) else expansion
+        values = source.derivative(points, external.derivative, t)
         if values.ndim == 1:
             return values
         return values[:, external.index[0]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..lower.forms import MultiIndex
 from ..operator.sampling import sampler
 from ..operator.table import Operator
 from ..problem.problem import MultiscaleProblem
@@ -15,9 +18,27 @@ from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
 from ..runtime.tensor_grids import tensor_points
 from .cell_solution import CellFunction, CellSolution
+from .exports import SolutionExtent
+from .solution import Solution
 
 # Points per axis of the midpoint rule on the cell, by the number of axes.
 _POINTS = {1: 1024, 2: 128, 3: 32}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Decaying(Solution):
+    """e^(-rate t) times a solution that neither grows nor decays as eps falls."""
+
+    solution: Solution
+    rate: float
+
+    @property
+    def extent(self) -> SolutionExtent:
+        return self.solution.extent
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        assert t is not None
+        return math.exp(-self.rate * t) * self.solution.evaluate(points, indices, t)
 
 
 def initial_share(

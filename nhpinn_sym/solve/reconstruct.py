@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,10 @@ from ..operator.parse import parse
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
-from .boundary_layers import with_layers
+from .boundary_layers import LayeredExpansion, with_layers
 from .cell_solution import CellFunction, CellSolution
 from .exports import COUNTS, SolutionExtent
+from .ground_states import Decaying, without_growth
 from .law.law_solution import LawSolution
 from .law.reconstruct import reconstruct_with_law
 from .mean_field import MeanField
@@ -57,6 +58,8 @@ class Reconstruction(Solution):
 
     growth : lambda0 - growth stands in the exponential: what is compared with a solution u
              e^(growth t/eps^2) has it too.
+    consistent : derivatives to the order eps^(n - 1) alone, as far as those of the next corrector
+             have no part in them: what fluxes on walls are compared by.
     First derivatives only: the expansion is not accurate beyond them.
     """
 
@@ -65,6 +68,7 @@ class Reconstruction(Solution):
     order: int
     eps: float
     growth: float = 0.0
+    consistent: bool = False
 
     def __repr__(self) -> str:
         return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
@@ -104,10 +108,13 @@ class Reconstruction(Solution):
             value, slopes = self._corrector(function, points, indices)
             for term in self._terms(function):
                 factor = term.sign * self.eps**term.power
+                last = self.consistent and term.power == self.order
                 below = _source(macro, term, term.alpha, points)
                 for k, index in enumerate(indices):
                     if any(index):
                         totals[k] = totals[k] + (factor * slopes[index].T * below).T
+                        if last:
+                            continue
                     above = _source(macro, term, _sum(term.alpha, index), points)
                     totals[k] = totals[k] + (factor * value.T * above).T
         return self._factor(t) * np.stack(totals)
@@ -220,7 +227,8 @@ def reconstruct(
                       layer is added, which is solved for by FEM on a mesh of `per_period` cells a
                       period (as `solve_fine`, with its `parameters`). The error in H1 is of order
                       eps then, which is eps^(1/2) without it in two dimensions and more. In time
-                      each layer is that of the data at its time; waves have none.
+                      each layer is that of the data at its time, with Dirichlet data; that of
+                      waves and fluxes is a solution in time.
 
     For a nonlinear problem its law stands in the place of the cells: u0 + eps N(x/eps; u0, grad
     u0); for a `MeanField` of it N at U_0 + eps U_1, and the second corrector.
@@ -277,15 +285,28 @@ def reconstruct(
     expansion = _expansion(fields, cells, order, number)
     if boundary_layers is None:
         return expansion
-    if cells.ground_state is not None:
-        raise UnsupportedError(
-            "boundary layers of what is factorized by a ground state",
-            term=cells.ground_state,
-            remedy="leave boundary_layers= out",
-        )
     problem = instance(boundary_layers, MultiscaleProblem, "boundary_layers", _PROBLEM)
     require_operator(cells.info, parse(problem), remedy=_PROBLEM)
-    return with_layers(expansion, problem, number, per_period, parameters, progress)
+    if cells.ground_state is None or not problem.time_order:
+        return layered(expansion, problem, number, per_period, parameters, progress)
+    growth = float(cells.effective["lambda0"])
+    still = replace(expansion, growth=growth)
+    scaled = without_growth(parse(problem), growth)
+    found = layered(still, scaled, number, per_period, parameters, progress)
+    return Decaying(found.backend, found.method, found.info, found, growth / number**2)
+
+
+def layered(
+    expansion: Reconstruction,
+    problem: MultiscaleProblem,
+    eps: float,
+    per_period: int | None,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+) -> LayeredExpansion:
+    """An expansion with its boundary layer."""
+    slopes = replace(expansion, consistent=True)
+    return with_layers(expansion, slopes, problem, eps, per_period, parameters, progress)
 
 
 def _with_law(u0: object, law: LawSolution, eps: object, boundary_layers: object) -> Solution:
@@ -322,7 +343,9 @@ def first_order(
     return _expansion((u0,), cells, _lowest(cells), eps, growth)
 
 
-def second_order(fields: tuple[Solution, Solution], cells: CellSolution, eps: float) -> Solution:
+def second_order(
+    fields: tuple[Solution, Solution], cells: CellSolution, eps: float
+) -> Reconstruction:
     """u0 + eps (N.u0 + U_1) + eps^2 (N_2.u0 + N.U_1) for (u0, U_1): U_2 stands for eps^2 as the
     terms beyond do in H1."""
     _check_scope(cells)

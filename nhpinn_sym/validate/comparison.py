@@ -14,10 +14,10 @@ from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellSolution
 from ..solve.domains import line_points
 from .stored_parts import StoredArrays
+from .study_orders import LAYERS
 
 # Points of a line through the domain at which coefficients that depend on x are given.
 _SAMPLES = 33
-_LAYERS = " with layers"
 # Difference up to which an eps is the one that numbers are printed for.
 _SAME_EPS = 1e-12
 
@@ -73,11 +73,11 @@ class Comparison:
         """Errors of the expansion of first order, "L2" and "H1", where it was made; with boundary
         layers too.
         """
-        return self._of_expansion("first", "") | self._of_expansion("layered", _LAYERS)
+        return self._of_expansion("first", "") | self._of_expansion("layered", LAYERS)
 
     def second_order(self) -> dict[str, float]:
         """The same of the expansion of second order with its boundary layers."""
-        return self._of_expansion("second", _LAYERS)
+        return self._of_expansion("second", LAYERS)
 
     def _of_expansion(self, kind: str, title: str) -> dict[str, float]:
         if f"{kind}_values" not in self.parts["p"]:

@@ -16,10 +16,10 @@ from ..problem.errors import UnsupportedError
 from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
-from ..solve.boundary_layers import with_layers
 from ..solve.cell_solution import CellSolution
+from ..solve.ground_states import without_growth
 from ..solve.hierarchy import further_fields
-from ..solve.reconstruct import Reconstruction, first_order, second_order
+from ..solve.reconstruct import Reconstruction, first_order, layered, second_order
 from ..solve.solution import Solution
 from .evidence import coarse_reference
 from .quadrature import value_and_gradient
@@ -145,12 +145,15 @@ class SolutionParts:
         """An expansion, whose values and gradient may be known, with its boundary layers, where it
         has some and they are covered.
         """
-        if not self._layered:
+        if not (self._layered and isinstance(expansion, Reconstruction)):
             return {}
+        problem = self.model.problem
+        if expansion.growth:
+            problem = without_growth(self.model.operator, expansion.growth)
         try:
-            layered = with_layers(
+            found = layered(
                 expansion,
-                self.model.problem,
+                problem,
                 self.eps,
                 self.settings.per_period,
                 self.settings.parameters,
@@ -160,7 +163,7 @@ class SolutionParts:
             return {}
         points = self.quadrature.points
         values, gradient = known or value_and_gradient(expansion, points)
-        more, slopes = value_and_gradient(layered.layer, points)
+        more, slopes = value_and_gradient(found.layer, points)
         return {f"{kind}_values": values + more, f"{kind}_gradient": gradient + slopes}
 
     def _sound(self, part: StoredArrays, corrected: bool, reference: bool) -> bool:

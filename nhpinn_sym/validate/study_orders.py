@@ -31,6 +31,8 @@ _AVERAGES = 2 * DEGREE
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 
+LAYERS = " with layers"
+"""In the names of errors: of expansions with their boundary layers."""
 # Averaged operators below this, beside A, are rounding.
 _VANISHING = 1e-9
 
@@ -64,7 +66,10 @@ def eps_orders(
         return {}
     one, two = Order(1, 1), Order(2, 2)
     orders = dict.fromkeys(("e1", "e2", "e4"), one)
-    if model.frame or model.eigenvalue is not None or problem.time_order > 1:
+    if model.frame or model.eigenvalue is not None:
+        return orders
+    if problem.time_order > 1:
+        orders |= {f"first order, L2{LAYERS}": Order(1, 2), f"first order, H1{LAYERS}": one}
         return orders
     layered = has_layers(model)
     even = _mean_is_even(model, parameters)
@@ -73,14 +78,14 @@ def eps_orders(
     if layered:
         bare, slopes = (one, one) if line else (Order(1, 1.5), Order(0.5, 1))
     orders |= {"first order, L2": bare, "first order, H1": slopes}
-    # Layers in time are those of data; fluxes are met up to the order eps.
+    # Layers in time are those of data; in the plane fluxes are met up to the order eps.
     given = all(isinstance(c, (Dirichlet, Periodic)) for c in problem.conditions.values())
     straight = line and _only_fluxes(model.operator)
-    followed = (even or straight) and not problem.time_order and given
-    orders["first order, L2 with layers"] = two if followed else Order(1, 2)
-    orders["first order, H1 with layers"] = one
-    orders["second order, L2 with layers"] = Order(3, 3) if straight and given else Order(2, 3)
-    orders["second order, H1 with layers"] = two
+    followed = not problem.time_order and (straight or (even and given))
+    orders[f"first order, L2{LAYERS}"] = two if followed else Order(1, 2)
+    orders[f"first order, H1{LAYERS}"] = one
+    orders[f"second order, L2{LAYERS}"] = Order(3, 3) if straight else Order(2, 3)
+    orders[f"second order, H1{LAYERS}"] = two
     return orders
 
 
@@ -111,12 +116,10 @@ def _first_order(model: HomogenizedModel) -> bool:
 
 
 def has_layers(model: HomogenizedModel) -> bool:
-    """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0. What a
-    ground state was factored out of has no layer that stands still.
-    """
+    """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0."""
     problem = model.problem
     walls = [c for c in problem.conditions.values() if not isinstance(c, Periodic)]
-    if not walls or model.homogenized_order != 2 or model.eigenvalue is not None:
+    if not walls or model.homogenized_order != 2:
         return False
     dim = problem.scales.dim
     for cell in model.cell_problems:

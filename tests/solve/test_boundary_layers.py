@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.boundary_layers import with_layers
+from nhpinn_sym.solve.reconstruct import layered
 from nhpinn_sym.validate.quadrature import resolving, value_and_gradient
 
 PI = np.pi
@@ -141,7 +141,7 @@ def test_in_time_the_expansion_with_its_layer_meets_the_walls_at_every_time() ->
     points = x[:, None]
     eps = 0.3
     plain = nh.reconstruct(u0, cells, eps)
-    found = with_layers(plain, problem, eps, None, None, None)
+    found = layered(plain, problem, eps, None, None, None)
     for t in (0.03, 0.1):
         inverse = 1 / (2 + np.sin(2 * PI * x / eps) + t * x)
         gap = np.array([np.sin(9 * t), 1.0]) - plain(np.array([[0.0], [1.0]]), t)
@@ -172,8 +172,8 @@ def test_of_a_complex_problem() -> None:
 
 
 def test_natural_conditions_in_1d_have_a_constant_flux() -> None:
-    """theta = c + k int 1/a with u = 0 on the left, and a u' + 2 u = 1 on the right: what the
-    expansion misses of both, by differences."""
+    """theta = c + k int 1/a with u = 0 on the left, and a u' + 2 u = 1 on the right, where the flux
+    of the expansion is A u0', A = sqrt 3."""
     problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Robin(2, 1, on="right"))
     cells, u0 = solved(problem)
     plain = nh.reconstruct(u0, cells, 0.3)
@@ -181,7 +181,7 @@ def test_natural_conditions_in_1d_have_a_constant_flux() -> None:
     x = np.linspace(0, 1, 20001)
     a = 2 + np.sin(2 * PI * x / 0.3)
     ends = plain(np.array([[0.0], [1.0]]))
-    gap = 1 - a[-1] * plain.derivative(np.array([[1.0]]), (1,))[0] - 2 * ends[1]
+    gap = 1 - np.sqrt(3) * u0.derivative(np.array([[1.0]]), (1,))[0] - 2 * ends[1]
     through = integral(x, 1 / a)
     slope = (gap + 2 * ends[0]) / (1 + 2 * through[-1])
     theta = slope * through - ends[0]
@@ -218,30 +218,97 @@ def test_an_open_mean_has_no_layer() -> None:
         nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
 
 
-def test_natural_conditions_have_no_layer_in_time() -> None:
-    problem = diffusion(1, nh.Dirichlet(0, on="left"), nh.Neumann(1, on="right"), time=True)
-    cells, u0 = solved(problem)
-    with pytest.raises(nh.UnsupportedError, match="in time at walls"):
-        nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+def against(exact: Any, found: Any, x: np.ndarray) -> np.ndarray:
+    """Relative errors of values and slopes."""
+    own = found.evaluate(x[:, None], [(0,), (1,)])
+    return np.array([np.linalg.norm(p - q) / np.linalg.norm(q) for p, q in zip(own, exact)])
 
 
-def test_waves_have_no_layer() -> None:
+def test_natural_conditions_in_time() -> None:
+    """A flux on the right, Robin's condition on the left; the layer evolves with what comes in."""
     s = nh.Scales(1, time=True)
     u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
     problem = nh.MultiscaleProblem(
-        sp.Eq(s.dt(u, 2) - s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 0),
+        sp.Eq(s.dt(u) - s.div(a * s.grad(u)), sp.cos(s.x[0])),
         scales=s,
         unknown=u,
         domain=nh.Box((0, 1)),
-        boundary=[nh.Dirichlet(0)],
-        initial=[nh.Initial(sp.sin(sp.pi * s.x[0])), nh.Initial(0, order=1)],
+        boundary=[nh.Robin(3, sp.exp(-s.t), on="left"), nh.Dirichlet(s.t, on="right")],
+        initial=[nh.Initial(0)],
         final_time=0.1,
     )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model, "fourier")
-    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=8, steps=4)
-    with pytest.raises(nh.UnsupportedError, match="of a wave"):
-        nh.reconstruct(u0, cells, 0.3, boundary_layers=problem)
+    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=128, steps=128)
+    fine = nh.solve_fine(problem, 0.13, "skfem", per_period=24)
+    x = np.linspace(0.01, 0.99, 301)
+    exact = fine.evaluate(x[:, None], [(0,), (1,)])
+    plain = against(exact, nh.reconstruct(u0, cells, 0.13), x)
+    found = nh.reconstruct(u0, cells, 0.13, boundary_layers=problem, per_period=24)
+    layered = against(exact, found, x)
+    assert layered[0] < plain[0] / 4 and layered[1] < plain[1]
+    assert found(np.array([[1.0]]), 0.07) == pytest.approx([0.07], abs=1e-5)
+
+
+def test_waves_against_d_alembert() -> None:
+    """u_tt/a = (a u_x)_x has no reflections: u = f(t - int 1/a), with f = 16 t^4 sent in at the
+    left. The layer evolves: of second order in L2 and first in H1, while waves of the period that
+    start with the expansion stay."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u, 2) / a - s.div(a * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(16 * s.t**4, on="left"), nh.Dirichlet(0, on="right")],
+        initial=[nh.Initial(0), nh.Initial(0, order=1)],
+        final_time=0.5,
+    )
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "fourier")
+    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=64, steps=64)
+    y = np.linspace(0, 1, 20001)
+    x = y[20:-20:40]
+    errors = []
+    for eps in (0.4, 0.2):
+        inverse = 1 / (2 + np.sin(2 * PI * y / eps))
+        left = np.maximum(0.5 - integral(y, inverse), 0)[20:-20:40]
+        exact = 16 * left**4, -64 * left**3 * inverse[20:-20:40]
+        found = nh.reconstruct(u0, cells, eps, boundary_layers=problem, per_period=16)
+        errors.append(against(exact, found, x))
+    assert against(exact, nh.reconstruct(u0, cells, eps), x)[0] > 10 * errors[1][0]
+    assert np.all(errors[0] > np.array([3, 1.7]) * errors[1])
+    assert found(np.array([[0.0], [1.0]]), 0.3) == pytest.approx([16 * 0.3**4, 0], abs=1e-6)
+
+
+def test_ground_states() -> None:
+    """The walls are met at any time; beside phi v, which the exponential multiplies."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u) + 20 * sp.cos(2 * sp.pi * s.y[0]) * u / s.eps**2, 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+        final_time=0.05,
+    )
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "fourier")
+    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=32, steps=32)
+    eps = 0.23
+    fine = nh.solve_fine(problem, eps, "skfem", per_period=24)
+    x = np.linspace(0.01, 0.99, 301)
+    exact = fine.evaluate(x[:, None], [(0,), (1,)])
+    found = nh.reconstruct(u0, cells, eps, boundary_layers=problem, per_period=24)
+    plain = nh.reconstruct(u0, cells, eps)
+    ends = np.array([[0.0], [1.0]])
+    assert np.abs(found(ends)).max() < 1e-9 < np.abs(plain(ends)).max()
+    assert against(exact, found, x)[1] < against(exact, plain, x)[1] / 2
 
 
 def test_the_layer_of_another_problem() -> None:

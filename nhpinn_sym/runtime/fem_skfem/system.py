@@ -16,7 +16,7 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from ..arrays import Array
+from ..arrays import Array, InTime
 from ..mesh import MeshFunction
 from ..rigid_modes import (
     NEARLY,
@@ -93,7 +93,8 @@ class System:
         return self.space.unknowns_on(parts, clamped) * self.components + field
 
     def at(self, t: float) -> Data:
-        return {**self.data, "t": t}
+        held = ((name, v.at(t) if isinstance(v, InTime) else v) for name, v in self.data.items())
+        return {**dict(held), "t": t}
 
     def load(self, t: float) -> Array:
         """The right-hand side at time t; assembled once where nothing in it depends on time."""
