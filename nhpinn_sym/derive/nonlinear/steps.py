@@ -144,7 +144,9 @@ class StateWriter:
             if primitive is None:
                 said += "."
             else:
-                said += Prose("; for ", primitive, " the limit is linear (Kirchhoff).")
+                others = any(self.state.storage) or any(self.state.reaction)
+                what = "the flux" if others else "the limit"
+                said += Prose("; for ", primitive, f" {what} is linear (Kirchhoff).")
         return said
 
     def free_of_values(self) -> bool:

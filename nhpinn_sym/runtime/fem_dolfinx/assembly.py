@@ -39,6 +39,9 @@ from .space import BoxSpace, space_on
 
 # Sum of the absolute slopes of the basis functions of a degree on a cell of length one.
 _SLOPES = {1: 2.0, 2: 6.0, 3: 16.0}
+# Unknowns of one component up to which factors in the plane take less time than multigrid (and
+# less than a gigabyte).
+_DIRECT = 150_000
 _BLOCKS = (("flux_p", "mdmd"), ("flux_u", "mdm"), ("reaction_p", "mmd"), ("reaction_u", "mm"))
 
 
@@ -219,7 +222,8 @@ class RankAssembly(MeshAssembly):
         if self.pins:
             own = np.arange(self.pins if self._first == 0 else 0, dtype=PETSc.IntType)
             reduced.zeroRowsColumns(own, diag=1.0)
-        chosen = method(self._solver, self.d, definite, many=True)
+        cheap = self.m > 1 or reduced.getSize()[0] <= _DIRECT
+        chosen = method(self._solver, self.d, definite, many=many or cheap)
         linear = Linear(reduced, chosen)
 
         def solve(b: Array) -> Array:
