@@ -108,6 +108,19 @@ def cell_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
     return tuple(dict.fromkeys(data))
 
 
+def constant_axes(cells: LoweredCells) -> frozenset[int]:
+    """The axes along which all data are constant, and so all cell functions; none where a datum has
+    no formula, or nothing varies at all."""
+    if cells.externals or cells.contacts:
+        return frozenset()
+    held = set().union(*(datum.free_symbols for datum in cell_data(cells)))
+    places = zip(cells.coordinates, cells.middles or cells.coordinates, strict=True)
+    axes = {k for k, place in enumerate(places) if not held & {*place}} - {*cells.free}
+    if len(axes) == len(cells.coordinates):
+        return frozenset()
+    return frozenset(axes)
+
+
 def _all_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
     """Those of the finer level as well."""
     return cell_data(cells) + (() if cells.finer is None else cell_data(cells.finer))

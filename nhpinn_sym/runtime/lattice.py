@@ -120,10 +120,6 @@ class Lattice:
         """The lattice with each cell cut in two along each axis."""
         return Lattice(tuple(self.nodes(axis, 2) for axis in range(self.dim)))
 
-    def halved_count(self, degree: int) -> int:
-        """The number of nodes of `halved()`."""
-        return math.prod(2 * n * degree + 1 for n in self.cells)
-
     def locate(
         self, axis: int, x: Array, periodic: bool = False
     ) -> tuple[NDArray[np.intp], Array, Array]:

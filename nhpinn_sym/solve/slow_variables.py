@@ -5,7 +5,7 @@ solutions at nodes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -47,6 +47,14 @@ class Solver(Protocol):
     """What is asked for the cell problems at slow points (m, k)."""
 
     def solve(self, slow_points: Array) -> CellBatch: ...
+
+
+@runtime_checkable
+class MeshSolver(Solver, Protocol):
+    """One whose numbers are those of a mesh: what is compared has to come from one mesh."""
+
+    def entries(self, slow_points: Array, coarse: bool = False) -> Mapping[EffectiveKey, Array]:
+        """The effective entries on the first mesh, or on that of the last `solve`."""
 
 
 def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tuple[bool, ...]]:
@@ -120,17 +128,33 @@ def solve_on_nodes(
     checks = _check_points(resolution)
     if domain is not None:
         checks = domain.within([axis.symbol for axis in resolution.axes], checks)
-    checked = solver.solve(checks)
-    # No interpolation is better than what it interpolates.
-    enough = max(tolerance, float(checked.info["estimate"]))
+    checked = None
+    if isinstance(solver, MeshSolver):
+        ladder = _promising(solver, ladder, checks, tolerance)
+    else:
+        checked = solver.solve(checks)
     for nodes in ladder:
         batch = solver.solve(nodes.points)
-        error = _SAFETY * _largest_difference(
-            nodes.weights(checks), batch.effective, checked.effective
-        )
-        if error <= enough:
+        exact = solver.entries(checks) if checked is None else checked.effective
+        error = _SAFETY * _largest_difference(nodes.weights(checks), batch.effective, exact)
+        # No interpolation is better than what it interpolates.
+        if error <= max(tolerance, float((checked or batch).info["estimate"])):
             break
     return nodes, batch, error
+
+
+def _promising(
+    solver: MeshSolver, ladder: list[Nodes], checks: Array, tolerance: float
+) -> list[Nodes]:
+    """The ladder from where interpolation is accurate on a coarse mesh: on the finest one
+    coefficients depend on the slow variables about as much. All of it where it nowhere is."""
+    exact = solver.entries(checks, coarse=True)
+    for k, nodes in enumerate(ladder):
+        values = solver.entries(nodes.points, coarse=True)
+        error = _largest_difference(nodes.weights(checks), values, exact)
+        if _SAFETY * error <= tolerance:
+            return ladder[k:]
+    return ladder
 
 
 def _ladder(

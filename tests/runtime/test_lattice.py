@@ -13,7 +13,7 @@ def test_what_a_lattice_has():
     assert GRADED.cells == EVEN.cells == (4, 1) and GRADED.bounds == EVEN.bounds
     assert GRADED.equal == (False, True) and EVEN.equal == (True, True)
     assert GRADED.count(2) == 27 and str(GRADED) == "4x1"
-    assert GRADED.halved().cells == (8, 2) and GRADED.halved().count(2) == GRADED.halved_count(2)
+    assert GRADED.halved().cells == (8, 2)
     np.testing.assert_allclose(GRADED.nodes(0, 2)[:5], [0, 0.05, 0.1, 0.3, 0.5])
 
 

@@ -79,3 +79,30 @@ def test_cut_nodes_are_saved(tmp_path: object) -> None:
     x = np.linspace(0, 1, 17)[:, None]
     assert again.nodes == cells.nodes
     assert np.allclose(again.effective["A"](x), cells.effective["A"](x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("backend", "tolerance"), [("skfem", 1e-6), ("pinn", 1e-5)])
+def test_layers_in_a_plane(backend: str, tolerance: float) -> None:
+    """a = 2 + x2 + x1 sin(2 pi y1): the degree is found on a coarse mesh, or by a small layer, and
+    nothing resolves y2."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = 2 + s.x[1] + s.x[0] * sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    cells = nh.solve_cells(nh.homogenize(problem), backend, tolerance=tolerance)
+    x = np.random.default_rng(0).random((100, 2))
+    across = np.sqrt((2 + x[:, 1]) ** 2 - x[:, 0] ** 2)
+    exact = np.stack([across, 2 + x[:, 1]], axis=1)
+    off = np.abs(np.diagonal(cells.effective["A"](x), axis1=1, axis2=2) - exact).max()
+    assert off < 3 * cells.info["estimate"] <= 3 * tolerance
+    assert len(cells.nodes.points) < 100
+    first = cells.functions[0]
+    fast = np.random.default_rng(1).random((100, 2))
+    moved = fast + np.array([0, 0.3])
+    assert np.allclose(first(fast, x), first(moved, x), atol=1e-12)

@@ -15,7 +15,8 @@ from ..lattice import side_of
 from .jets import Jet, below, binomial, minus, product, total
 
 Axes = tuple[tuple[str, float, float], ...]
-"""(kind, a, b) of each column of points: "periodic", "scaled" or "graded".
+"""(kind, a, b) of each column of points: "periodic", "scaled", "graded", or "constant" for one that
+nothing depends on.
 
 Behind the axes of the columns may stand poles, one entry per column each: ("pole", c, c + period),
 or ("along", 0, 1) for a column that the pole does not depend on. Its inputs are periodic and behave
@@ -23,6 +24,8 @@ as z/|z|^2 near z = points - c = 0: the field outside of an inclusion around c.
 """
 GRADE = 100.0
 """What a graded axis is stretched by at its start."""
+# Of an axis, where they are not one.
+_INPUTS = {"periodic": 2, "constant": 0}
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ def embed(
     """The jet of the inputs, (..., inputs): those of the columns, of the poles and of the kinks.
 
     "periodic" gives cos and sin of 2 pi (p - a)/(b - a), "scaled" maps (a, b) to (-1, 1), "graded"
-    too but by a logarithm that stretches the start (a, a + (b - a)/GRADE). Columns beyond the
-    length of a multi-index are not differentiated.
+    too but by a logarithm that stretches the start (a, a + (b - a)/GRADE), "constant" makes none.
+    Columns beyond the length of a multi-index are not differentiated.
     """
     poles = [k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")]
     count = poles[0] if poles else len(axes)  # columns; each pole has as many axes behind them
@@ -91,6 +94,8 @@ def embed_columns(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: A
 
 def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> list[torch.Tensor]:
     """The derivatives of one order of the inputs that one coordinate makes."""
+    if kind == "constant":
+        return []
     if kind == "periodic":
         omega = 2 * math.pi / (b - a)
         phase = omega * (p - a) + order * math.pi / 2
@@ -145,7 +150,7 @@ def reciprocal(f: Jet) -> Jet:
 
 def input_count(axes: Axes, kinks: Kinks | None = None) -> int:
     """How many inputs a net has."""
-    columns = sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)
+    columns = sum(_INPUTS.get(kind, 1) for kind, _, _ in axes)
     if kinks is None:
         return columns
     return columns + kinks.count

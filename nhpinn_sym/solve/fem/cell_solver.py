@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -12,14 +13,14 @@ from ...resolution import resolve_cells
 from ...runtime.mesh import Mesh
 from ..external_fields import CellFields, with_weak_fields
 from ..resources import memory_errors
-from ..solution import Array, CellBatch, CellTask
+from ..solution import Array, CellBatch, CellTask, EffectiveKey
 from .cost import require_memory
 from .fitted_layout import CellLayout, layout_of
 from .grid_functions import element_name
 from .layout import Layout
 from .levels import cell_data_error
 from .options import check_cell_options, degree_for
-from .refine import refine_cells
+from .refine import cell_meshes, refine_cells
 
 
 class ElementCellSolver(ABC):
@@ -95,6 +96,7 @@ class ElementCellSolver(ABC):
         self.text = self.target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
         self._problems: dict[Mesh, Any] = {}
+        self._last: Mesh | None = None
 
     @property
     def elements(self) -> str:
@@ -125,10 +127,8 @@ class ElementCellSolver(ABC):
         )
 
         def level(mesh: Mesh) -> CellBatch:
-            self._require_memory(mesh.cells)
-            if mesh not in self._problems:
-                self._problems[mesh] = self.problem_on(mesh)
-            return self.solve_level(mesh, self._problems[mesh], slow_points)
+            self._last = mesh
+            return self._solved_on(mesh, slow_points)
 
         label = f"cell problems ({self.backend})"
         with memory_errors(label):
@@ -145,6 +145,20 @@ class ElementCellSolver(ABC):
                 missed,
                 self.cells.order,
             )
+
+    def entries(self, slow_points: Array, coarse: bool = False) -> Mapping[EffectiveKey, Array]:
+        """The effective entries on the first mesh, or on that of the last `solve`."""
+        mesh = self._last
+        if coarse or mesh is None:
+            limit = self.max_dofs // self.cells.components
+            mesh = cell_meshes(self.layout, self.degree, limit, self.n)[0]
+        return self._solved_on(mesh, slow_points).effective
+
+    def _solved_on(self, mesh: Mesh, slow_points: Array) -> CellBatch:
+        self._require_memory(mesh.cells)
+        if mesh not in self._problems:
+            self._problems[mesh] = self.problem_on(mesh)
+        return self.solve_level(mesh, self._problems[mesh], slow_points)
 
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """Not asked for: info["data_error"] is that of the points of the elements."""

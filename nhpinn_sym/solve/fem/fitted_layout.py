@@ -18,6 +18,7 @@ from ...problem.errors import ProblemError, SolveError, UnsupportedError, shorte
 from ...problem.user_input import positive_number
 from ...resolution import Resolution, resolve
 from ...resolution.interface_meshes import FIRST, MESHERS, InterfaceMeshes, periods
+from ...resolution.problems import constant_axes
 from ...runtime.arrays import Array, Bounds
 from ...runtime.fitted.cell_mesh import CellMesh, InvalidMesh
 from ...runtime.fitted.domain_mesh import RegionMesh
@@ -211,10 +212,8 @@ def layout_of(
             term=cells.title,
             remedy=f'leave mesh="{kind}" out',
         )
-    if fitting is None:
-        return Layout.of(found)
-    if kind is None and not _serves(fitting, limit):
-        return Layout.of(found)
+    if fitting is None or (kind is None and not _serves(fitting, limit)):
+        return Layout.of(found, constant_axes(cells))
     return FittedLayout(fitting, found.unresolved)
 
 

@@ -93,6 +93,7 @@ class Layout:
     erratic    : data jump or kink elsewhere too, where no lines can be: a change from mesh to
                  mesh may be small by accident
     unresolved : what is not known of the data
+    constant   : axes along which solutions are constant: they have two cells on every level
     """
 
     bounds: Bounds
@@ -100,13 +101,15 @@ class Layout:
     breaks: Planes = ()
     erratic: bool = False
     unresolved: str | None = None
+    constant: frozenset[int] = frozenset()
 
     geometry_order = math.inf
 
     @classmethod
-    def of(cls, found: Resolution) -> Layout:
+    def of(cls, found: Resolution, constant: frozenset[int] = frozenset()) -> Layout:
         bounds = tuple(axis.interval for axis in found.axes)
-        return cls(bounds, found.lines, found.breaks, not found.planar, found.unresolved)
+        planes = found.lines, found.breaks, not found.planar
+        return cls(bounds, *planes, found.unresolved, constant)
 
     def with_corners(self, parts: Sequence[BoundaryPart]) -> Layout:
         """More panels, ever narrower towards these parts of the boundary: solutions are singular
@@ -136,7 +139,20 @@ class Layout:
         axis at least.
         """
         longest = max(b - a for a, b in self.bounds) / _FEWEST
-        return self.cut([min(longest, (b - a) / 2) for a, b in self.bounds])
+        sizes = [(b - a) / 2 for a, b in self.bounds]
+        varied = [k for k in range(len(sizes)) if k not in self.constant]
+        for k in varied:
+            sizes[k] = min(longest, sizes[k])
+        return self.cut(sizes)
+
+    def halved(self, lattice: Lattice) -> Lattice:
+        """Each cell cut in two along each axis on which solutions vary."""
+        return Lattice(
+            tuple(
+                lines if k in self.constant else lattice.nodes(k, 2)
+                for k, lines in enumerate(lattice.lines)
+            )
+        )
 
     def cut(self, longest: Sequence[float]) -> Lattice:
         """The panels cut into equal cells that are not longer than that along each axis."""
@@ -173,8 +189,10 @@ class Layout:
                     remedy="raise max_dofs=, or take fewer periods",
                 )
             found = [coarser]
-        while found[-1].halved_count(degree) <= limit:
-            found.append(found[-1].halved())
+        finer = self.halved(found[-1])
+        while finer.count(degree) <= limit:
+            found.append(finer)
+            finer = self.halved(finer)
         return self._with_coarser(found)
 
     def given(self, cells: Sequence[int]) -> list[Lattice]:

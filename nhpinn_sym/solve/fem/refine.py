@@ -68,7 +68,7 @@ def refine_cells(
     """
     start = time.perf_counter()
     limit = max_dofs // components
-    levels = _cell_meshes(layout, degree, limit, n)
+    levels = cell_meshes(layout, degree, limit, n)
     history: list[EffectiveNumbers] = []
     with progress(label) as task:
         for k, mesh in enumerate(levels):
@@ -150,7 +150,7 @@ def entry_errors(
     return _at_least(errors, history[-1], data_error)
 
 
-def _cell_meshes(layout: CellLayout, degree: int, limit: int, n: int | None) -> Sequence[Mesh]:
+def cell_meshes(layout: CellLayout, degree: int, limit: int, n: int | None) -> Sequence[Mesh]:
     """Those of the layout, or of `n` cells along the longest axis."""
     if n is not None:
         return layout.given(layout.divided(n))

@@ -24,7 +24,7 @@ from ...runtime.nets.networks import Layers as Layers
 from ..expression_data import expression_data, read_formula, read_symbols
 from ..resources import require_affordable
 
-_AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
+_AXIS_KINDS = ("periodic", "scaled", "graded", "constant", "pole", "along")
 # That a net with kinks is asked for.
 _MOST_DERIVATIVES = 8
 DataPanels = tuple[tuple[float, ...], ...]

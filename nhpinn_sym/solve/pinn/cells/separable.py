@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from ..options import Options, collocation_options
 from .averages import CellAverages
 from .smooth import SmoothCellSolver, StageResult, cell_panels
 from .smooth_rows import require_positive
+
+# By which a coarse layer is smaller.
+_COARSER = 4
 
 
 class SeparableCellSolver:
@@ -54,20 +58,11 @@ class SeparableCellSolver:
         self._centre = SmoothCellSolver(at_centre, panels, **options)
         known = {f.name: getattr(self._centre.trial, f.name) for f in fields(TrialSpace)}
         self._shared = RememberingSpace(**known)
-        self._choice: Choice | None = None
         self._points: list[_AtPoint] = []
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
-        if self._choice is None:
-            info = self._centre.solve(np.zeros((1, 0))).info
-            self._choice = Choice(int(info["features"]), (info["scale"], info["scale"]))
-        slow = np.asarray(slow_points, dtype=float)
-        solvers = tuple(
-            self._centre.with_parameters(self._values(point), self._shared) for point in slow
-        )
-        problem = _SlowPoints(self.options, self.tolerance, solvers, self._shared)
-        found = adaptive.solve(problem, self.progress, self._choice)
+        found = adaptive.solve(self._at(slow_points), self.progress, self._choice)
         self._choice = Choice(found.info["features"], self._choice.scales)
         self._points = found.solved
         self._shared.known.clear()
@@ -78,11 +73,25 @@ class SeparableCellSolver:
             )
             for k in range(len(self.cells.functions))
         )
-        tables = [one.averages.entries for one in found.solved]
-        effective: dict[EffectiveKey, Array] = {
-            key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]
-        }
-        return CellBatch(functions, effective, found.info)
+        return CellBatch(functions, _entries(found.solved), found.info)
+
+    def entries(self, slow_points: Array, coarse: bool = False) -> dict[EffectiveKey, Array]:
+        """The effective entries by the layer of the last `solve`, or a quarter of it."""
+        problem = self._at(slow_points)
+        size = self._choice.size // _COARSER if coarse else self._choice.size
+        return _entries(problem.fit(size, self._choice.scales).solved)
+
+    def _at(self, slow_points: Array) -> _SlowPoints:
+        """The problems at all slow points."""
+        points = np.asarray(slow_points, dtype=float)
+        solvers = [self._centre.with_parameters(self._values(p), self._shared) for p in points]
+        return _SlowPoints(self.options, self.tolerance, tuple(solvers), self._shared)
+
+    @cached_property
+    def _choice(self) -> Choice:
+        """Size and scales at the centre, and then of the last solve."""
+        info = self._centre.solve(np.zeros((1, 0))).info
+        return Choice(int(info["features"]), (info["scale"], info["scale"]))
 
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """The uniform grid of the averages at a slow point of the last batch."""
@@ -146,6 +155,11 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
         names = solved[0].stages.multipliers
         worst = {name: max(one.stages.multipliers[name] for one in solved) for name in names}
         return {"multipliers": worst, "fredholm": max(worst.values(), default=0.0)}
+
+
+def _entries(solved: Sequence[_AtPoint]) -> dict[EffectiveKey, Array]:
+    tables = [one.averages.entries for one in solved]
+    return {key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]}
 
 
 def _field(trial: TrialSpace, solved: Sequence[_AtPoint], column: int) -> SeparableField:

@@ -20,6 +20,7 @@ from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
 from ....problem.errors import ProblemError, UnsupportedError
 from ....resolution import resolve_cells, resolve_slow
+from ....resolution.problems import constant_axes
 from ....runtime.nets.least_squares import safe_divisor
 from ...progress import Task
 from ...solution import Array, CellBatch, CellTask
@@ -95,8 +96,12 @@ class SmoothCellSolver(Formulation[StageResult]):
         self.options = collocation_options(options)
         self.per_feature = cells.components
         device = self.options.device
+        still = constant_axes(cells)
         axes = (
-            *(("periodic", a, b) for a, b in cells.cell.bounds),
+            *(
+                ("constant" if k in still else "periodic", a, b)
+                for k, (a, b) in enumerate(cells.cell.bounds)
+            ),
             *(("scaled", a, b) for a, b in slow_box),
         )
         found = cell_panels(cells, parameters, slow_box) if panels is None else panels
