@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 
 from ..operator.table import Operator
+from ..problem.domain import Cell, LatticeCell
 from ..problem.numeric import lambdified
 from ..problem.pictures import Drawing, Sheet, curves, field, real_parts, symbol
 from ..problem.user_input import parameter_numbers
@@ -62,6 +63,14 @@ def moved_into_cell(points: Array, intervals: Sequence[tuple[float, float]]) -> 
     return np.asarray(low + np.mod(points - low, high - low))
 
 
+def moved_into(cell: Cell | None, points: Array, intervals: Sequence[tuple[float, float]]) -> Array:
+    """Points (n, k) in the cell of a lattice, otherwise in that of the intervals."""
+    if not isinstance(cell, LatticeCell):
+        return moved_into_cell(points, intervals)
+    vectors = np.array(cell.vectors, dtype=float)
+    return np.asarray(points - np.floor(points @ np.linalg.inv(vectors)) @ vectors)
+
+
 def draw_coefficient(
     model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None = None
 ) -> Drawing:
@@ -92,7 +101,7 @@ def _cell_points(
     lines = cell_lines(intervals, _POINTS[min(len(intervals), 2)])
     grid = [g.ravel() for g in np.meshgrid(*lines, indexing="ij")]
     rest = [np.full(len(grid[0]), (a + b) / 2) for a, b in intervals[2:]]
-    y = moved_into_cell(np.stack([*grid, *rest], axis=-1), intervals)
+    y = moved_into(model.problem.cell, np.stack([*grid, *rest], axis=-1), intervals)
     columns = {axis.symbol: y[:, k] for k, axis in enumerate(operator.axes)}
     bounds = () if domain is None else domain.bounds
     for v, (a, b) in zip(operator.coordinates, bounds, strict=False):

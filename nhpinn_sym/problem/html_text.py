@@ -17,6 +17,11 @@ def html_table(header: Sequence[str], rows: Iterable[Sequence[str]], title: str 
     return f"<table>{caption}{thead}<tbody>{body}</tbody></table>"
 
 
+def html_lines(text: str) -> str:
+    """A paragraph for each line of text, which is escaped."""
+    return "".join(map(html_line, text.splitlines()))
+
+
 def html_line(text: str) -> str:
     """A paragraph of text, which is escaped."""
     return f"<p>{escape(text)}</p>"

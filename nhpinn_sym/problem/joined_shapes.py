@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from .errors import ProblemError, shortened
+from .pictures import Drawing
 
 Extent = tuple[sp.Expr, sp.Expr] | None
 """The ends of a shape along an axis; None where it goes on without end."""
@@ -41,6 +42,12 @@ class Shape(ABC):
             term=self,
             remedy="name its parts: an error of on= lists them",
         )
+
+    def plot(self) -> Drawing:
+        """The outline of a plane shape with the names of its parts. The errors of a domain."""
+        from .region_picture import draw_shape  # which makes regions of shapes
+
+        return draw_shape(self)
 
     def __or__(self, other: Shape) -> Shape:
         return _joined("|", self, other)

@@ -70,6 +70,8 @@ UNITS = {
     "weights": "those of the factor of u_t in the problem",
 }
 """The package has no units of its own: they follow from those of the data."""
+# Square matrices that have no axes for equations, and what their rows are.
+_MATRICES = {"voigt": "pair", "mandel": "pair", "K": "k", "D": "pair"}
 # Whether an effective coefficient has axes for a derivative to its left and to its right.
 _AXES = {"A": (2, 2), "B": (1, 1), "beta": (1, 0), "g": (1, 0), "b": (0, 1), "mixed": (0, 1)}
 
@@ -235,6 +237,10 @@ def _dimensions(cells: CellSolution, name: str, count: int) -> list[str]:
     ]
     if name == "drift":
         names = ["l"]
+    if name in ("rates", "weights"):
+        names = ["mode"]
+    if name in _MATRICES:
+        names = [_MATRICES[name], f"{_MATRICES[name]}_2"]
     if len(names) == count:
         return names
     return [f"{name}_{k}" for k in range(count)]

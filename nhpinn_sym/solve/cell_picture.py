@@ -12,6 +12,7 @@ from ..derive.coefficient_picture import TILES, cell_lines, moved_into_cell
 from ..problem.errors import ProblemError
 from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts, symbol
 from .interpolation import Array
+from .lattice_fields import LatticeField
 
 if TYPE_CHECKING:
     from .cell_solution import CellFunction, CellSolution
@@ -37,10 +38,13 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         )
     bounds = list(cells.cell.values())
     lines = cell_lines(bounds, _POINTS[min(len(bounds), 2)])
-    first = [_first_period(line) for line in lines]
-    if len(bounds) == 2 and cells.fields and cells.fields[0][0].kind == _STRIP:
+    kind = cells.fields[0][0].kind if cells.fields else ""
+    lattice = kind == LatticeField.kind
+    # The box around the cell of a lattice is no period: there functions are asked at every point.
+    first = lines if lattice else [_first_period(line) for line in lines]
+    if len(bounds) == 2 and kind == _STRIP:
         lines[1] = first[1]  # between its faces, which do not repeat
-    points = _points(first, bounds)
+    points = _points(first, bounds, lattice)
     panels = _panels(cells, lambda f: _values(cells, f, points, x))
     counts = [len(line) for line in first]
     panels = {label: _repeated(values, counts, lines) for label, values in panels.items()}
@@ -53,7 +57,7 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         title = "cell functions" if len(panels) > 1 else next(iter(panels))
         curves(sheet.at(0, 0), lines[0], panels, f"{title} ({backend})", names[0])
     else:
-        _fields(sheet, lines, panels, names, backend)
+        _fields(sheet, lines, panels, names, backend, cut=not lattice)
     where = "" if not cells.slow else ", where the slow variables have their middle values"
     if x is not None:
         where = f", at x = {np.asarray(x).tolist()}"
@@ -69,7 +73,9 @@ def _fields(
     panels: dict[str, Array],
     names: Sequence[str],
     backend: str,
+    cut: bool,
 ) -> None:
+    """cut: lines between the cells."""
     extreme = max(float(np.abs(v).max()) for v in panels.values()) or 1.0
     every = []
     image = None
@@ -86,7 +92,7 @@ def _fields(
             limits,
             signed,
         )
-        for axis, line in ((axes.axvline, lines[0]), (axes.axhline, lines[1])):
+        for axis, line in ((axes.axvline, lines[0]), (axes.axhline, lines[1]))[: 2 * cut]:
             axis((line[0] + line[-1]) / 2, color="0.4", lw=0.6)
         if signed:
             every.append(axes)
@@ -108,10 +114,11 @@ def _repeated(values: Array, counts: Sequence[int], lines: Sequence[Array]) -> A
     return values.reshape(counts)[np.ix_(*places)].ravel()
 
 
-def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]]) -> Array:
+def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]], lattice: bool) -> Array:
     grid = [g.ravel() for g in np.meshgrid(*lines, indexing="ij")]
     rest = [np.full(len(grid[0]), (a + b) / 2) for a, b in bounds[2:]]
-    return moved_into_cell(np.stack([*grid, *rest], axis=-1), bounds)
+    points = np.stack([*grid, *rest], axis=-1)
+    return points if lattice else moved_into_cell(points, bounds)
 
 
 def _panels(cells: CellSolution, values: Callable[[CellFunction], Array]) -> dict[str, Array]:

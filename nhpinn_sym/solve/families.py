@@ -20,6 +20,8 @@ from ..problem.errors import (
     UnsupportedError,
     shortened,
 )
+from ..problem.html_text import html_lines
+from ..problem.pictures import Drawing
 from ..problem.user_input import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
 from .cell_request import CellRequest
@@ -30,6 +32,7 @@ from .effective_entries import Entry
 from .family_functions import FamilyCoefficient, FamilyFunction, NamedRange, Places
 from .interpolation import Nodes
 from .progress import Progress
+from .result_pictures import draw_family
 from .solution import Array
 
 
@@ -141,6 +144,13 @@ class CellFamily:
         UnsupportedError for other backends.
         """
         return self.cells.export(path)
+
+    def plot(self, name: str = "A") -> Drawing:
+        """The entries of an effective coefficient over the first parameter."""
+        return draw_family(self, name)
+
+    def _repr_html_(self) -> str:
+        return html_lines(str(self))
 
     def __str__(self) -> str:
         ranges = ", ".join(f"{a:g} <= {name} <= {b:g}" for name, a, b in self.over)

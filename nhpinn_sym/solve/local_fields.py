@@ -17,8 +17,10 @@ from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..lower.interfaces import in_middles, middle_symbols
 from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.html_text import html_lines
 from ..problem.images import images_in
 from ..problem.numeric import lambdified
+from ..problem.pictures import Drawing
 from ..problem.user_input import instance
 from ..runtime.arrays import AnyArray, Integers
 from .arguments import as_numbers
@@ -26,6 +28,7 @@ from .cell_points import CellPoints, points_of
 from .cell_solution import CellSolution
 from .exports import arrays
 from .provenance import require_operator
+from .result_pictures import draw_local_fields
 from .solution import Array
 
 # Values of a coefficient that count as phases; where there are more, it varies.
@@ -114,6 +117,13 @@ class LocalFields:
         for name, field in (("gradient", self.gradient), ("flux", self.flux)):
             values |= arrays(name, means(field.reshape(len(field), -1)))
         return self.cell.write(path, values)
+
+    def plot(self) -> Drawing:
+        """The size of the flux in one plane cell; ProblemError for other cells."""
+        return draw_local_fields(self)
+
+    def _repr_html_(self) -> str:
+        return html_lines(repr(self))
 
     def __repr__(self) -> str:
         lines = [f"local fields at {len(self.points)} points, {len(self.phases)} phases"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..lower.forms import MultiIndex
+from ..problem.html_text import html_table
+from ..problem.pictures import Drawing
 from .exports import SolutionExtent
 from .periods import positive_eps
 from .solution import Array, Solution
@@ -87,8 +89,12 @@ class MeanField:
         method = f"{len(self.fields)} mean fields, {leading.method}"
         return SummedFields(leading.backend, method, info, self.fields, number)
 
-    def __str__(self) -> str:
-        rows = [("field", "method", "size", "estimate", "seconds")]
+    def plot(self) -> Drawing:
+        """U_0 as a picture; `fields[k].plot()` draws the others."""
+        return self.fields[0].plot()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [("field", "method", "size", "estimate", "seconds")]
         for k, u in enumerate(self.fields):
             rows.append(
                 (
@@ -99,6 +105,14 @@ class MeanField:
                     f"{u.info.get('seconds', 0.0):.1f}",
                 )
             )
+        return rows
+
+    def _repr_html_(self) -> str:
+        header, *rows = self._rows()
+        return html_table(header, rows, "mean fields")
+
+    def __str__(self) -> str:
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()

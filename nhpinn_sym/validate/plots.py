@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.coefficient_picture import coefficient_values, draw_coefficient, moved_into_cell
+from ..derive.coefficient_picture import coefficient_values, draw_coefficient, moved_into
 from ..derive.model import HomogenizedModel
 from ..problem.errors import UnsupportedError
 from ..problem.pictures import Drawing, Sheet, curves, field, fraction, rates, real_parts, symbol
@@ -191,11 +191,12 @@ class _Scene:
         """At x/eps and t = 0, in the whole domain."""
         operator = model.operator
         columns = dict(zip(operator.coordinates, self.points.T, strict=False))
-        for axis in operator.axes:
-            slow = columns.get(operator.coordinates[axis.slow], np.zeros(len(self.points)))
-            start, end = map(float, axis.interval)
-            scaled = slow / eps ** float(axis.power)
-            columns[axis.symbol] = moved_into_cell(scaled[:, None], [(start, end)])[:, 0]
+        zeros = np.zeros(len(self.points))
+        slow = [columns.get(operator.coordinates[axis.slow], zeros) for axis in operator.axes]
+        scaled = [v / eps ** float(axis.power) for v, axis in zip(slow, operator.axes)]
+        ends = [(float(a), float(b)) for a, b in (axis.interval for axis in operator.axes)]
+        moved = moved_into(self.problem.cell, np.stack(scaled, axis=-1), ends)
+        columns |= {axis.symbol: y for axis, y in zip(operator.axes, moved.T)}
         values = coefficient_values(operator, columns, parameters)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...derive.nonlinear.model import NonlinearModel
 from ...emit.source import Source
@@ -16,10 +17,13 @@ from ...problem.errors import (
     SolveError,
     warn_tolerance,
 )
+from ...problem.html_text import html_lines
+from ...problem.pictures import Drawing
 from ...runtime.fourier.law_levels import LawLevel, law_at
 from ...runtime.fourier.states import MacroState
 from ...runtime.nonlinear_arrays import BY, LAW_AXES
 from ..interpolation import Array
+from ..result_pictures import draw_law
 from .cell_frame import CellFrame
 from .element_levels import ElementLaw, ElementLevel
 from .inverted_law import InvertedLaw, InvertedLevel
@@ -58,6 +62,14 @@ class LawStates:
     elements: ElementLaw | None = field(default=None, repr=False)
     nets: NetLaw | None = field(default=None, repr=False)
     inverted: InvertedLaw | None = field(default=None, repr=False)
+
+    def plot(self, reach: float = 1.0, **known: ArrayLike) -> Drawing:
+        """The flux at gradients up to `reach` along x_1; known: u=, x= where it depends on them."""
+        return draw_law(self, reach, known)
+
+    def _repr_html_(self) -> str:
+        return html_lines(str(self))
+
     _levels: OrderedDict[bytes, Any] = field(default_factory=OrderedDict, repr=False)
 
     @property

@@ -1,0 +1,104 @@
+"""Pictures of what is no solution: local fields, laws, and families of effective coefficients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..problem.errors import ProblemError
+from ..problem.pictures import SEQUENTIAL, TITLE, Drawing, Sheet, curves, symbol
+
+if TYPE_CHECKING:
+    from .families import CellFamily
+    from .law.law_states import LawStates
+    from .local_fields import LocalFields
+
+# Values of a parameter, and macroscopic gradients, of one curve.
+_ALONG = 61
+_STATES = 25
+# Of the largest gradient, where the slope is taken.
+_NEAR = 1e-3
+# Corners of an element of the plane, by the number of its nodes: triangles and quadrilaterals.
+_CORNERS = {3: 3, 6: 3, 4: 4, 8: 4, 9: 4}
+
+
+def draw_local_fields(fields: LocalFields) -> Drawing:
+    """|flux| in each element of a cell of two axes, one cell. ProblemError for others."""
+    nodes, elements = fields.cell.nodes, fields.cell.elements
+    if nodes.shape[1] != 2:
+        raise ProblemError(
+            "local fields of a cell that is no plane one as a picture",
+            term=f"{nodes.shape[1]} axes",
+            remedy="write them for ParaView: .to_vtu(path)",
+        )
+    from matplotlib.collections import PolyCollection
+
+    sizes = np.linalg.norm(fields.flux.reshape(len(fields.flux), -1), axis=1)
+    corners = nodes[elements[:, : _CORNERS[elements.shape[1]]]]
+    sheet = Sheet(1, 1, (5.2, 4.4))
+    axes = sheet.at(0, 0)
+    image = PolyCollection(corners, array=fields.cell.means(sizes), cmap=SEQUENTIAL, lw=0.4)
+    image.set_edgecolor("face")  # no seams between elements
+    axes.add_collection(image)
+    axes.set_xlim(nodes[:, 0].min(), nodes[:, 0].max())
+    axes.set_ylim(nodes[:, 1].min(), nodes[:, 1].max())
+    axes.set_aspect("equal")
+    axes.set_title(r"$|\sigma|$", **TITLE)
+    axes.set_xlabel("$y_1$")
+    axes.set_ylabel("$y_2$")
+    sheet.bar(image, axes)
+    return sheet.drawing("local_fields", "The size of the flux in one cell.")
+
+
+def draw_law(law: LawStates, reach: float, known: Mapping[str, ArrayLike]) -> Drawing:
+    """The components of the flux at gradients up to `reach` along the first axis, and those of the
+    tangent at the smallest ones.
+    """
+    state = law.model.state
+    direction = np.zeros((state.components, state.dim))
+    direction[0, 0] = 1.0
+    size = np.linspace(-reach, reach, _STATES)
+
+    def component(s: float) -> float:
+        return float(_one(law, s * direction, known, state.components)[0, 0])
+
+    flux = np.array([component(s) for s in size])
+    near = _NEAR * reach
+    slope = (component(near) - component(-near)) / (2 * near)
+    held = {r"$\sigma_{11}$" if state.components > 1 else r"$\sigma_1$": flux}
+    held["slope at zero"] = flux[_STATES // 2] + slope * size
+    sheet = Sheet(1, 1, (6.4, 4.2))
+    gradient = r"$\partial_{x_1} v_1$" if state.components > 1 else r"$\partial_{x_1} u_0$"
+    curves(sheet.at(0, 0), size, held, "effective flux", gradient)
+    return sheet.drawing("law", "The effective flux along a gradient, beside its slope at zero.")
+
+
+def _one(
+    law: LawStates, gradient: np.ndarray, known: Mapping[str, Any], components: int
+) -> np.ndarray:
+    """(m, d): the flux at one gradient."""
+    given = gradient if components > 1 else gradient[0]
+    return np.asarray(cast("Any", law).flux(grad=given, **known)).reshape(gradient.shape)
+
+
+def draw_family(family: CellFamily, name: str) -> Drawing:
+    """The entries of an effective coefficient over the first parameter, the others in the middle of
+    their ranges.
+    """
+    (parameter, low, high), *others = family.over
+    fixed = {p: (a + b) / 2 for p, a, b in others}
+    line = np.linspace(low, high, _ALONG)
+    values = [np.asarray(family.at(**{parameter: v, **fixed}).effective[name]) for v in line]
+    table = np.stack(values)
+    largest = np.abs(table).max()
+    held = {}
+    for index in np.ndindex(table.shape[1:]):
+        entry = np.moveaxis(table, 0, -1)[index]
+        if np.abs(entry).max() > 1e-12 * largest:
+            held[f"${name}_{{{''.join(str(i + 1) for i in index)}}}$"] = entry
+    sheet = Sheet(1, 1, (6.4, 4.2))
+    curves(sheet.at(0, 0), line, held, symbol(name), symbol(parameter))
+    return sheet.drawing("family", f"The entries of {name} over {parameter}.")

@@ -1,0 +1,77 @@
+"""Pictures of laws, families, local fields, mean fields, and of cells of lattices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+
+from ..symbolic import S, problem
+
+
+def curves(drawing: object) -> list[tuple[np.ndarray, np.ndarray]]:
+    (axes,) = drawing.figure.axes  # type: ignore[attr-defined]
+    return [line.get_data() for line in axes.lines]
+
+
+def test_a_law_beside_its_slope() -> None:
+    model = nh.homogenize(
+        problem(lambda s, u: sp.Eq(-s.div((1 + s.grad(u).dot(s.grad(u))) * s.grad(u)), 1))
+    )
+    (size, flux), (_, slope) = curves(nh.solve_law(model).plot(reach=2))
+    np.testing.assert_allclose(flux, size + size**3, atol=1e-8)
+    assert slope[-1] == pytest.approx(2, rel=0.02)
+
+
+def test_a_family_over_its_parameter() -> None:
+    p = sp.Symbol("p")
+    model = nh.homogenize(
+        problem(lambda s, u: sp.Eq(-s.div((p + S(s.y[0])) * s.grad(u)), 1), parameters={p: (2, 3)})
+    )
+    family = nh.solve_family(model, "fourier")
+    ((values, entry),) = curves(family.plot())
+    np.testing.assert_allclose(entry, np.sqrt(values**2 - 1), rtol=1e-6)
+    assert "p" in family._repr_html_()
+
+
+def test_local_fields_of_a_laminate() -> None:
+    model = nh.homogenize(
+        problem(lambda s, u: sp.Eq(-s.div(nh.image(s, [[1], [0]], {0: 1, 1: 4}) * s.grad(u)), 1), 2)
+    )
+    fields = nh.local_fields(nh.solve_cells(model), grad=[0, 1])
+    panel, _ = fields.plot().figure.axes
+    assert sorted(panel.collections[0].get_array().tolist()) == pytest.approx([1, 4])
+    assert "phase 1" in fields._repr_html_()
+
+
+def test_cells_of_a_lattice_are_drawn_with_its_period() -> None:
+    """Half of the box around a hexagonal cell is no period: the picture repeats by the vectors."""
+    hexagonal = nh.Cell.lattice((1, 0), (sp.Rational(1, 2), sp.sqrt(3) / 2))
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = nh.phases(s, {nh.Disk((0, 0), 0.3): 10}, default=1, cell=hexagonal)
+    model = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, cell=hexagonal)
+    )
+    image = model.plot().figure.axes[0].images[0].get_array()
+    _, right, _, top = (float(v) for v in (0, 3, 0, 3**0.5))
+    x, y = np.linspace(0, right, image.shape[1]), np.linspace(0, top, image.shape[0])
+    row = np.abs(y - 3**0.5 / 2).argmin()
+    inside = np.abs((x - 0.5) - np.round(x - 0.5)) < 0.29
+    outside = np.abs((x - 0.5) - np.round(x - 0.5)) > 0.31
+    assert (image[row][inside] == 10).all() and (image[row][outside] == 1).all()
+
+
+def test_matrices_of_elasticity_in_a_data_set() -> None:
+    s = nh.Scales(2)
+    v = s.unknown("v", components=2)
+    e = s.sym_grad(v)
+    stress = (2 + S(s.y[0])) * (e.trace() * sp.eye(2) + 2 * e)
+    model = nh.homogenize(
+        nh.MultiscaleProblem((-s.div(stress), sp.zeros(2, 1)), scales=s, unknown=v)
+    )
+    data = nh.solve_cells(model, "fourier").to_xarray(5)
+    assert data["voigt"].dims == ("pair", "pair_2") and data["voigt"].shape == (3, 3)
+    assert data["A"].dims == ("equation", "k", "unknown", "l")
