@@ -1,8 +1,9 @@
 """Figures of nonlinear laws, a = 2 + sin(2 pi y1) cos(2 pi y2): python -m tests.benchmarks.nonlinear
 
-CPU seconds of one state with its tangent on a Fourier grid, of the training of networks, their
-errors over the box [-1, 1]^2 of gradients, and the widths of the bounds on the energy; then the
-homogenization error e4 of -(exp(sin(2 pi x/eps)) (u' + u'^3))' = 10 and of its analogue in the
+CPU seconds of one state with its tangent on a Fourier grid, of the training of networks and of
+their states, their errors over the box [-1, 1]^2 of gradients, and the widths of the bounds on the
+energy, by nets, grids and finite elements; a Ramberg-Osgood law of contrast 20 in plane strain, by
+finite elements against a Fourier grid; then the homogenization error e4 of -(exp(sin(2 pi x/eps)) (u' + u'^3))' = 10 and of its analogue in the
 plane, with u0 by finite elements and by nets. An argument says down to which 1/eps (default 64 on
 the line, 32 in the plane).
 """
@@ -20,8 +21,11 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.solve.backends import choose_fem
 
-STATES = 12
+STATES = 100
 """Random gradients of the box."""
+STRAIN = np.array([[1.0, 0.4], [0.4, -0.6]])
+"""In units of the strain at yield."""
+WIDTHS = ("nets", "fourier", "dolfinx")
 LAWS: dict[str, Callable[[Any], Any]] = {
     "a(1+|p|^2)p": lambda q: 1 + q,
     "p = 3": sp.sqrt,
@@ -99,10 +103,45 @@ def difference_l2(found: Any, exact: Any) -> float:
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
-def main() -> None:
+def ramberg_osgood() -> nh.NonlinearModel:
+    """Plane strain, the shear modulus falls as the strain to the power -0.7; a smooth contrast of
+    20.
+    """
+    s = nh.Scales(2)
+    v = s.unknown("v", components=2)
+    e = s.sym_grad(v)
+    deviator = e - e.trace() / 2 * sp.eye(2)
+    secant = (1 + sum(x**2 for x in deviator)) ** -sp.Rational(7, 20)
+    wave = sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+    stiffness = sp.exp(sp.log(20) / 2 * wave)
+    stress = stiffness * (2 * e.trace() * sp.eye(2) + 2 * secant * deviator)
+    return nh.homogenize(
+        nh.MultiscaleProblem((-s.div(stress), sp.zeros(2, 1)), scales=s, unknown=v)
+    )
+
+
+def stresses() -> None:
+    """Stress and tangent at one strain, with their errors against a Fourier grid."""
+    model = ramberg_osgood()
+    exact = nh.solve_law(model, "fourier", tolerance=1e-11)
+    _, seconds = timed(lambda: exact.tangent(strain=STRAIN))
+    print(f"Ramberg-Osgood, contrast 20: fourier {seconds:.1f} s a state")
+    for backend in ("skfem", "dolfinx"):
+        law = nh.solve_law(model, backend, tolerance=1e-8)
+        tangent, seconds = timed(lambda law=law: law.tangent(strain=STRAIN))
+        errors = [
+            difference(law.flux(strain=STRAIN), exact.flux(strain=STRAIN)),
+            difference(tangent, exact.tangent(strain=STRAIN)),
+        ]
+        shown = " ".join(f"{e:.0e}" for e in errors)
+        print(f"  {backend}: stress, tangent {shown}, {seconds:.1f} s a state", flush=True)
+
+
+def laws() -> None:
+    """One row for each law of `LAWS`."""
     box = np.random.default_rng(0).uniform(-1, 1, (STATES, 2))
-    row = "{:12}" + 7 * "{:>12}"
-    heads = ("cell s", "training s", "point ms", "flux", "tangent", "nets", "fourier")
+    row = "{:12}" + 9 * "{:>12}"
+    heads = "cell s", "training s", "point ms", "flux", "tangent", "bounds s", *WIDTHS
     print(row.format("", *heads), "(bounds: relative width)")
     for name, phi in LAWS.items():
         model = model_of(phi)
@@ -112,10 +151,19 @@ def main() -> None:
         nets, training = timed(lambda model=model: nh.solve_law(model, "pinn", tolerance=1e-6))
         flux, points = timed(lambda nets=nets: nets.flux(grad=box))
         errors = difference(flux, exact[0]), difference(nets.tangent(grad=box), exact[1])
-        bounds = [law.bounds(grad=(1, 0.5)) for law in (nets, grid)]
+        elements = nh.solve_law(model, "dolfinx")
+        nets.energy(grad=(1, 0.5))
+        _, seconds = timed(lambda nets=nets: nets.bounds(grad=(1, 0.5)))
+        bounds = [law.bounds(grad=(1, 0.5)) for law in (nets, grid, elements)]
         widths = [(upper - lower) / upper for lower, upper in bounds]
         times = f"{cell:.2f}", f"{training:.1f}", f"{1e3 * points / STATES:.1f}"
-        print(row.format(name, *times, *(f"{v:.0e}" for v in (*errors, *widths))))
+        found = [f"{v:.0e}" for v in (*errors, seconds, *widths)]
+        print(row.format(name, *times, *found), flush=True)
+
+
+def main() -> None:
+    laws()
+    stresses()
     given = [int(word) for word in sys.argv[1:2]]
     for dim, most in ((1, 64), (2, 32)):
         rates(dim, *(given or [most]))
