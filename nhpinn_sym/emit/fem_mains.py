@@ -15,6 +15,8 @@ CodeLines = tuple[str, ...]
 Main = tuple[CodeLines, CodeLines]
 """(imports, what stands below the constants)."""
 
+DEGREES = {2: 3, 3: 2}
+"""Of elements on meshes that fit interfaces or regions, by the dimension."""
 CELLS_IMPORTS = (
     "from nhpinn_sym.runtime.command_line import numbers, write_effective",
     "from nhpinn_sym.runtime.effective import Effective",
@@ -215,7 +217,7 @@ def equation_lines(
         lattices = (*own.region_imports, *_REGION)
         constants = (f'MESH = RegionMesh(DomainMesh.load("{mesh}"))',)
         made = ('    mesh = MESH.halved(int(given["halvings"]))',)
-        on = "mesh, 3"
+        on = f"mesh, {DEGREES[lowered.domain.dim]}"
     solved = own.stationary if lowered.time is None else own.evolution
     imports = (
         "import sys",

@@ -29,8 +29,6 @@ _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 _CELLS = {1: 256, 2: 64, 3: 16}
 # Of the mesh of a region, which has sixteen triangles along its longer side.
 _HALVINGS = {"homogenized": "1", "fine": "2"}
-# Of elements on meshes that fit interfaces.
-_DEGREE = 3
 
 
 def cells_main(
@@ -50,7 +48,9 @@ def cells_main(
         options = f"n={_FEATURES['cells'] // max(1, len(slow))}"
     else:
         main = fem_mains.cells_lines(target, mesh)
-        options = f"n={_CELLS[min(3, cells.cell.dim)]}" if mesh is None else f"degree={_DEGREE}"
+        dim = cells.cell.dim
+        sizes = (f"n={_CELLS[min(3, dim)]}", f"degree={fem_mains.DEGREES.get(dim)}")
+        options = sizes[mesh is not None]
     if main is None:
         return None
     imports, lines = main

@@ -30,6 +30,8 @@ _REMEDY = (
 # By how much of an element the middle of an edge may leave its chord: with more, Newton's method
 # does not find all places from those of the straight element.
 MOST_BENT = 0.45
+# Share of its size by which a part may leave a plane across an axis in which it lies.
+_FLAT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +58,13 @@ class MeshPart(BoundaryPart):
         )
 
     def charts(self, x: Sequence[sp.Symbol]) -> Sequence[Chart]:
-        """What lies in the box around the part."""
+        """What lies in the box around the part, which may be flat."""
         every = self.edges.reshape(-1, self.edges.shape[2])
-        ends = zip(every.min(axis=0).tolist(), every.max(axis=0).tolist(), strict=True)
-        return [Chart({}, dict(zip(x, ends, strict=True)))]
+        low, high = every.min(axis=0), every.max(axis=0)
+        flat = high - low < _FLAT * (high - low).max()
+        ends = list(zip(x, low.tolist(), high.tolist(), flat.tolist(), strict=True))
+        places = {v: sp.Float(a, 17) for v, a, _, thin in ends if thin}
+        return [Chart(places, {v: (a, b) for v, a, b, thin in ends if not thin})]
 
     @property
     def place(self) -> sp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,6 +27,26 @@ _FIRST = 3
 _SAME = 1e-9
 _ANGLE = 1.0
 _REMEDY = "give one piece, whose surfaces cut each other or are apart"
+
+
+@dataclass(frozen=True, eq=False)
+class SolidPart(MeshPart):
+    """What is left of a surface, whose normals are exact."""
+
+    quadric: Quadric = field(kw_only=True)
+
+    @cached_property
+    def _sign(self) -> float:
+        """1 where the quadric grows outward: faces are counterclockwise from outside."""
+        corners = self.edges[0, :3]
+        outward = np.cross(corners[1] - corners[0], corners[2] - corners[0])
+        return float(np.sign(self.quadric.slopes(corners).sum(axis=0) @ outward))
+
+    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
+        rows = zip(self.quadric.matrix.tolist(), self.quadric.slope.tolist(), strict=True)
+        slopes = [b + sum(2 * a * v for a, v in zip(row, x, strict=True)) for row, b in rows]
+        length = sp.sqrt(sum(slope**2 for slope in slopes))
+        return tuple(self._sign * slope / length for slope in slopes)
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,12 +131,15 @@ class SolidDomain(MeshedDomain):
         return with_gap(finer, self._surfaces)
 
     @cached_property
-    def parts(self) -> tuple[MeshPart, ...]:
-        groups = {s.name: s.group for s in numbered(self._solid.surfaces)}
+    def parts(self) -> tuple[SolidPart, ...]:
+        surfaces = {s.name: s for s in numbered(self._solid.surfaces)}
         own = self.mesh
-        return tuple(
-            MeshPart(name, own.points[own.facets_on(name)], groups[name]) for name in own.names
-        )
+        found = []
+        for name in own.names:
+            faces = own.points[own.facets_on(name)]
+            known = surfaces[name]
+            found.append(SolidPart(name, faces, known.group, quadric=known.quadric))
+        return tuple(found)
 
     @property
     def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:

@@ -60,8 +60,11 @@ def write_solution(
     of the `halvings` less, and write its values at the nodes to {name}.npz; all ranks solve, the
     `first` writes.
 
-    solve: the solution, and the relative imbalance of the data; SystemExit for one.
+    solve: the solution, and the relative imbalance of the data; SystemExit for one, and for no
+    halvings.
     """
+    if given.get("halvings", 1) < 1:
+        raise SystemExit("give halvings=1 or more: the mesh with one less shows the error")
     grid, defect = solve(given)
     require_balance(defect)
     change = difference_at_nodes(grid, solve(_halved(given))[0])
@@ -82,7 +85,7 @@ def _halved(given: ParameterValues) -> ParameterValues:
 
 def _coarser(given: ParameterValues) -> str:
     if "halvings" in given:
-        return f"triangles of twice the size, halvings={given['halvings'] - 1:g}"
+        return f"elements of twice the size, halvings={given['halvings'] - 1:g}"
     if "n" in given:
         return f"half of n={given['n']:g}"
     return f"elements of one degree less than degree={given['degree']:g}"

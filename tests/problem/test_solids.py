@@ -56,6 +56,17 @@ def test_parts_by_name_and_volumes_that_converge(
     assert domain.contains(fine.mesh.points[np.unique(fine.mesh.facets)].T, slack=1e-9).all()
 
 
+def test_normals_are_those_of_the_surfaces() -> None:
+    domain = domain_of(CUBE - nh.Ball((1, 1, 1), 0.5), on="sphere0")
+    for part in domain.parts:
+        call = sp.lambdify(S.x, part.normal_at(S.x))
+        faces = part.edges[:, :3]
+        outward = np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0])
+        known = np.stack(np.broadcast_arrays(*call(*faces.mean(axis=1).T)), axis=-1)
+        assert np.linalg.norm(known, axis=-1) == pytest.approx(1)
+        assert ((known * outward).sum(axis=-1) > 0.9 * np.linalg.norm(outward, axis=1)).all()
+
+
 @pytest.mark.parametrize(
     "shape, error, words",
     [

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from torch import Tensor
 
 from ....lower.forms import LoweredEquation
 from ....operator.domain_filter import DomainFilter
+from ....operator.numbers.data import DataAxis
+from ....operator.zero_test import jumps
 from ....problem.errors import UnsupportedError
 from ....resolution import resolve, resolve_along
 from ....runtime.nets.least_squares import safe_divisor
@@ -51,6 +54,11 @@ class LinearConditions:
         return replace(self, weights=self.weights * columns[:, None])
 
 
+def _may_jump(value: sp.Expr) -> bool:
+    """Whether it is worth to look for jumps: special functions take long."""
+    return jumps(value) or bool(value.has(sp.atan2, AppliedUndef))
+
+
 def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float]) -> None:
     """UnsupportedError for data whose jumps no residual sees: of conditions that a net is made to
     satisfy, with which the ansatz would jump inside, and of sources under a divergence; and for
@@ -60,7 +68,7 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
         (v, ends, False)
         for v, ends in zip(equation.coordinates, equation.domain.bounds, strict=True)
     ]
-    times = []
+    times: list[DataAxis] = []
     if equation.time is not None:
         times = [(equation.time, (0.0, float(sp.sympify(equation.final_time))), False)]
     axes += times
@@ -72,7 +80,7 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
         data += [("Dirichlet", e.value) for e in equation.essential]
     refused = []
     for kind, value in data:
-        if resolve([value], axes, numbers, domain).jumps:
+        if _may_jump(value) and resolve([value], axes, numbers, domain).jumps:
             refused.append((f"{kind} data that jump", value))
     for e in equation.essential if domain is not None else ():
         along = resolve_along(e.value, e.parts, equation, numbers, times)
@@ -81,6 +89,8 @@ def require_continuous(equation: LoweredEquation, parameters: Mapping[str, float
     if equation.time is not None:
         coefficients = [t.coefficient for t in (*equation.bilinear, *equation.mass)]
         for value in (*coefficients, *(n.alpha for n in equation.natural)):
+            if not _may_jump(value):
+                continue
             found = resolve([value], axes, numbers, domain)
             if found.jumps and found.axes[-1].breaks:
                 refused.append(("a coefficient that jumps in time", value))
