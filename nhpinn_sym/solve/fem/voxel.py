@@ -52,9 +52,9 @@ _LESS_ROUGH = 1e-4
 _OF_A_BOUND = 0.03
 # Of a void in the problem whose bound from below judges one with voids, beside the least value.
 _SOFT = 1e-8
-# Where boxes cut interfaces errors are of first order, and small by accident on some grids: that
-# multiple of the change that boxes of twice the size make is beside that of halved ones.
-_OF_DOUBLING = 1.5
+# Where boxes cut interfaces errors are of first order, and small by accident on some grids: beside
+# the change of halved boxes is that of those of so many along an axis, times the other number.
+_COARSER = ((1 / 2, 1.5), (2 / 3, 2.0))
 # Residual of the solver from which on it has failed.
 _FAILED = 1e-4
 # Numbers that are kept for each unknown: vectors of the iteration, modes, FFTs. Measured: 50 in the
@@ -287,11 +287,11 @@ class CellSolver:
         finer = self._solved(point, self._boxes(2 * cuts), level.cells).cells.values
         rest = left_of_halving(level.cells.operator)
         errors = {key: np.abs(rest * (finer[key] - values[key])) for key in values}
-        if self.erratic:
-            shape = tuple(max(2, n // 2) for n in self._boxes(cuts))
+        for share, factor in _COARSER if self.erratic else ():
+            shape = tuple(max(2, round(share * n)) for n in self._boxes(cuts))
             coarser = self._solved(point, shape, None).cells.values
             for key in errors:
-                error = np.abs(_OF_DOUBLING * (coarser[key] - values[key]))
+                error = np.abs(factor * (coarser[key] - values[key]))
                 errors[key] = np.maximum(errors[key], error)
         arrays = {key: np.asarray(value) for key, value in values.items()}
         return relative_estimate(errors, arrays, by_name(values))
