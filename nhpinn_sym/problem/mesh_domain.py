@@ -18,7 +18,7 @@ from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ..runtime.fitted.msh_file import read_msh
 from .boundary_parts import Chart
 from .domain import BoundaryPart, part_named
-from .errors import FileError, ProblemError, UnsupportedError, shortened
+from .errors import FileError, ProblemError, UnsupportedError, shortened, warn_tolerance
 from .user_input import positive_number
 
 _REMEDY = (
@@ -32,6 +32,11 @@ _REMEDY = (
 MOST_BENT = 0.45
 # Share of its size by which a part may leave a plane across an axis in which it lies.
 _FLAT = 1e-9
+# Decimals in which places of nodes are compared.
+_DIGITS = 12
+# Angles, in radians, by which straight edges along a curve turn, and how many of them make a curve.
+_TURNS = (0.01, 0.7)
+_CURVE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +153,21 @@ class MeshedDomain:
         return (found & known)[()]
 
 
+def _small_turns(edges: Array) -> Array:
+    """The angles of straight edges (k, 3, 2) that go on in slightly another direction."""
+    apart = edges[:, 2] - edges[:, :2].mean(axis=1)
+    along = edges[:, 1] - edges[:, 0]
+    if np.abs(apart).max() > _FLAT * np.abs(along).max():
+        return np.zeros(0)
+    starts = {tuple(place): k for k, place in enumerate(edges[:, 0].round(_DIGITS))}
+    following = [starts.get(tuple(place), k) for k, place in enumerate(edges[:, 1].round(_DIGITS))]
+    after = along[following]
+    crossed = along[:, 0] * after[:, 1] - along[:, 1] * after[:, 0]
+    turned = np.abs(np.arctan2(crossed, (along * after).sum(axis=1)))
+    low, high = _TURNS
+    return np.asarray(turned[(turned > low) & (turned < high)])
+
+
 @dataclass(frozen=True, init=False, repr=False)
 class Mesh(MeshedDomain):
     """The domain of a mesh in an .msh file of gmsh, MSH 4.1 or 2.2, as text or binary: plane
@@ -190,6 +210,14 @@ class Mesh(MeshedDomain):
         object.__setattr__(self, "name", Path(path).name)
         object.__setattr__(self, "digest", found.digest)
         object.__setattr__(self, "mesh", found)
+        for part in self.parts if self.dim == 2 else ():
+            turned = _small_turns(part.edges)
+            if len(turned) >= _CURVE:
+                warn_tolerance(
+                    f'{self.name}: the edges of "{part.name}" are straight, and turn by up to'
+                    f" {np.degrees(turned.max()):.0f} degrees one after another: no estimate knows"
+                    " the curve that they may stand for; save a mesh of order 2"
+                )
 
     def __str__(self) -> str:
         kind = "triangles" if self.dim == 2 else "tetrahedra"

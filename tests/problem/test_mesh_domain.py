@@ -123,3 +123,22 @@ def test_other_files_are_refused(tmp_path: Path, old: bytes, new: bytes, match: 
         nh.Mesh(path)
     with pytest.raises(nh.FileError):
         nh.Mesh(tmp_path / "none.msh")
+
+
+def test_straight_edges_along_a_curve_are_in_doubt(tmp_path: Path) -> None:
+    angles = 2 * np.pi * np.arange(12) / 12
+    rim = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    sides = np.stack([np.arange(12), np.roll(np.arange(12), -1)], axis=1)
+    triangles = np.column_stack([sides, np.full(12, 12)])
+    tags = [np.ones(12, dtype=int), np.full(12, 9)]
+    mesh = meshio.Mesh(
+        np.vstack([rim, [0, 0]]) @ np.eye(2, 3),
+        [("line", sides), ("triangle", triangles)],
+        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags},
+        field_data={"rim": np.array([1, 1])},
+    )
+    mesh.write(tmp_path / "fan.msh", file_format="gmsh22", binary=False)
+    with pytest.warns(
+        nh.ToleranceWarning, match='"rim" are straight, and turn by up to 30 degrees'
+    ):
+        nh.Mesh(tmp_path / "fan.msh")
