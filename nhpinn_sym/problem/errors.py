@@ -221,10 +221,10 @@ warnings.formatwarning = _show_place_alone(warnings.formatwarning)
 
 def warn_tolerance(text: str) -> None:
     """Issue a `ToleranceWarning` at the line, outside of the package, that asked for the answer."""
-    package = __name__.partition(".")[0]
+    inner = (__name__.partition(".")[0], "functools")  # which calls what is chosen by a type
     frame: FrameType | None = sys._getframe(1)
     level = 2
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in inner:
         frame = frame.f_back
         level += 1
     warnings.warn(ToleranceWarning(text), stacklevel=level)
