@@ -87,8 +87,17 @@ def class_examples() -> list[Example]:
 
 
 def other_examples() -> list[Example]:
-    """The others, in boxes."""
-    paths = sorted(FOLDER.glob("*.py"))
+    """The linear others, in boxes and regions."""
+    return _with_problems(FOLDER)
+
+
+def nonlinear_examples() -> list[Example]:
+    """Those with a law in the place of coefficients."""
+    return _with_problems(FOLDER / "nonlinear")
+
+
+def _with_problems(folder: Path) -> list[Example]:
+    paths = sorted(folder.glob("*.py"))
     return [Example(path) for path in paths if "problem = " in path.read_text(encoding="utf-8")]
 
 
@@ -103,7 +112,8 @@ def page(example: Example) -> str:
         blocks += _pictures(example)
         blocks += ["## Derivation", "`nh.homogenize` finds, and `print(model)` shows:"]
         blocks += steps(example.model.derivation.steps)
-        blocks += _conventions(example.model)
+        if isinstance(example.model, nh.HomogenizedModel):
+            blocks += _conventions(example.model)
     blocks += _numbers(example)
     blocks += _tested(example)
     if example.references:

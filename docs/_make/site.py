@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def write_pages(folder: Path = GENERATED) -> None:
     """All pages, in `folder`."""
     kinds = {"classes": examples.class_examples(), "examples": examples.other_examples()}
+    kinds["nonlinear"] = examples.nonlinear_examples()
     for kind, held in kinds.items():
         for example in held:
             _write(folder / kind / f"{example.name}.md", examples.page(example))
