@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -27,6 +27,8 @@ FIRST = {1: 27, 2: 15, 3: 9}
 """Points per axis of the first grid: states are solved again and again."""
 NUMBERS = 2**21
 """Numbers of one array over the grid and all states that are solved at once."""
+# Grids before which a state is not given up: what is not resolved yet falls slowly first.
+_PATIENCE = 6
 
 Start = tuple[np.ndarray, Grid]
 """Modes (n, m, ...) of n states, and the grid that they are of."""
@@ -74,8 +76,10 @@ def law_at(
     """
     histories: list[list[Mapping[Any, Any]]] = [[] for _ in range(macro.count)]
     sizes: list[int] = []
+    worst: list[float] = []
     level: LawLevel | None = None
-    for size in grid_sizes(forms, n, least, FIRST):
+    possible = grid_sizes(forms, n, least, FIRST)
+    for size in possible:
         solver = StateSolver(forms, Grid(forms.CELL, size))
         guess = None
         if start is not None:
@@ -89,10 +93,29 @@ def law_at(
         start = (states.modes, solver.grid)
         if not np.all(states.solved):
             return level
-        if n is None and level.estimate.max() <= max(tolerance, ROUNDING):
+        worst.append(float(level.estimate.max()))
+        if n is None and worst[-1] <= max(tolerance, ROUNDING):
+            break
+        if n is None and not forms.JUMPS and out_of_reach(worst, sizes, possible[-1], tolerance):
             break
     assert level is not None
     return level
+
+
+def out_of_reach(
+    worst: Sequence[float], sizes: Sequence[int], finest: int, tolerance: float
+) -> bool:
+    """Whether errors that fall by twice the powers of n that the last grids show, as errors of
+    smooth states fall ever faster, are above the tolerance on the finest grid there is: the state
+    localizes, and every grid costs more than all before.
+    """
+    if len(sizes) < _PATIENCE:
+        return False
+    for k in (-2, -1):
+        order = np.log(worst[k - 1] / worst[k]) / np.log(sizes[k] / sizes[k - 1])
+        if worst[k] * (sizes[k] / finest) ** (2 * max(order, 0.0)) <= tolerance:
+            return False
+    return True
 
 
 def solve_states(

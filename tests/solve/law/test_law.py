@@ -18,6 +18,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.derive.homogenize import homogenize_linear
 from nhpinn_sym.derive.nonlinear.homogenize import homogenize_nonlinear
 from nhpinn_sym.operator.parse import parse_nonlinear
+from nhpinn_sym.runtime.fourier.law_levels import out_of_reach
 from nhpinn_sym.solve.law.solve_law import prepared_law
 from nhpinn_sym.solve.law.tried_states import tried_states
 
@@ -367,3 +368,13 @@ def test_a_law_is_tried_where_it_is_not_linear_yet_not_far_from_it() -> None:
         sizes.append(np.linalg.norm(slopes[0], axis=0).max())
     assert 0.003 < sizes[0] < 0.03
     assert sizes[1] == pytest.approx(1)
+
+
+def test_states_that_localize_are_given_up_and_smooth_ones_are_not() -> None:
+    """Errors like 1/n beside those like exp(-n/10), on grids up to 495 points."""
+    sizes = np.array([15, 23, 33, 49, 69, 119])
+    slow, fast = 0.1 * 15 / sizes, np.exp(-sizes / 10)
+    assert out_of_reach(slow, sizes, 495, 1e-5)
+    assert not out_of_reach(slow, sizes, 495, 1e-2)
+    assert not out_of_reach(slow[:5], sizes[:5], 495, 1e-5)
+    assert not out_of_reach(fast, sizes, 495, 1e-12)
