@@ -74,7 +74,8 @@ class SolutionParts:
             arrays |= self._arrays(solution)
             if expansion is not None:
                 arrays |= self._with_layers("layered", expansion, values, gradient)
-            if isinstance(corrector, CellSolution):
+            # Cells of second order at all slow points would take minutes.
+            if isinstance(corrector, CellSolution) and not corrector.slow:
                 arrays |= self._second_order(solution, corrector.backend)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)

@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 
 import torch
+from numpy.polynomial import Polynomial
 
 from ..arrays import MultiIndex
 from .inputs import Axes, Kinks, embed, input_count, spread
@@ -36,7 +37,46 @@ def network(
     kinks: Kinks | None = None,
 ) -> Jet:
     """The jet of the net, (..., outputs)."""
+    if len(layers) == 2 and kinks is None and all(kind == "scaled" for kind, _, _ in axes):
+        return ridges(points, layers, indices, axes)
     return linear(hidden(points, layers[:-1], indices, axes, kinks), *layers[-1])
+
+
+def ridges(
+    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+) -> Jet:
+    """The jet of a net with one tanh layer on scaled axes: of ridge functions tanh(w . x + b),
+    whose derivatives are D^a = w^a tanh^(|a|).
+    """
+    (weight, bias), (outer, constant) = layers
+    zero = (0,) * len(axes)
+    t = torch.tanh(embed(points, (zero,), axes)[zero] @ weight.T + bias)
+    slopes = weight * weight.new_tensor([2 / (b - a) for _, a, b in axes])
+    known = {order: tanh_derivative(t, order) for order in {sum(index) for index in indices}}
+    found = {}
+    for index in indices:
+        factors = math.prod((slopes[:, k] ** n for k, n in enumerate(index) if n), start=1.0)
+        value = known[sum(index)] @ (outer * factors).T
+        found[index] = value if any(index) else value + constant
+    return found
+
+
+def tanh_derivative(t: torch.Tensor, order: int) -> torch.Tensor:
+    """A derivative of tanh, a polynomial in its value t, as t' = 1 - t^2."""
+    if order == 0:
+        return t
+    slope = Polynomial([1.0, 0.0, -1.0])
+    polynomial = slope
+    for _ in range(order - 1):
+        polynomial = polynomial.deriv() * slope
+    # Odd or even: Horner's scheme in t^2.
+    parity = (order + 1) % 2
+    squares = t * t
+    first, *others = polynomial.coef[parity::2][::-1].tolist()
+    value = torch.full_like(t, first)
+    for coefficient in others:
+        value = value * squares + coefficient
+    return value * t if parity else value
 
 
 def features(

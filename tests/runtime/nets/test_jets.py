@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nhpinn_sym.runtime.nets.inputs import embed, spread
-from nhpinn_sym.runtime.nets.jets import below
+from nhpinn_sym.runtime.nets.jets import below, linear
+from nhpinn_sym.runtime.nets.networks import features, hidden, network
 from tests.pinn_rows import BOX, nested, net
 
 
@@ -50,6 +51,21 @@ def test_jets_are_the_derivatives(
             rtol=1e-9,
             atol=1e-9 * float(expected[index].detach().abs().max()),
         )
+
+
+def test_one_layer_on_scaled_axes_is_made_of_ridge_functions() -> None:
+    """Their closed form against the jets of all nets."""
+    axes = (("scaled", 0.0, 1.0), ("scaled", -1.0, 2.0))
+    generator = torch.Generator().manual_seed(0)
+    last = [torch.randn(*shape, generator=generator).double() for shape in ((2, 40), (2,))]
+    layers = [*features(40, axes, 1.4), tuple(last)]
+    indices = tuple(sorted(itertools.product(range(5), repeat=2), key=sum))
+    points = spread(torch.rand(30, 2, generator=generator, dtype=torch.float64), axes)
+    found = network(points, layers, indices, axes)
+    expected = linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
+    for index in indices:
+        size = expected[index].abs().max()
+        assert (found[index] - expected[index]).abs().max() < 1e-12 * size
 
 
 @pytest.mark.parametrize("axis", range(3))
