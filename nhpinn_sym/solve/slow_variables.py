@@ -4,7 +4,7 @@ solutions at nodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -41,6 +41,8 @@ _MOST_CHECKS = 256
 _SAFETY = 10.0
 HIGHER = "h"
 """Name of the entries of the law beyond the homogenized equation."""
+Entries = Mapping[EffectiveKey, Array]
+"""The effective entries at slow points."""
 
 
 class Solver(Protocol):
@@ -53,7 +55,7 @@ class Solver(Protocol):
 class MeshSolver(Solver, Protocol):
     """One whose numbers are those of a mesh: what is compared has to come from one mesh."""
 
-    def entries(self, slow_points: Array, coarse: bool = False) -> Mapping[EffectiveKey, Array]:
+    def entries(self, slow_points: Array, coarse: bool = False) -> Entries:
         """The effective entries on the first mesh, or on that of the last `solve`."""
 
 
@@ -128,19 +130,25 @@ def solve_on_nodes(
     checks = _check_points(resolution)
     if domain is not None:
         checks = domain.within([axis.symbol for axis in resolution.axes], checks)
-    checked = None
     if isinstance(solver, MeshSolver):
         ladder = _promising(solver, ladder, checks, tolerance)
-    else:
-        checked = solver.solve(checks)
+    known = _known_at(solver, checks)
     for nodes in ladder:
         batch = solver.solve(nodes.points)
-        exact = solver.entries(checks) if checked is None else checked.effective
+        exact, estimate = known(batch)
         error = _SAFETY * _largest_difference(nodes.weights(checks), batch.effective, exact)
         # No interpolation is better than what it interpolates.
-        if error <= max(tolerance, float((checked or batch).info["estimate"])):
+        if error <= max(tolerance, estimate):
             break
     return nodes, batch, error
+
+
+def _known_at(solver: Solver, checks: Array) -> Callable[[CellBatch], tuple[Entries, float]]:
+    """What is known at the check points once a batch is solved, and how well."""
+    if isinstance(solver, MeshSolver):
+        return lambda batch: (solver.entries(checks), float(batch.info["estimate"]))
+    checked = solver.solve(checks)
+    return lambda batch: (checked.effective, float(checked.info["estimate"]))
 
 
 def _promising(
