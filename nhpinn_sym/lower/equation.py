@@ -4,7 +4,7 @@ eps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -90,11 +90,18 @@ def lower_homogenized(
         lowered,
         externals=(*lowered.externals, *of_walls),
         symmetric=lowered.symmetric or (system is None and model.symmetric and without_drift),
-        complex=any(c.has(sp.I) for c in operator.table.values()),
+        complex=_is_complex(lowered, operator.table.values()),
         averaged=tuple(averaged) if lowered.externals else (),
         jumps=lowered.jumps or broken,
         averaged_axes=axes,
     )
+
+
+def _is_complex(equation: LoweredEquation, coefficients: Iterable[sp.Expr]) -> bool:
+    """Whether coefficients or data are."""
+    of_walls = (c for n in equation.natural for c in (*n.factors, n.value))
+    data = (*(e.value for e in equation.essential), *of_walls, *equation.initial)
+    return any(sp.sympify(c).has(sp.I) for c in (*coefficients, *data))
 
 
 def _check_factorized(model: HomogenizedModel) -> None:
@@ -193,7 +200,7 @@ def lower_at_eps(operator: Operator, system: MultiscaleProblem | None = None) ->
     )
     return replace(
         equation,
-        complex=any(c.has(sp.I) for c in coefficients),
+        complex=_is_complex(equation, coefficients),
         fast=operator.axes,
         two_scale=tuple(operator.table.values()),
         repeats=_period_in_time(operator, natural),

@@ -90,6 +90,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         loads += _load(w, m)
     sources = [real_and_imaginary_parts(v.xreplace(swap)) for v in equation.sources]
     bilinear = doubled(equation.bilinear)
+    starts = [real_and_imaginary_parts(sp.sympify(v)) for v in equation.initial]
     values = [real_and_imaginary_parts(e.value.xreplace(swap)) for e in equation.essential]
     return replace(
         equation,
@@ -107,7 +108,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
             for e, value in zip(equation.essential, values, strict=True)
         ),
         natural=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.natural),
-        initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)),
+        initial=(*(real for real, _ in starts), *(imaginary for _, imaginary in starts)),
         symmetric=is_symmetric(bilinear),
         complex=False,
         moments=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.moments),

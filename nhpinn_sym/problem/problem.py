@@ -291,11 +291,11 @@ class MultiscaleProblem:
             quote=condition,
             remedy="write a number, or SymPy in s.x and s.t",
         )
-        if expr.has(sp.I) or expr.has(*self.unknowns):
+        if expr.has(*self.unknowns):
             raise error(
-                "the value is complex, or holds the unknown",
+                "the value holds the unknown",
                 term=condition,
-                remedy="data are real functions of s.x and s.t",
+                remedy="data are functions of s.x and s.t",
             )
         if expr.has(sp.DiracDelta, sp.Derivative) or any(
             not isinstance(f, Fast) for f in expr.atoms(AppliedUndef)

@@ -13,6 +13,7 @@ import sympy as sp
 from ..derive.double_porosity import DoublePorosityModel
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.change_of_unknown import change_of_unknown
+from ..derive.nonlinear.checks import check_real
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
@@ -289,6 +290,7 @@ def _solve_nonlinear_fine(
     options: dict[str, Any],
 ) -> Solution:
     """`solve_fine` for a problem that is not linear."""
+    check_real(operator)
     problem = operator.problem
     if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
         check_periods_fit(problem, eps)

@@ -12,7 +12,7 @@ import numpy as np
 from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
-from ..problem.errors import UnsupportedError
+from ..problem.errors import SolveError, UnsupportedError
 from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
@@ -133,7 +133,7 @@ class SolutionParts:
                 **self.settings.equation,
             )
             expansion = second_order((u0, u1), cells, self.eps)
-        except UnsupportedError:
+        except (UnsupportedError, SolveError):
             return {}
         return self._with_layers("second", expansion)
 

@@ -494,7 +494,6 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
         "not a SymPy expression",
     ),
     "boolean as data": (boundary(nh.Dirichlet(True)), E.BoundaryConditionError, "True"),
-    "complex data": (boundary(nh.Dirichlet(1j)), E.BoundaryConditionError, "complex"),
     # initial conditions
     "initial without time": (
         options(domain=BOX, boundary=[nh.Dirichlet(0)], initial=[nh.Initial(0)]),

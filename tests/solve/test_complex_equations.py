@@ -138,3 +138,83 @@ def test_mean_fields_of_complex_problems_are_refused() -> None:
     model = nh.homogenize(absorbing_layers(), order=2)
     with pytest.raises(nh.UnsupportedError, match="complex"):
         nh.solve_hierarchy(model, nh.solve_cells(model), "pinn")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("impedance", [False, True])
+def test_complex_data_of_helmholtz(backend: str, impedance: bool) -> None:
+    """-u'' - 4 u = 0 with u = exp(2 i x): by its values at both ends, or u' = 2 i u on the right."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    wave = sp.exp(2 * sp.I * s.x[0])
+    right = nh.Robin(-2 * sp.I, 0, on="right") if impedance else nh.Dirichlet(wave, on="right")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.laplacian(u) - 4 * u, 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(wave, on="left"), right],
+    )
+    found = nh.solve_fine(problem, 1, backend)
+    assert np.abs(found(LINE) - np.exp(2j * LINE[:, 0])).max() < 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_complex_initial_data(backend: str) -> None:
+    """u_t = u_xx: (1 + 2 i) sin(pi x) exp(-pi^2 t)."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial((1 + 2 * sp.I) * sp.sin(sp.pi * s.x[0]))],
+        final_time=0.05,
+    )
+    found = nh.solve_fine(problem, 1, backend, **({"mesh": 32} if backend == "skfem" else {}))
+    exact = (1 + 2j) * np.sin(np.pi * LINE[:, 0]) * np.exp(-0.05 * np.pi**2)
+    assert np.abs(found(LINE) - exact).max() < 1e-4
+
+
+def test_impedance_of_a_layered_medium() -> None:
+    """-(a u')' = 0 with u = 1 on the left, a u' = i k u on the right: a constant flux q through
+    int 1/a, with the layer of the expansion exactly."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(1, on="left"), nh.Robin(-3 * sp.I, 0, on="right")],
+    )
+    eps = 0.23
+    x = np.linspace(0, 1, 20001)
+    inverse = 1 / (2 + np.sin(2 * np.pi * x / eps))
+    through = np.concatenate([[0], np.cumsum((inverse[1:] + inverse[:-1]) / 2 * np.diff(x))])
+    exact = 1 + 3j / (1 - 3j * through[-1]) * through
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "fourier")
+    u0 = nh.solve_homogenized(model, cells, "skfem")
+    found = nh.reconstruct(u0, cells, eps, boundary_layers=problem, per_period=32)
+    places = slice(None, None, 500)
+    assert np.abs(found(x[places, None]) - exact[places]).max() < 1e-6
+    fine = nh.solve_fine(problem, eps, "skfem", per_period=32)
+    assert np.abs(fine(x[places, None]) - exact[places]).max() < 1e-6
+
+
+def test_complex_data_of_a_nonlinear_problem_are_refused() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((1 + u**2) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(sp.I)],
+    )
+    with pytest.raises(nh.UnsupportedError, match="complex term"):
+        nh.solve_fine(problem, 1, "skfem")

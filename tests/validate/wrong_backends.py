@@ -45,7 +45,7 @@ def reports(
         return once(key, lambda: solve_homogenized(used, own, backend, **options))
 
     def alone(model: Any, backend: str, **options: Any) -> Any:
-        key = ("cells", backend, options["hierarchy"])
+        key = ("cells", model.order, backend, options["hierarchy"])
         return once(key, lambda: solve_cells(model, backend, **options))
 
     with pytest.MonkeyPatch.context() as patch:

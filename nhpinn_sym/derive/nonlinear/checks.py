@@ -54,10 +54,15 @@ def check_real(op: Operator) -> None:
     """UnsupportedError for what holds the imaginary unit: convexity, energies and the emitted texts
     are those of real fields.
     """
-    for e in (*op.fluxes.values(), *op.table.values()):
+    data = [
+        sp.sympify(getattr(condition, name, 0))
+        for condition in (*op.problem.boundary, *op.problem.initial)
+        for name in ("value", "alpha")
+    ]
+    for e in (*op.fluxes.values(), *op.table.values(), *data):
         if e.has(sp.I):
             raise UnsupportedError(
-                "a complex term in a nonlinear operator",
+                "a complex term in a nonlinear problem",
                 term=e,
                 remedy=(
                     "write u = v + I*w as a system of the real unknowns v and w, and what is real"

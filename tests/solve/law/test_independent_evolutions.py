@@ -86,9 +86,7 @@ CASES = {
         sp.sin(sp.pi * X) - 1,
         -1.0,
         0.03,
-        Volumes(
-            lambda x, u, p: a(x) * np.exp(u) * (p + 1), rate=lambda x, u: well(x) * np.exp(u)
-        ),
+        Volumes(lambda x, u, p: a(x) * np.exp(u) * (p + 1), rate=lambda x, u: well(x) * np.exp(u)),
         Volumes(lambda x, u, p: ROOT * np.exp(u) * (p + 1), rate=lambda x, u: np.exp(u)),
     ),
     "porous medium": Case(
@@ -104,9 +102,7 @@ CASES = {
         sp.sin(sp.pi * X) / 2,
         0.0,
         0.02,
-        Volumes(
-            lambda x, u, p: p, lambda x, u: -40 * np.cos(2 * np.pi * x / EPS) * u**2 / EPS
-        ),
+        Volumes(lambda x, u, p: p, lambda x, u: -40 * np.cos(2 * np.pi * x / EPS) * u**2 / EPS),
         Volumes(lambda x, u, p: p, lambda x, u: 400 * u**3 / np.pi**2),
     ),
 }
