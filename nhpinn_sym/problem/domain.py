@@ -78,7 +78,7 @@ class Domain(Protocol):
         """
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Box(Shape):
     """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as
     sp.pi.
@@ -106,6 +106,10 @@ class Box(Shape):
             )
         object.__setattr__(self, "intervals", exact)
         object.__setattr__(self, "name", part_name(name))
+
+    def __repr__(self) -> str:
+        named = [f"name={self.name!r}"] if self.name else []
+        return f"{type(self).__name__}({', '.join([*map(str, self.intervals), *named])})"
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -172,7 +176,7 @@ class Cell(Box):
     """The periodicity cell of the fast variables; Cell.unit(d) is the unit cube.
 
     >>> nh.Cell((0, 2 * sp.pi))
-    Cell(intervals=((0, 2*pi),))
+    Cell((0, 2*pi))
     """
 
     def period(self, axis: int) -> tuple[sp.Expr, ...]:
@@ -205,7 +209,7 @@ class Cell(Box):
         at y = -thickness/2 and thickness/2 along one axis more, the last one.
 
         >>> nh.Cell.plate((0, 1), (0, 1), thickness=sp.Rational(1, 2))
-        PlateCell(intervals=((0, 1), (0, 1), (-1/4, 1/4)))
+        PlateCell((0, 1), (0, 1), (-1/4, 1/4))
         """
         size = positive_number(thickness, ProblemError, "thickness", "write thickness=1")
         return PlateCell(*intervals, (-size / 2, size / 2))
@@ -221,7 +225,7 @@ class Cell(Box):
         >>> nh.Cell.lattice((1, 0), (sp.Rational(1, 2), sp.sqrt(3) / 2))
         LatticeCell(vectors=((1, 0), (1/2, sqrt(3)/2)))
         >>> nh.Cell.lattice((1, 0), (3, 1))  # the square lattice
-        Cell(intervals=((0, 1), (0, 1)))
+        Cell((0, 1), (0, 1))
         """
         rows = reduced(_vectors(vectors))
         dim = len(rows)

@@ -59,7 +59,7 @@ class Shape(ABC):
         return _joined("-", self, other)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Joined(Shape):
     """Two shapes joined by |, & or -.
 
@@ -96,6 +96,10 @@ class Joined(Shape):
     def edge(self, k: int) -> str:
         """Of the first polygon."""
         return self.first.edge(k)
+
+    def __repr__(self) -> str:
+        first, second = (f"({p!r})" if isinstance(p, Joined) else repr(p) for p in self.parts)
+        return f"{first} {self.sign} {second}"
 
     def __str__(self) -> str:
         first, second = (f"({p})" if isinstance(p, Joined) else str(p) for p in self.parts)

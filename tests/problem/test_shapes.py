@@ -159,3 +159,10 @@ def test_bad_input(name: str) -> None:
     make, words = BAD[name]
     with pytest.raises(ProblemError, match=words):
         make(nh.Scales(2))
+
+
+def test_what_is_shown_of_a_shape_makes_it_again() -> None:
+    for shape in (nh.Box((0, 1), (0, sp.pi), name="a"), nh.Cell((0, 1), (0, 2))):
+        assert eval(repr(shape), {"Box": nh.Box, "Cell": nh.Cell, "pi": sp.pi}) == shape
+    ring = nh.Disk((0, 0), 2) - nh.Disk((0, 0), 1)
+    assert eval(repr(ring), {"Disk": nh.Disk}) == ring
