@@ -10,6 +10,7 @@ import sympy as sp
 
 from ..operator.table import Operator
 from ..problem.domain import Cell, LatticeCell
+from ..problem.images import images_in
 from ..problem.numeric import lambdified
 from ..problem.pictures import Drawing, Sheet, curves, field, real_parts, symbol
 from ..problem.user_input import parameter_numbers
@@ -45,9 +46,13 @@ def coefficient_values(
     coordinates = [*operator.coordinates, *(axis.symbol for axis in operator.axes)]
     coordinates += [axis.symbol for axis in operator.frozen]
     given = list(dict.fromkeys(coordinates))
-    call = lambdified([*given, *problem.parameters], leading_coefficient(operator), "numpy")
+    expr = leading_coefficient(operator)
+    images = {node: sp.Dummy() for node in images_in(expr)}
+    held = [node.image(*(columns[v] for v in node.args)) for node in images]
+    names = [*given, *images.values(), *problem.parameters]
+    call = lambdified(names, expr.xreplace(images), "numpy")
     numbers = parameter_numbers(parameters, problem.parameters)
-    values = call(*(columns.get(v, 0.0) for v in given), *numbers.values())
+    values = call(*(columns.get(v, 0.0) for v in given), *held, *numbers.values())
     count = len(next(iter(columns.values())))
     return np.asarray(np.broadcast_to(values, (count,)))
 

@@ -75,3 +75,13 @@ def test_matrices_of_elasticity_in_a_data_set() -> None:
     data = nh.solve_cells(model, "fourier").to_xarray(5)
     assert data["voigt"].dims == ("pair", "pair_2") and data["voigt"].shape == (3, 3)
     assert data["A"].dims == ("equation", "k", "unknown", "l")
+
+
+def test_an_image_is_drawn_as_it_is() -> None:
+    rock = np.array([[0, 1], [0, 0]])
+    model = nh.homogenize(
+        problem(lambda s, u: sp.Eq(-s.div(nh.image(s, rock, {0: 1, 1: 5}) * s.grad(u)), 1), 2)
+    )
+    values = model.plot().figure.axes[0].images[0].get_array()
+    n = len(values) // 8
+    assert values[3 * n, n] == 5 and values[n, n] == values[n, 3 * n] == values[3 * n, 3 * n] == 1
