@@ -134,6 +134,16 @@ def test_a_cubic_array_of_spheres() -> None:
     assert cells.info["estimate"] < 0.15
 
 
+@pytest.mark.parametrize("n", [32, 50, 90])
+def test_the_estimate_of_walls_that_become_voxels(n: int) -> None:
+    """K = 1.877764e-3 on triangles; on 50 boxes across, 100 have the same error."""
+    radius = float(np.sqrt(0.5 / np.pi))
+    array = _around(2, lambda _: nh.Disk((0.5, 0.5), radius))
+    cells = nh.solve_cells(array, "voxel", n=n, tolerance=0.5)
+    error = abs(cells.effective["K"][0, 0] / 1.877764e-3 - 1)
+    assert error < cells.info["estimate"]
+
+
 def test_an_image_of_walls(tmp_path: Path) -> None:
     """Squares are their own pixels: as on triangles that fit them."""
     square = nh.Polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)])
