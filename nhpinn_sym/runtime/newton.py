@@ -85,20 +85,24 @@ def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -
             kept = False
             continue
         if there is None:
-            if rest <= STALLED:
-                return NewtonResult(u, here, rest, step, method, stalled=True)
-            raise NewtonError(
-                f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
-            )
+            why = f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
+            return _stalled(NewtonResult(u, here, rest, step, method, stalled=True), why)
         u = u + assembly.extended(length * change)
         kept = length == 1.0 and _norm(assembly, there) <= _KEPT * _norm(assembly, here)
         here = there
         if length == 1.0 and moved <= _SETTLED:
             return NewtonResult(u, here, _relative(assembly, here), step + 1, method)
+    # Where parts of the flux cancel, steps of rounding may go on for ever.
     rest = _relative(assembly, here)
-    if rest <= STALLED:  # where parts of the flux cancel, steps of rounding may go on for ever
-        return NewtonResult(u, here, rest, MOST_STEPS, method, stalled=True)
-    raise NewtonError(f"Newton's method has not converged in {MOST_STEPS} steps")
+    why = f"Newton's method has not converged in {MOST_STEPS} steps"
+    return _stalled(NewtonResult(u, here, rest, MOST_STEPS, method, stalled=True), why)
+
+
+def _stalled(found: NewtonResult, why: str) -> NewtonResult:
+    """What is found, where its residual is small; else NewtonError."""
+    if found.rest > STALLED:
+        raise NewtonError(why)
+    return found
 
 
 def _largest(assembly: Assembly, values: Array) -> float:
