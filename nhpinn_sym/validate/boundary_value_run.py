@@ -220,20 +220,21 @@ class BoundaryValueRun:
                 break
         return tuple(found)
 
-    def _other_fine(self) -> float:
-        """How far the fine solution at a larger eps is from that of another backend, beyond what
-        both say of their errors."""
+    def _other_fine(self) -> tuple[str, float]:
+        """The backend that checks the fine solution at a larger eps ("" where none does), and how
+        far it is from that, beyond what both say of their errors."""
         eps = next(larger_eps(self.model, self.exact), None)
         if eps is None or other_elements(self.fem) != _QUICK:
-            return 0.0
+            return "", 0.0
         try:
             own = self.parts.get("u_larger_0", partial(self._fine, eps, self.fem))
             other = self.parts.get("u_larger_other", partial(self._fine, eps, _QUICK))
         except (UnsupportedError, SolveError):
-            return 0.0
+            return "", 0.0
         difference = own["values"] - other["values"]
         admitted = float(own["estimate"]) + float(other["estimate"])
-        return max(0.0, self.parts.quadrature.relative(difference, own["values"]) - admitted)
+        beyond = self.parts.quadrature.relative(difference, own["values"]) - admitted
+        return _QUICK, max(0.0, beyond)
 
     def _compare(
         self,
@@ -244,6 +245,7 @@ class BoundaryValueRun:
         compared = Comparison(parts, self.parts.quadrature)
         errors = compared.errors()
         budget = compared.budget()
+        checked, other_fine = self._other_fine()
         findings = Findings(
             self.oracle,
             compared.distance("v", "u0"),
@@ -253,7 +255,8 @@ class BoundaryValueRun:
             larger,
             errors["e1"],
             errors["e2"],
-            other_fine=self._other_fine(),
+            other_fine=other_fine,
+            checked=checked,
         )
         if needs_third(budget, findings):
             findings = self._asked_third(findings, cells["pinn"], compared)

@@ -118,6 +118,7 @@ class Findings:
     pinn_off, fem_off: distances of the homogenized solutions, cells by PINN, to u_eps.
     third    : a finite element backend that has no part in the comparison, asked where the two
                disagree ("" where there is none); pinn_third, fem_third: distances to its solution.
+    checked    : the backend that the fine solution at a larger eps was compared with, or "".
     other_fine : distance of the fine solution at a larger eps to that of another FEM backend, with
                what their estimates account for taken off.
     """
@@ -134,6 +135,7 @@ class Findings:
     pinn_third: float = math.nan
     fem_third: float = math.nan
     other_fine: float = 0.0
+    checked: str = ""
 
 
 def verdict_of_budget(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
@@ -263,6 +265,8 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
             "fine solutions by two FEM backends at a larger eps differ by "
             f"{findings.other_fine:.1e} beyond their estimates"
         )
+    if not findings.checked:
+        yield "the fine solution was compared with that of no other FEM backend"
     for larger, error in findings.larger:
         yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
     found = falls(budget, findings)
