@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
-import sympy as sp
-
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import BoundaryPart, Box, Cell, Domain
 from ..problem.errors import UnsupportedError
@@ -33,7 +31,6 @@ from .script_text import (
     linear_equation_text,
     main_part,
     periods_text,
-    residual_function,
     script_text,
 )
 from .source import Source
@@ -98,14 +95,11 @@ def equation_text(
     lowered: LoweredEquation,
     name: str,
     head: Sequence[str],
-    inside: Sequence[sp.Expr],
+    inside: Sequence[Sequence[str]],
     found: list[PartResidual],
 ) -> str:
-    """A script that trains a net to make residuals inside and on the boundary vanish."""
-    parts = [
-        residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
-    ]
-    parts += condition_functions(script, lowered, found, "points, outputs, _")
+    """A script that trains a net to make residuals vanish: functions `inside`, and on walls."""
+    parts = [*inside, *condition_functions(script, lowered, found, "points, outputs, _")]
     parts += [_equation_main(script, lowered, name, found)]
     summary = equation_summary(lowered, name, NAME)
     return script_text(summary, _IMPORTS, [*_SETTING, *head], parts)

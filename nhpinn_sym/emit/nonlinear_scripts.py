@@ -5,7 +5,7 @@ equation and of one state problem, by total derivatives of their integrands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import sympy as sp
@@ -28,7 +28,7 @@ from ..operator.table import unit
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from .layout import statement
-from .script_cells import separate_functions
+from .script_cells import CellFunctions, effective_function
 from .script_forms import (
     Script,
     conditions_by_part,
@@ -36,7 +36,7 @@ from .script_forms import (
     part_residuals,
     require_equation,
 )
-from .script_text import STEPS, unpacked
+from .script_text import STEPS, display, function, unpacked
 from .torch_coefficients import extended
 
 _EPS = 0.25
@@ -76,19 +76,40 @@ class _Put:
         self, script: Script, held: Derivatives, beside: Mapping[sp.Symbol, sp.Expr]
     ) -> None:
         self.script = script
-        self.held = held
         self.swap = {v: script.value(*key) + beside.get(v, 0) for v, key in held.items()}
 
     def __call__(self, e: sp.Expr) -> sp.Expr:
         return e.xreplace(self.swap)
 
-    def total(self, e: sp.Expr, along: sp.Symbol, unit: MultiIndex) -> sp.Expr:
-        """The total derivative along a coordinate, whose multi-index is `unit`."""
-        found = self(sp.diff(e, along))
-        for v, (j, index) in self.held.items():
-            more = tuple(a + b for a, b in zip(index, unit))
-            found += self(sp.diff(e, v)) * self.script.value(j, more)
-        return found
+
+@dataclass(frozen=True)
+class _Row:
+    """An equation: rest + sum of sign * D^index flux = 0."""
+
+    rest: sp.Expr
+    fluxes: tuple[tuple[int, sp.Expr, MultiIndex], ...]
+
+
+def _residual_functions(script: Script, rows: Sequence[_Row], zero: str) -> list[list[str]]:
+    """`flux` and `residuals` of a script, whose derivatives are those of autograd."""
+    held = [flux for row in rows for _, flux, _ in row.fluxes if flux.free_symbols]
+    lines, texts = script.body(held)
+    flux = [*lines, *display("return [", texts, "]")]
+    before, rests = script.body([row.rest for row in rows])
+    written = []
+    for row, rest in zip(rows, rests):
+        terms = [
+            f"{'-' if sign < 0 else '+'} {script.derived(f'q[{held.index(e)}]', index)}"
+            for sign, e, index in row.fluxes
+            if e in held
+        ]
+        text = " ".join([*([rest] if row.rest != 0 else []), *terms])
+        written.append(text.removeprefix("+ ").replace("- ", "-", text.startswith("- ")))
+    whole = [*before, "q = flux(points, outputs)", *display("rows = [", written, "]")]
+    return [
+        function("flux(points, outputs)", "What the residuals take derivatives of.", flux),
+        function("residuals(points, outputs)", zero, [*whole, "return torch.cat(rows, dim=1)"]),
+    ]
 
 
 def _state(lowered: LoweredState, emitter: ModuleType, given: Mapping[str, float]) -> str:
@@ -106,12 +127,15 @@ def _state(lowered: LoweredState, emitter: ModuleType, given: Mapping[str, float
     held |= {symbol(SLOPE, j, k): (j, unit(k, lowered.dim)) for j in m for k in axes}
     put = _Put(script, held, {symbol(SLOPE, j, k): symbol(MACRO, j, k) for j in m for k in axes})
     tables = lowered.integrands.values
-    inside = []
-    for i in m:
-        rest = put(tables["source"].get((i,), sp.S.Zero))
-        for k, v in enumerate(lowered.coordinates):
-            rest -= put.total(tables["flux"].get((i, k), sp.S.Zero), v, unit(k, lowered.dim))
-        inside.append(rest)
+    rows = [
+        _Row(
+            put(tables["source"].get((i,), sp.S.Zero)),
+            tuple(
+                (-1, put(tables["flux"].get((i, k), sp.S.Zero)), unit(k, lowered.dim)) for k in axes
+            ),
+        )
+        for i in m
+    ]
     law = {(f, i): put(e) for f in _LAW for i, e in tables[f].items()}
     summary = f"""{lowered.title}: the state problem at one value and gradient, for {emitter.NAME}.
 
@@ -122,7 +146,8 @@ below.
 """
     head = _numbers(script, [symbol(name) for name in given], given)
     write = "write_means({}, PARAMETERS)".format
-    functions = separate_functions(script, inside, law)
+    inside = _residual_functions(script, rows, "Zero for the cell functions.")
+    functions = CellFunctions(inside, effective_function(script, law))
     text: str = emitter.cell_text(script, lowered.cell, summary, head, functions, write)
     return text
 
@@ -145,15 +170,14 @@ def _fine(
     held |= {symbol(SLOPE, j, k): (j, units[k]) for j in m for k in axes}
     put = _Put(script, held, {})
     tables = equation.integrands.values
-    inside = []
+    equations = []
     for i in m:
-        rest = put(tables["reaction"].get((i,), sp.S.Zero))
-        for k, v in enumerate(equation.coordinates):
-            rest -= put.total(tables["flux"].get((i, k), sp.S.Zero), v, units[k])
+        fluxes = [(-1, put(tables["flux"].get((i, k), sp.S.Zero)), units[k]) for k in axes]
         if lowered.time is not None:
-            storage = tables["storage"].get((i,), sp.S.Zero)
-            rest += put.total(storage, lowered.time, extended(lowered, (0,) * len(axes), 1))
-        inside.append(rest)
+            storage = put(tables["storage"].get((i,), sp.S.Zero))
+            fluxes.append((1, storage, extended(lowered, (0,) * len(axes), 1)))
+        equations.append(_Row(put(tables["reaction"].get((i,), sp.S.Zero)), tuple(fluxes)))
+    inside = _residual_functions(script, equations, "Zero for the solution.")
     rows = {}
     for name, conditions in conditions_by_part(lowered).items():
         normal = lowered.domain.part(name).normal_at(lowered.coordinates)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import sympy as sp
-
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import Box, Cell, Domain, require_box
 from ..problem.escaping import literal
@@ -33,7 +31,6 @@ from .script_text import (
     linear_equation_text,
     main_part,
     periods_text,
-    residual_function,
     script_text,
 )
 from .source import Source
@@ -101,15 +98,12 @@ def equation_text(
     lowered: LoweredEquation,
     name: str,
     head: Sequence[str],
-    inside: Sequence[sp.Expr],
+    inside: Sequence[Sequence[str]],
     found: list[PartResidual],
 ) -> str:
-    """A script that trains a net to make residuals inside and on the boundary vanish."""
+    """A script that trains a net to make residuals vanish: functions `inside`, and on walls."""
     kinds = "SpatialProblem" if lowered.time is None else "SpatialProblem, TimeDependentProblem"
-    parts = [
-        residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
-    ]
-    parts += condition_functions(script, lowered, found, "points, outputs")
+    parts = [*inside, *condition_functions(script, lowered, found, "points, outputs")]
     parts.append(_boundary_value_problem(script, lowered, found, kinds))
     parts += [_equation_main(script, lowered, name)]
     summary = equation_summary(lowered, name, NAME)

@@ -10,7 +10,7 @@ from functools import partial
 
 import sympy as sp
 
-from ..lower.forms import Functional, LoweredCells, MultiIndex
+from ..lower.forms import Functional, LoweredCells
 from ..problem.domain import Cell
 from ..problem.escaping import literal
 from .fem_scope import known_entries
@@ -74,7 +74,7 @@ def cells_text(
     script = cell_script(library, lowered)
     fluxes = CellFluxes.of(library, lowered)
     functions = (
-        separate_functions(
+        _separate_functions(
             script, cell_residuals(script, lowered), _means(script, lowered, lowered.effective)
         )
         if fluxes is None
@@ -90,7 +90,7 @@ def cells_text(
     )
 
 
-def separate_functions(script: Script, inside: Sequence[sp.Expr], means: Means) -> CellFunctions:
+def _separate_functions(script: Script, inside: Sequence[sp.Expr], means: Means) -> CellFunctions:
     """A residual for each cell function, and an integrand for each effective coefficient."""
     summary = "Zero for the cell functions."
     return CellFunctions(
@@ -124,7 +124,7 @@ def _residuals(fluxes: CellFluxes) -> list[str]:
     rows = []
     for i in range(fluxes.lowered.components):
         terms = [
-            (sum(left), _derived(fluxes.script, f"q[{number}]", left))
+            (sum(left), fluxes.script.derived(f"q[{number}]", left))
             for number, (equation, left) in enumerate(fluxes.table)
             if equation == i
         ]
@@ -143,14 +143,6 @@ def _residuals(fluxes: CellFluxes) -> list[str]:
 def _pairs(fluxes: CellFluxes) -> str:
     each = fluxes.script.library.functions.format(m=fluxes.lowered.components)
     return f"zip({each}, torch.eye({len(fluxes.picks)}))"
-
-
-def _derived(script: Script, text: str, index: MultiIndex) -> str:
-    """The text of a derivative of a column."""
-    for axis, order in enumerate(index):
-        for _ in range(order):
-            text = script.library.along.format(of=text, name=script.coordinates[axis], i=axis)
-    return text
 
 
 def _effective(script: Script, fluxes: CellFluxes, rest: Means) -> list[str]:

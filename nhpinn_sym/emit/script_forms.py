@@ -144,6 +144,13 @@ class Script:
         shared, texts = statements(written, like, taken)
         return [*lines, *shared], texts
 
+    def derived(self, text: str, index: MultiIndex) -> str:
+        """The text of a derivative of a column."""
+        for axis, order in enumerate(index):
+            for _ in range(order):
+                text = self.library.along.format(of=text, name=self.coordinates[axis], i=axis)
+        return text
+
     def _columns(self, used: set[sp.Basic]) -> list[str]:
         """The coordinates."""
         held = {name: i for i, name in enumerate(self.coordinates) if Slot(name) in used}

@@ -152,7 +152,14 @@ def linear_equation_text(
         lowered,
         name,
         number_lines(script, lowered),
-        equation_residuals(script, lowered),
+        [
+            residual_function(
+                script,
+                "residuals(points, outputs)",
+                "Zero for the solution.",
+                equation_residuals(script, lowered),
+            )
+        ],
         walls(script, lowered),
     )
 

@@ -191,3 +191,16 @@ def test_ranges_belong_to_unknowns() -> None:
         nh.MultiscaleProblem(
             sp.Eq(-ONE.laplacian(u), 1), scales=ONE, unknown=u, ranges={sp.Symbol("q"): (0, 1)}
         )
+
+
+def test_data_of_systems_may_be_lists() -> None:
+    s = nh.Scales(2)
+    v = s.unknown("v", components=2)
+    e = s.sym_grad(v)
+    stress = (2 + sp.sin(2 * sp.pi * s.y[0])) * (1 + (e.T * e).trace()) * e
+    pulled = [nh.Dirichlet([0, 1], on="left"), nh.Neumann([0, 0], on="rest")]
+    square = nh.Box((0, 1), (0, 1))
+    problem = nh.MultiscaleProblem(
+        (-s.div(stress), [0, 0]), scales=s, unknown=v, domain=square, boundary=pulled
+    )
+    assert not nh.homogenize(problem).linear

@@ -54,11 +54,13 @@ def check_real(op: Operator) -> None:
     """UnsupportedError for what holds the imaginary unit: convexity, energies and the emitted texts
     are those of real fields.
     """
-    data = [
-        sp.sympify(getattr(condition, name, 0))
+    given = [
+        getattr(condition, name, 0)
         for condition in (*op.problem.boundary, *op.problem.initial)
         for name in ("value", "alpha")
     ]
+    parts = [value if isinstance(value, (list, tuple)) else [value] for value in given]
+    data = [sp.sympify(part) for own in parts for part in own]
     for e in (*op.fluxes.values(), *op.table.values(), *data):
         if e.has(sp.I):
             raise UnsupportedError(
