@@ -16,6 +16,7 @@ from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
+from ..lower.interfaces import CellInterfaces
 from ..lower.real_imaginary import real_equation, real_form
 from ..lower.substitution import substituted
 from ..problem.contacts import refuse_contacts
@@ -31,7 +32,14 @@ from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.levels import FEWEST
 from . import model_tests, torch_energy, torch_ritz
 from .fem_mains import LIBRARIES
-from .mains import cells_main, declared_ranges, default_parameters, equation_main
+from .mains import (
+    EPS,
+    FINE_MESH,
+    cells_main,
+    declared_ranges,
+    default_parameters,
+    equation_main,
+)
 from .nonlinear_targets import emit_nonlinear
 from .source import Source
 
@@ -133,7 +141,11 @@ def _solved_files(model: HomogenizedModel, target: str) -> Source:
             if name in ("homogenized", "fine") and target not in _SCRIPTS:
                 if target in LIBRARIES and _DOMAIN_MESH not in arrays:
                     arrays |= _domain_mesh(equation, parameters)
-                mains[name] = _main(target, equation, name, _DOMAIN_MESH in arrays)
+                if target in LIBRARIES and name == "fine":
+                    arrays |= _fine_mesh(equation, parameters)
+                files_of = (FINE_MESH, _DOMAIN_MESH) if name == "fine" else (_DOMAIN_MESH,)
+                held = next((file for file in files_of if file in arrays), None)
+                mains[name] = _main(target, equation, name, held)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
     return Source(target, tuple(files.items()), tuple(arrays.items()))
 
@@ -203,21 +215,45 @@ def _domain_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> 
         return {_DOMAIN_MESH: domain.mesh.data}
     if not isinstance(domain, Region):
         return {}
+    interfaces = region_interfaces(_with_numbers(equation, parameters))
+    found = _region_mesh(equation, domain, interfaces)
+    return {} if found is None else {_DOMAIN_MESH: found}
+
+
+def _fine_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> dict[str, bytes]:
+    """That of a mesh which fits the shapes of every period of a plane region, for the epsilon of
+    the main."""
+    domain = equation.domain
+    if not isinstance(domain, Region):
+        return {}
+    numbers = {**parameters, "epsilon": float(sp.Rational(EPS[domain.dim]))}
+    interfaces = region_interfaces(_with_numbers(equation, numbers))
+    found = None if interfaces is None else _region_mesh(equation, domain, interfaces)
+    return {} if found is None else {FINE_MESH: found}
+
+
+def _with_numbers(equation: LoweredEquation, parameters: Mapping[str, float]) -> LoweredEquation:
     numbers = {v: parameters.get(v.name) for v in equation.parameters}
     known = {v: sp.Float(value, 17) for v, value in numbers.items() if value is not None}
-    interfaces = region_interfaces(substituted(equation, known))
+    return substituted(equation, known)
+
+
+def _region_mesh(
+    equation: LoweredEquation, domain: Region, interfaces: CellInterfaces | None
+) -> bytes | None:
+    """None where outlines touch, or nearly."""
     outline = outline_of(domain, graded_corners(domain, equation), interfaces=interfaces)
     try:
-        return {_DOMAIN_MESH: next(region_meshes(outline, _ALONG)).data}
+        return next(region_meshes(outline, _ALONG)).data
     except UnresolvedInterfaces:
-        return {}
+        return None
 
 
-def _main(target: str, equation: LoweredEquation, name: str, meshed: bool) -> str | None:
+def _main(target: str, equation: LoweredEquation, name: str, mesh: str | None) -> str | None:
     """The main of a boundary value problem; none, with a UserWarning, on a domain that is no box,
     whose mesh or points the folder does not hold."""
-    if meshed:
-        return equation_main(target, equation, name, _DOMAIN_MESH)
+    if mesh is not None:
+        return equation_main(target, equation, name, mesh)
     try:
         require_box(equation.domain, f"main_{name}.py")
     except UnsupportedError as cause:

@@ -18,7 +18,7 @@ from .torch_printer import argument_name
 from .unknown_functions import function_names
 
 # The eps of main_fine.py, by the dimension of the domain.
-_EPS = {1: "1/16", 2: "1/8", 3: "1/4"}
+EPS = {1: "1/16", 2: "1/8", 3: "1/4"}
 # That of nets, whose features would be too many for more periods.
 _TORCH_EPS = "1/4"
 # Steps in time.
@@ -27,6 +27,8 @@ _STEPS = "64"
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 # Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period.
 _CELLS = {1: 256, 2: 64, 3: 16}
+FINE_MESH = "fine_domain.npz"
+"""The mesh of a region that fits the shapes of every period, for `EPS`."""
 # Of the mesh of a region, which has sixteen triangles along its longer side.
 _HALVINGS = {"homogenized": "1", "fine": "2"}
 
@@ -73,9 +75,11 @@ def equation_main(
     if function_names(lowered):
         return None
     fine = any(s.name == "epsilon" for s in lowered.parameters)
-    given = _options(target, lowered, fine, mesh is not None)
+    given = _options(target, lowered, fine, mesh)
     usage = _usage(f"main_{name}.py", " ".join(f"{k}={v}" for k, v in given.items()), {})
     doc = f"{lowered.title}: writes {name}.npz, its values at the nodes of a grid.\n\n{usage}"
+    if mesh == FINE_MESH:
+        doc += f"\n\nThe mesh in {FINE_MESH} fits the shapes of every period of that epsilon."
     values = {
         "FORMS": f"{name}_forms",
         "NAME": name,
@@ -87,7 +91,7 @@ def equation_main(
     return _file(doc, *fem_mains.equation_lines(target, lowered, fine, mesh), values)
 
 
-def _options(target: str, lowered: LoweredEquation, fine: bool, region: bool) -> dict[str, str]:
+def _options(target: str, lowered: LoweredEquation, fine: bool, mesh: str | None) -> dict[str, str]:
     """What the command line of a main may change, and its default."""
     dim = lowered.domain.dim
     if target == "torch":
@@ -95,12 +99,13 @@ def _options(target: str, lowered: LoweredEquation, fine: bool, region: bool) ->
         options = {"n": str(features)}
     else:
         options = {"n": str(_CELLS[dim])}
-        if region:
-            options = {"halvings": _HALVINGS["fine" if fine else "homogenized"]}
+        if mesh is not None:
+            wavy = fine and mesh != FINE_MESH
+            options = {"halvings": _HALVINGS["fine" if wavy else "homogenized"]}
         if lowered.time is not None:
             options["steps"] = _STEPS
     if fine:
-        options["epsilon"] = _TORCH_EPS if target == "torch" else _EPS[dim]
+        options["epsilon"] = _TORCH_EPS if target == "torch" else EPS[dim]
     return options
 
 

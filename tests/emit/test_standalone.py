@@ -150,6 +150,30 @@ def test_mains_read_the_mesh_of_a_region(tmp_path: Path) -> None:
             assert found["values"][inside] == pytest.approx(known, abs=1e-4 * known.max())
 
 
+def test_the_fine_mesh_of_a_region_fits_the_shapes_of_every_period(tmp_path: Path) -> None:
+    """Four periods along two sides of a triangle, against the package on its own meshes."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Polygon([(0, 0), (0.5, 0), (0, 0.5)]),
+        boundary=[nh.Dirichlet(0)],
+    )
+    nh.emit(nh.homogenize(problem), "skfem").save(tmp_path)
+    assert run_main(tmp_path, "cells", "degree=1").returncode == 0
+    done = run_main(tmp_path, "fine", "halvings=1")
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 1e-3
+    fine = nh.solve_fine(problem, sp.Rational(1, 8), "skfem", tolerance=1e-3)
+    with np.load(tmp_path / "fine.npz") as found:
+        inside = fine.grid.mesh.holds(found["points"])
+        known = fine(found["points"][inside])
+        assert found["values"][inside] == pytest.approx(known, abs=2e-3 * known.max())
+
+
 def test_no_mesh_is_emitted_where_interfaces_move() -> None:
     """With a parameter the mesh of one of its values would be wrong for the others."""
     radius = sp.Symbol("R")
