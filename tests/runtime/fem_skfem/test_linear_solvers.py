@@ -1,9 +1,17 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.sparse as sps
 
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
-from nhpinn_sym.runtime.fem_skfem.linear_solvers import bordered_solver, cancels, linear_solver
+from nhpinn_sym.runtime.fem_skfem.linear_solvers import (
+    _SMALL_PIVOT,
+    _factored,
+    bordered_solver,
+    cancels,
+    linear_solver,
+)
 from nhpinn_sym.runtime.rigid_modes import motions
 
 
@@ -128,3 +136,33 @@ def test_what_the_krylov_method_cannot_solve_is_factorized(monkeypatch):
 )
 def test_a_right_hand_side_that_cancels_to_rounding_is_noticed(b, zero):
     assert cancels(b, 1.0) == zero
+
+
+def test_factors_of_steps_of_waves_stay_sparse() -> None:
+    """Of u_t = w, w_t = u_xx: the stiffness stands beside the diagonal, and is large."""
+    n, step = 400, 1e-2
+    mass = sps.diags([1.0, 4.0, 1.0], [-1, 0, 1], shape=(n, n)) / (6 * n)
+    stiffness = sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], shape=(n, n)) * n
+    matrix = sps.kron(mass, np.eye(2)) + step * (
+        sps.kron(stiffness, [[0, 0], [1, 0]]) - sps.kron(mass, [[0, 1], [0, 0]])
+    )
+    factors = _factored(matrix.tocsr(), _SMALL_PIVOT)
+    assert factors.L.nnz + factors.U.nnz < 5 * matrix.nnz
+    solve, _ = linear_solver(matrix.tocsr(), 1)
+    b = np.random.default_rng(0).random(2 * n)
+    assert np.allclose(matrix @ solve(b), b, rtol=0, atol=1e-10)
+
+
+def test_larger_pivots_where_small_ones_are_not_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pivots that spoil the factors, as by a growth of their entries."""
+
+    def factored(matrix: sps.csr_matrix, pivot: float) -> Any:
+        off = 0.5 * sps.identity(matrix.shape[0], format="csr")
+        spoilt = matrix + off if pivot == _SMALL_PIVOT else matrix
+        return _factored(spoilt, pivot)
+
+    monkeypatch.setattr(linear_solvers, "_factored", factored)
+    matrix = laplace(10, periodic=False)
+    solve, _ = linear_solver(matrix, 2)
+    b = np.random.default_rng(0).random(100)
+    assert np.allclose(matrix @ solve(b), b, rtol=0, atol=1e-12)
