@@ -51,6 +51,16 @@ def test_a_page_of_a_class_has_its_mathematics_and_its_tests() -> None:
         assert said in page, said
 
 
+def test_a_row_without_errors_says_why() -> None:
+    from _make import results
+
+    (row,) = [r for r in results.overview().splitlines() if r.startswith("| [thermoelasticity]")]
+    found = results.of("thermoelasticity")
+    assert found is not None and found["eps"] is None and found["refused"] in row
+    cells = max(found["cells"].values())
+    assert f"| {cells:.2g} | {found['rate']:.2f} (2) | `AGREEMENT` |" in row
+
+
 def test_docstrings_are_definitions() -> None:
     from _make.reference import docstring
 

@@ -63,26 +63,31 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
 
 def overview() -> str:
     """One row for each example."""
-    rows = []
-    for name, found in _all()["examples"].items():
-        errors = (number(found["errors"].get(e)) for e in _ERRORS)
-        budget = (number(found["budget"].get(b)) for b in _BUDGET)
-        rate = "" if found["rate"] is None else f"{found['rate']:.2f} ({found['expected']})"
-        place = "classes" if found["class"] else "examples"
-        rows.append(
-            (
-                f"[{name}](generated/{place}/{name}.md)",
-                found["eps"] or "",
-                *errors,
-                *budget,
-                rate,
-                code(found["verdict"] or "refused"),
-                f"{found['seconds']:.0f}",
-                f"{found['gigabytes']:.1f}",
-            )
-        )
-    header = ("example", "eps", *_ERRORS, *_SHORT, "rate", "verdict", "s", "GB")
+    header = ("example", "eps", *_ERRORS, *_SHORT, "cells", "rate", "verdict", "s", "GB")
+    rows = (_row(name, found) for name, found in _all()["examples"].items())
     return f"{table(header, rows)}\n\n{_all()['machine']}; {_all()['versions']}.\n"
+
+
+def _row(name: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Why there are no errors with eps stands in the place of the first."""
+    errors = {"e1": escaped(found["refused"]), **_numbers(found["errors"])}
+    budget = _numbers(found["budget"])
+    place = "classes" if found["class"] else "examples"
+    return (
+        f"[{name}](generated/{place}/{name}.md)",
+        found["eps"] or "",
+        *(errors.get(e, "") for e in _ERRORS),
+        *(budget.get(b, "") for b in _BUDGET),
+        number(max(found["cells"].values(), default=None)),
+        "" if found["rate"] is None else f"{found['rate']:.2f} ({found['expected']})",
+        code(found["verdict"] or "refused"),
+        f"{found['seconds']:.0f}",
+        f"{found['gigabytes']:.1f}",
+    )
+
+
+def _numbers(found: Mapping[str, float | None]) -> dict[str, str]:
+    return {name: number(value) for name, value in found.items()}
 
 
 def choice() -> str:
