@@ -23,7 +23,7 @@ from ..problem.user_input import instance
 from ..runtime.effective import Effective
 from ..runtime.tensor_grids import tensor_points
 from .exports import COUNTS, arrays, equally_spaced, xarray_module
-from .provenance import require_operator
+from .provenance import warn_of_other_operator
 from .solution import Array, EffectiveKey
 from .vtk_files import write_image
 
@@ -253,7 +253,7 @@ def _data(
     if model is None:
         return {}
     instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
-    require_operator(cells.info, model.operator)
+    warn_of_other_operator(cells.info, model.operator)
     lowered = lower_cells(model)
     numbers = dict(cells.parameters)
     if x is not None:

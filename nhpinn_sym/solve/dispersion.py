@@ -23,7 +23,7 @@ from ..derive.notation import equation, latex, text
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.user_input import instance
 from .cell_solution import CellSolution
-from .provenance import require_operator
+from .provenance import warn_of_other_operator
 from .solution import Array
 from .tensors import symmetric_tensor
 
@@ -179,7 +179,7 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
     )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(model)
-    require_operator(cells.info, model.operator)
+    warn_of_other_operator(cells.info, model.operator)
     levels = cells.averaged
     d = model.problem.scales.dim
     if model.order < 2 or not cells.info.get("hierarchy"):

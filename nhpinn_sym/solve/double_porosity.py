@@ -31,7 +31,7 @@ from .cell_solution import CellSolution
 from .effective_entries import Entry
 from .fem.fitted_layout import layout_around
 from .interpolation import Nodes
-from .provenance import KEY, operator_digest, require_operator
+from .provenance import KEY, operator_digest, warn_of_other_operator
 from .solution import Array, EffectiveKey
 
 TOLERANCE = 1e-4
@@ -173,7 +173,7 @@ def macroscopic_problem(model: DoublePorosityModel, cells: CellSolution) -> Mult
             term=cells,
             remedy="write cells = solve_cells(model)",
         )
-    require_operator(cells.info, model.operator)
+    warn_of_other_operator(cells.info, model.operator)
     weights = [sp.Float(c, 17) for c in cells.effective["weights"]]
     rates = [sp.Float(rate, 17) for rate in cells.effective["rates"]]
     (u,) = problem.unknowns

@@ -51,7 +51,7 @@ from .periods import (
     steps_of_fast_time,
 )
 from .progress import Progress, shown
-from .provenance import KEY, require_operator
+from .provenance import KEY, warn_of_other_operator
 from .resources import memory_errors
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
@@ -120,7 +120,7 @@ def solve_homogenized(
         "cells",
         "write cells = solve_cells(model), or cells = family.at(q=...)",
     )
-    require_operator(cells.info, model.operator)
+    warn_of_other_operator(cells.info, model.operator)
     system = None
     if is_wave(model.problem):
         check_homogenized_wave(model)

@@ -28,7 +28,7 @@ from .law.mean_fields import mean_fields
 from .mean_field import MeanField, ZeroSolution
 from .periods import number_expression
 from .progress import Progress, shown
-from .provenance import require_operator
+from .provenance import warn_of_other_operator
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
 
@@ -84,7 +84,7 @@ def solve_hierarchy(
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
     )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
-    require_operator(cells.info, model.operator)
+    warn_of_other_operator(cells.info, model.operator)
     if model.problem.time_order:
         raise UnsupportedError(
             "the mean fields beyond U_0 of a time-dependent problem",

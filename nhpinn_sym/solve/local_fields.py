@@ -27,7 +27,7 @@ from .arguments import as_numbers
 from .cell_points import CellPoints, points_of
 from .cell_solution import CellSolution
 from .exports import arrays
-from .provenance import require_operator
+from .provenance import warn_of_other_operator
 from .result_pictures import draw_local_fields
 from .solution import Array
 
@@ -182,7 +182,7 @@ def local_fields(
     remedy = "write nh.local_fields(cells, model=homogenize(problem), grad=...)"
     chosen = instance(given, HomogenizedModel, "the model", remedy)
     lowered = lower_cells(chosen)
-    require_operator(cells.info, chosen.operator)
+    warn_of_other_operator(cells.info, chosen.operator)
     _require_fields(cells, lowered)
     gradient = _macroscopic(cells, grad, strain)
     where = points_of(cells, np.array(lowered.vectors, dtype=float))

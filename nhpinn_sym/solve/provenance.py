@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..operator.table import Operator
-from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.errors import UnsupportedError, shortened, warn_tolerance
 from ..problem.images import ImageFunction
 from ..problem.numeric import NOT_EVALUATED, is_implemented, lambdified
 from .solution import Array
@@ -44,26 +44,25 @@ def operator_digest(op: Operator) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def require_operator(
-    info: Mapping[str, Any], op: Operator, what: str = "the cells", remedy: str = ""
+def warn_of_other_operator(
+    info: Mapping[str, Any], op: Operator, remedy: str = "solve_cells(model) gives its own"
 ) -> None:
-    """ProblemError where `info` is that of another operator; files of old hold none."""
+    """ToleranceWarning where `info` is that of another operator; files of old hold none.
+
+    No error: to put the cells of a changed coefficient into an equation shows what the change does.
+    """
     known = info.get(KEY)
     if known is not None and known != operator_digest(op):
-        raise ProblemError(
-            f"{what} are those of another operator",
-            term=op.problem.equations[0],
-            remedy=remedy or "write cells = solve_cells(model)",
-        )
+        equation = shortened(op.problem.equations[0])
+        warn_tolerance(f"the cells are those of another operator than that of {equation}: {remedy}")
 
 
-def require_same(mean: Mapping[str, Any], cells: Mapping[str, Any], term: object) -> None:
-    """ProblemError where a mean field was solved for with the cells of another operator."""
+def warn_of_other_cells(mean: Mapping[str, Any], cells: Mapping[str, Any]) -> None:
+    """ToleranceWarning where a mean field was solved for with the cells of another operator."""
     if mean.get(KEY, cells.get(KEY)) != cells.get(KEY, mean.get(KEY)):
-        raise ProblemError(
-            "u0 was solved for with the cells of another operator",
-            term=term,
-            remedy="use the cells that it was solved with",
+        warn_tolerance(
+            "u0 was solved for with the cells of another operator: use those that it was solved "
+            "with"
         )
 
 

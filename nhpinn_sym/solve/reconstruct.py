@@ -24,7 +24,7 @@ from .law.reconstruct import reconstruct_with_law
 from .mean_field import MeanField
 from .periods import positive_eps
 from .progress import Progress
-from .provenance import require_operator, require_same
+from .provenance import warn_of_other_cells, warn_of_other_operator
 from .solution import Array, Solution
 
 _PROBLEM = "write boundary_layers=problem, the problem that was homogenized"
@@ -280,13 +280,13 @@ def reconstruct(
             term=cells,
             remedy="use the cells that they were solved with",
         )
-    require_same(fields[0].info, cells.info, cells)
+    warn_of_other_cells(fields[0].info, cells.info)
     number = positive_eps(eps)
     expansion = _expansion(fields, cells, order, number)
     if boundary_layers is None:
         return expansion
     problem = instance(boundary_layers, MultiscaleProblem, "boundary_layers", _PROBLEM)
-    require_operator(cells.info, parse(problem), remedy=_PROBLEM)
+    warn_of_other_operator(cells.info, parse(problem), remedy=_PROBLEM)
     if cells.ground_state is None or not problem.time_order:
         return layered(expansion, problem, number, per_period, parameters, progress)
     growth = float(cells.effective["lambda0"])

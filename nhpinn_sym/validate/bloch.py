@@ -35,7 +35,7 @@ from ..runtime.arrays import Array, ComplexArray
 from ..solve.arguments import as_numbers
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
-from ..solve.provenance import require_operator
+from ..solve.provenance import warn_of_other_operator
 from .bloch_expansion import PlaneWaveExpansion
 from .bloch_wave import CONVERGED, PlaneWave
 
@@ -156,7 +156,7 @@ def bloch(
     steps = _decreasing(eps)
     force = _amplitude(amplitude, model.components)
     cells = _solved_cells(model, cells, parameters)
-    require_operator(cells.info, op)
+    warn_of_other_operator(cells.info, op)
     cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
     s = rate if _in_time(op) else 0.0

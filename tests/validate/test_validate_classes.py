@@ -331,15 +331,13 @@ def test_a_wrong_coefficient_in_one_solver_of_equations_is_named(
             boundary=[nh.Dirichlet(0)],
         )
 
-    other = nh.homogenize(problem(1.01))
-    cells = nh.solve_cells(other, "fourier")
+    cells = nh.solve_cells(nh.homogenize(problem(1.01)), "fourier")
 
     def fine(right: nh.MultiscaleProblem, eps: object, backend: str, **options: Any) -> Any:
         return solve_fine(problem(1.01) if backend == wrong else right, eps, backend, **options)
 
     def mean(model: Any, right: nh.CellSolution, backend: str, **options: Any) -> Any:
-        pair = (other, cells) if backend == wrong else (model, right)
-        return solve_homogenized(*pair, backend, **options)
+        return solve_homogenized(model, cells if backend == wrong else right, backend, **options)
 
     monkeypatch.setattr(validation, "solve_fine", fine)
     monkeypatch.setattr(validation, "solve_homogenized", mean)
