@@ -68,18 +68,16 @@ def positive_eps(eps: object, name: str = "eps") -> float:
 
 
 def shortest_periods(problem: MultiscaleProblem, eps: float) -> tuple[float, ...]:
-    """How many periods of the finest scale the domain holds along each axis."""
+    """How many periods of the finest scale the domain holds along each axis: of x/eps along an axis
+    on which nothing varies with x/eps^2, since what happens at walls there is of order eps^3.
+    """
     assert problem.domain is not None
-    found = []
-    cells = zip(
-        problem.domain.lengths, problem.cell.lengths, problem.fast_cell.lengths, strict=True
-    )
-    for length, period, fast in cells:
-        shortest = eps * float(period)
-        if problem.scales.levels > 1:
-            shortest = min(shortest, eps**2 * float(fast))
-        found.append(float(length) / shortest)
-    return tuple(found)
+    shortest = [eps * float(period) for period in problem.cell.lengths]
+    if problem.scales.levels > 1:
+        for k, (z, fast) in enumerate(zip(problem.scales.z, problem.fast_cell.lengths)):
+            if any(equation.has(z) for equation in problem.equations):
+                shortest[k] = min(shortest[k], eps**2 * float(fast))
+    return tuple(float(a) / b for a, b in zip(problem.domain.lengths, shortest, strict=True))
 
 
 def check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:

@@ -247,6 +247,20 @@ def test_fine_mesh_resolves_the_period_or_says_that_it_does_not() -> None:
     assert fine_cells(problem, 1 / 4, per_period=10) == (40, 40)
 
 
+def test_fine_mesh_resolves_the_finest_scale_of_each_axis() -> None:
+    s = nh.Scales(2, levels=2)
+    u = s.unknown("u")
+    wave = [sp.cos(2 * sp.pi * v) for v in (s.z[0], s.y[1])]
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + wave[0] + wave[1] / 2) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    assert fine_cells(problem, 1 / 8) == (1024, 128)
+
+
 def test_options_and_points_that_do_not_fit() -> None:
     problem = diffusion([nh.Dirichlet(0)])
     model = nh.homogenize(problem)
