@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
+from sympy.utilities.lambdify import implemented_function
 
 import nhpinn_sym as nh
 from nhpinn_sym.operator.sampling import (
@@ -84,6 +85,15 @@ def test_samplers_return_nan_and_refuse_what_has_no_numbers(op: Operator) -> Non
     assert [np.all(np.isfinite(v)) for v in values] == [False, False, True, True]
     with pytest.raises(UnsupportedError, match="cannot be evaluated"):
         sampler([sp.polylog(2, Y1)], op)
+
+
+def test_functions_of_one_name_keep_their_own_numbers(op: Operator) -> None:
+    slow = slow_samples(op, [])[0]
+    found = []
+    for number in (2.0, 3.0):
+        function = implemented_function("f", lambda y, number=number: number + 0 * y)
+        found.append(sampler([function(Y1)], op)([np.zeros(1)] * 2, slow)[0].item())
+    assert found == pytest.approx([2.0, 3.0])
 
 
 def test_a_piecewise_is_continued_from_the_cell(op: Operator) -> None:
