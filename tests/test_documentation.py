@@ -51,6 +51,15 @@ def test_a_page_of_a_class_has_its_mathematics_and_its_tests() -> None:
         assert said in page, said
 
 
+def test_every_class_has_a_row_of_errors_or_says_why_not() -> None:
+    from _make import examples, results
+
+    for example in examples.class_examples():
+        found = results.of(example.name)
+        assert found is not None, example.name
+        assert found["errors"].keys() == {"e1", "e2", "e3", "e4"} or found["refused"]
+
+
 def test_a_row_without_errors_says_why() -> None:
     from _make import results
 

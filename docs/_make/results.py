@@ -58,7 +58,7 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
     for line in found["evidence"]:
         yield f"- {escaped(line)}"
     if found["refused"]:
-        yield f"With eps the comparison is refused: {escaped(found['refused'])}"
+        yield f"There is no comparison with eps: {escaped(found['refused'])}"
 
 
 def overview() -> str:
