@@ -174,7 +174,7 @@ def test_a_jump_is_refused() -> None:
         SmoothCellSolver(CellTask(with_jump(diffusion_cells(a * sp.eye(1))), {}, (), 1e-9))
 
 
-@pytest.mark.parametrize(("options", "message"), [({"layers": 3}, "no option 'layers'"), ({"solver": "sgd"}, "no solver 'sgd'"),
+@pytest.mark.parametrize(("options", "message"), [({"layers": 3}, "no option 'layers'"), ({"solver": "sgd"}, "no solver has this name"),
                                                   ({"width": 0}, "width")])  # fmt: skip
 def test_unknown_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ProblemError, match=message):
