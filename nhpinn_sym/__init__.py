@@ -16,6 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .derive.dirichlet_holes import DirichletHolesModel as DirichletHolesModel
 from .derive.double_porosity import DoublePorosityModel as DoublePorosityModel
 from .derive.homogenize import homogenize as homogenize
 from .derive.model import HomogenizedModel as HomogenizedModel

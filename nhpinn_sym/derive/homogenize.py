@@ -28,6 +28,11 @@ from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .coefficient_checks import check_coefficients
 from .contacts import acting_contacts, check_contacts
+from .dirichlet_holes import (
+    DirichletHolesModel,
+    holds_every_unknown,
+    homogenize_dirichlet_holes,
+)
 from .double_porosity import DoublePorosityModel, homogenize_blocks, mixes_powers
 from .effective_law import effective_law
 from .effective_terms import EffectiveEntry, Transformation
@@ -46,13 +51,15 @@ from .time_averages import Powers
 from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 
+OwnModel = FlowModel | PlateModel | DoublePorosityModel | DirichletHolesModel
+"""Those of problems with an expansion of their own."""
 MAX_ORDER = 64
 """Highest order of an expansion: far beyond what double precision can use."""
 
 
 def homogenize(
     problem: MultiscaleProblem, order: int = 1
-) -> HomogenizedModel | NonlinearModel | FlowModel | PlateModel | DoublePorosityModel:
+) -> HomogenizedModel | NonlinearModel | OwnModel:
     """Two-scale expansion of a problem, correctors up to `order` (Bensoussan, Lions,
     Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
@@ -74,7 +81,7 @@ def homogenize(
     _check_number(order)
     op = parse_nonlinear(problem)
     for kind in _KINDS:
-        if kind.holds(op.problem):
+        if kind.holds(op):
             if order > 1:
                 raise UnsupportedError(
                     f"correctors of order {order} of {kind.name}",
@@ -94,7 +101,7 @@ def homogenize_linear(problem: MultiscaleProblem, order: int = 1) -> Homogenized
     _check_number(order)
     op = parse(problem)
     for kind in _KINDS:
-        if kind.holds(op.problem):
+        if kind.holds(op):
             raise UnsupportedError(
                 f"{kind.name}, where an expansion by cell functions is asked for",
                 term=op.problem.equations[0],
@@ -254,15 +261,18 @@ class _Kind(NamedTuple):
     """Problems with an expansion of their own: name, for messages; holds, whether one is of it."""
 
     name: str
-    holds: Callable[[MultiscaleProblem], bool]
-    homogenize: Callable[[Operator], FlowModel | PlateModel | DoublePorosityModel]
+    holds: Callable[[Operator], bool]
+    homogenize: Callable[[Operator], OwnModel]
 
 
 # In the order in which they are asked.
 _KINDS = (
     _Kind(
-        "double porosity", mixes_powers, partial(homogenize_blocks, homogenize=homogenize_operator)
+        "double porosity",
+        lambda op: mixes_powers(op.problem),
+        partial(homogenize_blocks, homogenize=homogenize_operator),
     ),
-    _Kind("plates", lambda problem: bool(problem.cell.free), homogenize_plate),
-    _Kind("Stokes' equations", is_flow, homogenize_flow),
+    _Kind("plates", lambda op: bool(op.problem.cell.free), homogenize_plate),
+    _Kind("unknowns held at holes", holds_every_unknown, homogenize_dirichlet_holes),
+    _Kind("Stokes' equations", lambda op: is_flow(op.problem), homogenize_flow),
 )

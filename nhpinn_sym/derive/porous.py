@@ -145,11 +145,9 @@ def homogenize_flow(op: Operator) -> FlowModel:
     dim = problem.scales.dim
     if problem.walls is None or len(problem.unknowns) != dim + 1:
         raise UnsupportedError(
-            "unknowns that are held at the walls of holes, beside Stokes' equations: u/eps^2 tends"
-            " to <w> f, -div(a grad w) = 1 between the walls, and nothing of the equation is left,"
-            " unless holes are as small as eps^3 (3D) or exp(-1/eps^2) (2D)",
+            "some of the unknowns held at the walls of holes, beside Stokes' equations",
             term=problem.unknown,
-            remedy=f"of flows {_FORM}; of diffusion take nh.Neumann(0) or nh.Robin(s.eps*beta)",
+            remedy=f"of flows {_FORM}; of diffusion hold all of them, nh.Dirichlet(0)",
         )
     zero = (0,) * (dim + 1)
     held = dict(op.table)

@@ -21,8 +21,8 @@ Holes = dict[Shape | ImageFunction, Condition]
 
 
 def check_holes(holes: Any) -> Holes:
-    """Shapes, or an image, with Neumann or Robin conditions, or Dirichlet(0) for velocities;
-    ProblemError for what is none, UnsupportedError for other conditions.
+    """Shapes, or an image, with Neumann or Robin conditions, or Dirichlet(0); ProblemError for
+    what is none, UnsupportedError for other conditions.
     """
     if holes is None:
         return {}
@@ -43,8 +43,7 @@ def check_holes(holes: Any) -> Holes:
             condition.on is not None or (isinstance(condition, Dirichlet) and condition.value != 0)
         ):
             raise UnsupportedError(
-                "another condition than Neumann or Robin, or than Dirichlet(0) for velocities, at a"
-                " hole",
+                "another condition than Neumann, Robin or Dirichlet(0) at a hole",
                 term=f"{shape}: {condition}",
                 remedy="write nh.Neumann(0), or nh.Robin(s.eps*beta, s.eps*g)",
             )

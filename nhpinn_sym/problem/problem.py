@@ -61,8 +61,9 @@ class MultiscaleProblem:
                  grad u = (beta/eps) [u]; nh.Spring(...) for displacements. See docs/interfaces.md.
     holes      : {shape: Neumann(0)} of the cell: the equation holds outside of them, and no flux
                  goes into them. Means stay those over the whole cell. Dirichlet(0, unknown=v) for
-                 the velocities of Stokes' equations, see `FlowModel`. An image that is 1 in holes
-                 and 0 elsewhere stands for shapes.
+                 the velocities of Stokes' equations, see `FlowModel`, Dirichlet(0) for all unknowns
+                 of other equations, see `DirichletHolesModel`. An image that is 1 in holes and 0
+                 elsewhere stands for shapes.
     ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
                  coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array
+from .arrays import Array, Flags
 from .mesh import MeshFunction
 
 Solve = Callable[[Array], Array]
@@ -114,6 +114,17 @@ class MeshAssembly(Assembly):
     @abstractmethod
     def nodes(self) -> Array:
         """Coordinates (n, d) of the nodes of this process."""
+
+    @abstractmethod
+    def hold(self, where: Flags) -> None:
+        """Hold at 0, and nothing else, the unknowns whose functions do not vanish at all of these
+        points (n,) of the quadrature."""
+
+    def masses(self, where: Flags) -> Any:
+        """The matrix of int u v over these points."""
+        m, d, n = self.m, self.d, len(where)
+        reaction = np.eye(m)[:, :, None] * where
+        return self.matrix({"r_u": reaction, "r_p": np.zeros((m, m, d, n))}, None, "r")
 
     @abstractmethod
     def function(self, values: Array) -> MeshFunction:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..derive.dirichlet_holes import DirichletHolesModel
 from ..derive.double_porosity import DoublePorosityModel
 from ..derive.model import HomogenizedModel
 from ..derive.plates import PlateModel
@@ -28,7 +29,8 @@ from ..problem.errors import (
 )
 from ..problem.user_input import parameter_numbers
 from ..resolution import Resolution, resolve_cells, resolve_slow
-from . import double_porosity as double_porosity  # these tell `solve_model` of their models
+from . import dirichlet_holes as dirichlet_holes  # these tell `solve_model` of their models
+from . import double_porosity as double_porosity
 from . import flow as flow
 from . import plates as plates
 from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
@@ -57,7 +59,7 @@ ONE_NODE = Nodes((), 0)
 
 
 def solve_cells(
-    model: HomogenizedModel | FlowModel | PlateModel | DoublePorosityModel,
+    model: HomogenizedModel | FlowModel | PlateModel | DoublePorosityModel | DirichletHolesModel,
     backend: str = AUTO,
     *,
     tolerance: float | None = None,

@@ -1,4 +1,4 @@
-"""What a solved model of flow is: its velocities as cell functions, and K."""
+"""What a solved model of unknowns held at walls is: w^j as cell functions, and K or M."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..derive.dirichlet_holes import DirichletHolesModel
 from ..derive.porous import FlowModel
 from .cell_solution import CellSolution, FormInfo
 from .effective_entries import Entry
@@ -22,7 +23,7 @@ def permeability_entries(tensor: Array) -> dict[EffectiveKey, Array]:
 
 
 def flow_solution(
-    model: FlowModel,
+    model: FlowModel | DirichletHolesModel,
     backend: str,
     fields: Sequence[tuple[CellField, ...]],
     entries: Mapping[EffectiveKey, Array],
@@ -36,7 +37,7 @@ def flow_solution(
     zero = (0,) * (dim + 1)
     place = (1, 0, zero, None, zero)
     forms = tuple(
-        FormInfo(f"w_{j + 1}", "corrector", 0.0, (((None, zero), 1),)) for j in range(dim)
+        FormInfo(f"w_{j + 1}", "corrector", 0.0, (((None, zero), 1),)) for j in range(len(fields))
     )
     names = [f"y{k + 1}" for k in range(dim)]
     return CellSolution(
@@ -50,6 +51,6 @@ def flow_solution(
         slow=(),
         entries={key: Entry(nodes, (), value, place) for key, value in entries.items()},
         info={**info, "data_error": 0.0, "fredholm": 0.0, "multipliers": {}},
-        components=dim,
+        components=len(fields),
         cell=dict(zip(names, model.problem.cell.bounds, strict=True)),
     )

@@ -16,7 +16,7 @@ import ufl
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from ..arrays import Array
+from ..arrays import Array, Flags
 from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
@@ -68,7 +68,6 @@ class RankAssembly(MeshAssembly):
         self.box = box
         self.m = box.components
         self.d = box.mesh.topology.dim
-        self.pins = pins
         self._solver = solver
         self._given = fem.Function(box.space)
         topology = box.mesh.topology
@@ -88,6 +87,7 @@ class RankAssembly(MeshAssembly):
         self._fields = self._at_points([*values, *slopes])
         self._compiled: dict[Any, tuple[_PointArrays, fem.Form]] = {}
         self._first = self._own_first()
+        self._held = np.arange(max(0, pins - self._first))
 
     def _at_points(self, entries: list[Any]) -> PointValues:
         box = self.box
@@ -124,6 +124,10 @@ class RankAssembly(MeshAssembly):
 
     def function(self, values: Array) -> MeshFunction:
         return self.box.grid(values)
+
+    def hold(self, where: Flags) -> None:
+        mass = self.box.reduced(self.masses(where)).getDiagonal().array
+        self._held = np.flatnonzero(mass)
 
     def largest(self, value: float) -> float:
         return max(self.box.comm.allgather(value))
@@ -219,8 +223,8 @@ class RankAssembly(MeshAssembly):
 
     def solver(self, matrix: PETSc.Mat, definite: bool, many: bool = False) -> tuple[Solve, str]:
         reduced = self.box.reduced(matrix)
-        if self.pins:
-            own = np.arange(self.pins if self._first == 0 else 0, dtype=PETSc.IntType)
+        if self.largest(len(self._held)):
+            own = (self._first + self._held).astype(PETSc.IntType)
             reduced.zeroRowsColumns(own, diag=1.0)
         cheap = self.m > 1 or reduced.getSize()[0] <= _DIRECT
         chosen = method(self._solver, self.d, definite, many=many or cheap)
@@ -237,7 +241,7 @@ class RankAssembly(MeshAssembly):
         whole = self.box.P.createVecLeft()
         whole.array[:] = vector
         free = self.box.restricted(whole).array.copy()
-        free[: max(0, self.pins - self._first)] = 0.0
+        free[self._held] = 0.0
         return free
 
     def extended(self, free: Array) -> Array:

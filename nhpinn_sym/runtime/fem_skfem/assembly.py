@@ -11,7 +11,7 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from ..arrays import Array
+from ..arrays import Array, Flags
 from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
@@ -59,6 +59,9 @@ class ElementAssembly(MeshAssembly):
 
     def function(self, values: Array) -> MeshFunction:
         return self.space.grid(values)
+
+    def hold(self, where: Flags) -> None:
+        self.free = np.flatnonzero(self.masses(where).diagonal() == 0)
 
     def _by_element(self, array: Array) -> Array:
         return array.reshape(*array.shape[:-1], *self._shape)

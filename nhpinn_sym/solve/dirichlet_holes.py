@@ -1,0 +1,212 @@
+"""The law of a model whose unknowns are held at the walls of holes, by finite elements on meshes
+that fit these."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.dirichlet_holes import DirichletHolesModel
+from ..lower.interfaces import in_middles, middle_symbols
+from ..operator.twoscale import fast_part
+from ..problem.errors import (
+    CoefficientError,
+    ProblemError,
+    SolveError,
+    UnsupportedError,
+    shortened,
+    warn_tolerance,
+)
+from ..problem.images import images_in
+from ..problem.numeric import lambdified
+from ..problem.user_input import parameter_numbers, positive_integer, positive_number
+from ..runtime.assembly import MeshAssembly
+from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from .backend_choice import AUTO
+from .backends import check_options
+from .cell_arguments import CellArguments, solve_model
+from .cell_solution import CellSolution
+from .fem.fitted_layout import FittedLayout, layout_around
+from .fem.grid_functions import SimplexField
+from .fem.nonlinear import Elements, elements_of
+from .flow_solution import flow_solution
+from .progress import shown
+from .provenance import KEY, operator_digest
+from .solution import Array, EffectiveKey
+
+TOLERANCE = 1e-6
+_DEGREE = 3
+# Factor by which the error of M falls where triangles are halved: walls of order 2 give h^4.
+_RATE = 16.0
+# Share of the largest reaction that is negative by rounding.
+_TINY = 1e-12
+
+
+@solve_model.register
+def _(model: DirichletHolesModel, arguments: CellArguments) -> CellSolution:
+    arguments.refuse(model.title, "hierarchy", "coefficients")
+    library = "skfem" if arguments.backend == AUTO else arguments.backend
+    if library not in ("skfem", "dolfinx"):
+        raise UnsupportedError(
+            f"unknowns held at the walls of holes on the {library} backend",
+            term=shortened(library),
+            remedy='use backend="skfem" or "dolfinx"',
+        )
+    if model.dim != 2 or images_in(model.between):
+        raise UnsupportedError(
+            "unknowns held at the walls of holes in three dimensions, or around images",
+            term=model.between,
+            remedy="take shapes in two dimensions",
+        )
+    chosen = check_options(solve_between_walls, arguments.options, library)
+    return solve_between_walls(model, library, arguments, **chosen)
+
+
+def solve_between_walls(
+    model: DirichletHolesModel,
+    library: str,
+    arguments: CellArguments,
+    *,
+    max_dofs: int = 300_000,
+) -> CellSolution:
+    """On meshes whose triangles are halved until the estimate is below the tolerance."""
+    wanted = TOLERANCE
+    if arguments.tolerance is not None:
+        given = arguments.tolerance
+        wanted = float(positive_number(given, ProblemError, "tolerance", "write 1e-4"))
+    values = parameter_numbers(arguments.parameters, model.problem.parameters)
+    elements = elements_of(library, None, values, shown(arguments.progress))
+    layout = _layout(model, values)
+    count = len(model.force)
+    levels = layout.levels(_DEGREE, positive_integer(max_dofs, "max_dofs") // count)
+    start = time.perf_counter()
+    history: list[dict[EffectiveKey, Array]] = []
+    with shown(arguments.progress)(f"{model.title} ({library})") as task:
+        for k in range(len(levels)):
+            problem = _Between(model, elements, levels[k], values)
+            with elements.errors():
+                functions, tensor = problem.solve()
+            history.append(_entries(tensor))
+            errors = estimate_entries(history, _RATE)
+            estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
+            task.update((k + 1) / len(levels), f"{problem.size} unknowns")
+            if len(history) >= FEWEST and estimate <= wanted:
+                break
+    if not estimate <= wanted or layout.unresolved:
+        warn_tolerance(
+            f"{library}: M has an estimated error of {estimate:.1e} of its largest entry, asked for"
+            f" was {wanted:.1e}: {layout.unresolved or 'raise max_dofs='}"
+        )
+    info = {
+        "method": f"P{_DEGREE} finite elements on fitted triangles, {problem.method}",
+        "size": problem.size,
+        "cells": (len(levels[k].mesh.cells),),
+        "seconds": time.perf_counter() - start,
+        "estimate": estimate,
+        "tolerance": wanted,
+        KEY: operator_digest(model.operator),
+    }
+    fields = tuple(tuple(SimplexField(f[None]) for f in own) for own in functions)
+    return flow_solution(model, library, fields, history[-1], info)
+
+
+def _layout(model: DirichletHolesModel, values: Mapping[str, float]) -> FittedLayout:
+    """The meshes that fit the walls, and the jumps of coefficients."""
+    numbers = {symbol: sp.Float(values[str(symbol)], 17) for symbol in model.problem.parameters}
+    data = [c.xreplace(numbers) for c in (model.between, *model.leading.values())]
+    return layout_around(data, model.operator.fast, model.problem.cell.bounds)
+
+
+def _entries(tensor: Array) -> dict[EffectiveKey, Array]:
+    """M by its entries; of one unknown it is a number."""
+    if len(tensor) == 1:
+        return {("M", ()): tensor[0]}
+    return {("M", index): np.array([tensor[index]]) for index in np.ndindex(*tensor.shape)}
+
+
+class _Between:
+    """A_0 w^j = e_j between the walls, on one mesh."""
+
+    def __init__(
+        self, model: DirichletHolesModel, elements: Elements, mesh: Any, values: Mapping[str, float]
+    ) -> None:
+        self.model = model
+        self.assembly: MeshAssembly = elements.cells(mesh, _DEGREE, len(model.force))
+        self.method = ""
+        self._values = values
+        self._outside = self._at_points(model.between)
+        self.assembly.hold(self._outside == 0)
+
+    @property
+    def size(self) -> int:
+        """The number of unknowns of all processes."""
+        return int(self.assembly.sums(self.assembly.size))
+
+    def _at_points(self, c: sp.Expr) -> Array:
+        """A coefficient at the points of the quadrature; which phase it is of says the middle of
+        the element."""
+        y = self.model.operator.fast
+        symbols = [*y, *middle_symbols(y), *self.model.problem.parameters]
+        call = lambdified(symbols, in_middles(c, y), "numpy")
+        points = self.assembly.points
+        found = call(*points, *self.assembly.middles, *self._values.values())
+        return np.broadcast_to(np.asarray(found, dtype=float), points.shape[1:])
+
+    def solve(self) -> tuple[list[Any], Array]:
+        """The functions w^j_i for each load j, and M."""
+        assembly = self.assembly
+        m = assembly.m
+        arrays = self._arrays()
+        self._require_damping(arrays["A_u"])
+        symmetric = not arrays["A_p"].any()
+        try:
+            solve, self.method = assembly.solver(
+                assembly.matrix(arrays, "flux", "A"), symmetric and m == 1, many=True
+            )
+            loads = [assembly.load(None, np.outer(unit, self._outside))[0] for unit in np.eye(m)]
+            found = [assembly.extended(solve(assembly.restricted(b))) for b in loads]
+        except RuntimeError as cause:
+            raise SolveError(
+                f"the cell problem between walls: {cause}", remedy="move the shapes"
+            ) from cause
+        means = [assembly.mean(assembly.fields(w)[0]) for w in found]
+        functions = [[assembly.function(w[i::m]) for i in range(m)] for w in found]
+        return functions, np.array(means).T
+
+    def _arrays(self) -> dict[str, Array]:
+        """The coefficients of A_0 outside of the holes, as `Assembly.matrix` takes them."""
+        m, d, n = self.assembly.m, self.assembly.d, self.assembly.points.shape[1]
+        arrays = {
+            "flux_p": np.zeros((m, d, m, d, n)),
+            "flux_u": np.zeros((m, d, m, n)),
+            "A_p": np.zeros((m, m, d, n)),
+            "A_u": np.zeros((m, m, n)),
+        }
+        slow = len(self.model.operator.coordinates)
+        for term, c in self.model.leading.items():
+            value = self._outside * np.where(self._outside, self._at_points(c), 0.0)
+            left, right = (fast_part(index, slow) for index in (term.left, term.right))
+            if any(left):
+                place = (term.equation, left.index(1), term.field, right.index(1))
+                arrays["flux_p"][place] -= value
+            elif any(right):
+                arrays["A_p"][term.equation, term.field, right.index(1)] += value
+            else:
+                arrays["A_u"][term.equation, term.field] += value
+        return arrays
+
+    def _require_damping(self, reaction: Array) -> None:
+        """CoefficientError for a reaction that feeds u, with which A_0 may have a kernel."""
+        both = np.moveaxis(reaction + np.swapaxes(reaction, 0, 1), -1, 0) / 2
+        least = np.linalg.eigvalsh(both).min(initial=0.0)
+        if self.assembly.largest(-least) > _TINY * self.assembly.largest(np.abs(both).max()):
+            raise CoefficientError(
+                "a negative reaction of the order of the diffusion, between walls: it may feed u as"
+                " fast as they damp it",
+                term=self.model.problem.equations[0],
+                remedy="take one that is nowhere negative",
+            )
