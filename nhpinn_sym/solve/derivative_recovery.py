@@ -1,9 +1,10 @@
 """Derivatives of every order of a finite element solution: those of a global polynomial fit.
 
 The fit is a tensor product, Chebyshev polynomials along open axes and trigonometric ones along
-periodic axes, by least squares over all nodes: degrees up to about the root of their number, at
-their largest distance, are well conditioned (Rakhmanov 2007). The degree is the one from which on
-the coefficients show the noise of the data alone.
+periodic axes, by least squares over all nodes: degrees of polynomials up to about the root of their
+number, at their largest distance, are well conditioned (Rakhmanov 2007), those of waves up to half
+of it (Groechenig 1992). The degree is the one from which on the coefficients show the noise of the
+data alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from .solution import Array, Solution
 _LARGEST = 64
 # Degree of the first fit, in roots of the number of nodes of an axis: well conditioned still.
 _DEGREE_OF_ROOT = 1.5
+# That of waves along a periodic axis, in nodes: below a half with room for what elements leave
+# between their corners and middles, which swings the fastest.
+_DEGREE_OF_WAVES = 1 / 3
 # How far above their level at the highest degrees coefficients count as noise.
 _ABOVE = 4.0
 # A misfit that says nothing against a solution, however small its own estimate is.
@@ -129,10 +133,8 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
     lattice = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
     largest = []
     for k, (low, high) in enumerate(grid.bounds):
-        # Beyond the root of the number of nodes, equispaced ones leave a polynomial free to swing
-        # between them.
-        degree = int(_DEGREE_OF_ROOT * np.sqrt(_evenly(lattice[k])))
-        largest.append(Axis(low, high, k in periodic, min(_LARGEST, degree)))
+        waves = k in periodic
+        largest.append(Axis(low, high, waves, _best_degree(_evenly(lattice[k]), waves)))
     # The first fit shows from where on coefficients are noise; the second leaves these out.
     coarse = _least_squares(largest, lattice, grid.values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
@@ -148,6 +150,15 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
     fit = {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}
     info = {**solution.info, "fit": fit}
     return FittedSolution(solution.backend, solution.method, info, solution, axes, coefficients)
+
+
+def _best_degree(nodes: float, periodic: bool) -> int:
+    """The largest well conditioned degree. Beyond the root of the number of nodes, equispaced ones
+    leave a polynomial free to swing between them; waves they know up to two nodes a wave.
+    """
+    if periodic:
+        return min(_LARGEST, int(_DEGREE_OF_WAVES * nodes))
+    return min(_LARGEST, int(_DEGREE_OF_ROOT * np.sqrt(nodes)))
 
 
 def _evenly(nodes: Array) -> float:
