@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,14 @@ from .study_orders import has_layers
 Expand = Callable[[Solution], Solution]
 # The backend of smooth cells, whose correctors of second order are smooth too.
 _SMOOTH = "fourier"
+
+
+class _Evaluated(NamedTuple):
+    """An expansion at the points of the quadrature."""
+
+    expansion: Solution
+    values: Array
+    gradient: Array
 
 
 @dataclass(frozen=True)
@@ -64,19 +73,20 @@ class SolutionParts:
 
         def compute() -> StoredArrays:
             solution = solve()
-            expansion = None
-            if corrector is not None:
-                expansion = self._expansion(solution, corrector, growth)
-            arrays: StoredArrays = {}
-            if expansion is not None:  # before the rest: it takes most derivatives of what is kept
-                values, gradient = value_and_gradient(expansion, self.quadrature.points)
-                arrays |= {"first_values": values, "first_gradient": gradient}
-            arrays |= self._arrays(solution)
-            if expansion is not None:
-                arrays |= self._with_layers("layered", expansion, values, gradient)
+            first = second = None
+            # Before the rest, the longest one first: it takes most derivatives of what is kept.
             # Cells of second order at all slow points would take minutes.
             if isinstance(corrector, CellSolution) and not corrector.slow:
-                arrays |= self._second_order(solution, corrector.backend)
+                second = self._second_order(solution, corrector.backend)
+            if corrector is not None:
+                first = self._evaluated(self._expansion(solution, corrector, growth))
+            arrays: StoredArrays = {}
+            if first is not None:
+                arrays |= {"first_values": first.values, "first_gradient": first.gradient}
+            arrays |= self._arrays(solution)
+            for kind, expansion in {"layered": first, "second": second}.items():
+                if expansion is not None:
+                    arrays |= self._with_layers(kind, expansion)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
                 missed = coarse_reference(self.model, solution, self.eps, numbers)
@@ -111,13 +121,18 @@ class SolutionParts:
         except UnsupportedError:
             return None
 
-    def _second_order(self, solution: Solution, backend: str) -> StoredArrays:
-        """The expansion of second order with its layers, where it is derived: for stationary
+    def _evaluated(self, expansion: Solution | None) -> _Evaluated | None:
+        if expansion is None:
+            return None
+        return _Evaluated(expansion, *value_and_gradient(expansion, self.quadrature.points))
+
+    def _second_order(self, solution: Solution, backend: str) -> _Evaluated | None:
+        """The expansion of second order, where it is derived and has layers: for stationary
         problems whose cells are smooth enough for Fourier.
         """
         problem = self.model.problem
         if backend != _SMOOTH or problem.time_order or not self._layered:
-            return {}
+            return None
         try:
             model = homogenize_linear(problem, order=2)
             cells = self.settings.solve_cells(model, backend, self.store)
@@ -132,20 +147,18 @@ class SolutionParts:
                 progress=self.settings.progress,
                 **self.settings.equation,
             )
-            expansion = second_order((u0, u1), cells, self.eps)
+            return self._evaluated(second_order((u0, u1), cells, self.eps))
         except (UnsupportedError, SolveError):
-            return {}
-        return self._with_layers("second", expansion)
+            return None
 
     @property
     def _layered(self) -> bool:
         """Whether the expansion has boundary layers."""
         return isinstance(self.model, HomogenizedModel) and has_layers(self.model)
 
-    def _with_layers(self, kind: str, expansion: Solution, *known: Array) -> StoredArrays:
-        """An expansion, whose values and gradient may be known, with its boundary layers, where it
-        has some and they are covered.
-        """
+    def _with_layers(self, kind: str, evaluated: _Evaluated) -> StoredArrays:
+        """An expansion with its boundary layers, where it has some and they are covered."""
+        expansion, values, gradient = evaluated
         if not (self._layered and isinstance(expansion, Reconstruction)):
             return {}
         problem = self.model.problem
@@ -162,9 +175,7 @@ class SolutionParts:
             )
         except UnsupportedError:
             return {}
-        points = self.quadrature.points
-        values, gradient = known or value_and_gradient(expansion, points)
-        more, slopes = value_and_gradient(found.layer, points)
+        more, slopes = value_and_gradient(found.layer, self.quadrature.points)
         return {f"{kind}_values": values + more, f"{kind}_gradient": gradient + slopes}
 
     def _sound(self, part: StoredArrays, corrected: bool, reference: bool) -> bool:
