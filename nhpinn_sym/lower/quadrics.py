@@ -73,8 +73,8 @@ def _quadric(level: sp.Expr, coordinates: Sequence[sp.Symbol]) -> Quadric:
 
 def _unsupported(term: sp.Basic) -> UnsupportedError:
     return UnsupportedError(
-        "gmsh is given interfaces that are planes, spheres, ellipsoids or cylinders, and lines or"
-        " ellipses in the plane",
+        "gmsh and netgen are given interfaces that are planes, spheres, ellipsoids or cylinders,"
+        " and lines or ellipses in the plane",
         term=term,
         remedy='write mesh="own" or "lattice", or give a mesh: mesh="cell.msh"',
     )

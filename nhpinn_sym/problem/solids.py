@@ -77,6 +77,7 @@ class SolidDomain(MeshedDomain):
     def _first(self) -> DomainMesh:
         # It imports SciPy, which problems do without.
         from ..runtime.fitted import gmsh_mesher
+        from ..runtime.fitted.kernel_shapes import MeshingFailed
 
         low, high = np.array(self.bounds).T
         if not (low < high).all():
@@ -84,7 +85,7 @@ class SolidDomain(MeshedDomain):
         try:
             trials = gmsh_mesher.solids(self._solid.region, low, high, _FIRST)
             found = next(filter(None, map(self._usable, trials)), None)
-        except gmsh_mesher.MeshingFailed as cause:
+        except MeshingFailed as cause:
             raise self._refused(str(cause)) from cause
         except (ImportError, OSError, AttributeError) as cause:
             raise BackendMissingError(

@@ -13,15 +13,16 @@ from ..lower.interfaces import CellInterfaces
 from ..lower.quadrics import quadric_regions
 from ..problem.errors import BackendMissingError, SolveError
 from ..runtime.arrays import Array, Bounds
-from ..runtime.fitted import gmsh_mesher, solid_mesher
+from ..runtime.fitted import gmsh_mesher, netgen_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.extrusion import extruded_meshes
 from ..runtime.fitted.functions import FittedMesh
-from ..runtime.fitted.gmsh_mesher import HOW_TO_GET, MeshingFailed
+from ..runtime.fitted.kernel_shapes import MeshingFailed
 from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
 from .resolve import Resolution
 
-MESHERS = {"own": (2, 3), "gmsh": (2, 3)}
+_LIBRARIES = {"gmsh": gmsh_mesher, "netgen": netgen_mesher}
+MESHERS = {"own": (2, 3), **dict.fromkeys(_LIBRARIES, (2, 3))}
 """The dimensions in which each makes meshes."""
 _APART = "move the shapes apart, or let them overlap"
 _REMEDIES = {
@@ -122,7 +123,7 @@ class InterfaceMeshes:
             raise BackendMissingError(
                 f"the mesher {self.mesher} is not installed, or not whole",
                 term=cause,
-                remedy=HOW_TO_GET,
+                remedy=_LIBRARIES[self.mesher].HOW_TO_GET,
             ) from cause
         return known[level]
 
@@ -149,7 +150,8 @@ class InterfaceMeshes:
             solid = extruded_meshes if self.free else solid_mesher.meshes
             return solid(asked, first)
         regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
-        return gmsh_mesher.meshes(regions, asked.label, asked.vectors, asked.origin, first)
+        library = _LIBRARIES[self.mesher]
+        return library.meshes(regions, asked.label, asked.vectors, asked.origin, first)
 
 
 def periods(cells: LoweredCells) -> Array:

@@ -6,7 +6,7 @@ whoever made it. Open `mesher` first, which makes those of a cell in the plane: 
 (periodic triangles, bisected where they are too large), `corners` (where interfaces meet or turn),
 `interfaces` (nodes moved onto interfaces, triangles cut along them, edges curved), `small_parts`.
 `region_mesher` makes those of plane domains, `solid_mesher` those of cells in space, `gmsh_mesher`
-(with `quadrics` in space) has gmsh make them, `msh_file` reads its files (`msh_cells` as cells).
-`functions` evaluates polynomials on elements, `finder` finds the element of a point, `elements` is
-the reference element.
+and `netgen_mesher` have libraries make them (from `quadrics`, by `kernel_shapes`), `msh_file`
+reads files of gmsh (`msh_cells` as cells). `functions` evaluates polynomials on elements, `finder`
+finds the element of a point, `elements` is the reference element.
 """

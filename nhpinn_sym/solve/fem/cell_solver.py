@@ -30,9 +30,9 @@ class ElementCellSolver(ABC):
     elsewhere on lattices with lines where the data ask for them.
 
     degree   : of the elements: 1, 2, on triangles 3; default 2, on triangles 3
-    mesh     : "own" or "gmsh" (triangles or tetrahedra) or "lattice" in the place of what the data
-               ask for; a CellMesh, or the name of its file: then elements of lower degree on it
-               give the estimate
+    mesh     : "own", "gmsh" or "netgen" (triangles or tetrahedra) or "lattice" in the place of what
+               the data ask for; a CellMesh, or the name of its file: then elements of lower degree
+               on it give the estimate
     n        : cells along the longest axis of the finest mesh, which has lines at jumps too
     h        : their length, in the place of n
     max_dofs : the refinement stops there

@@ -33,8 +33,8 @@ _ON_FACE = 1e-8
 # Degree of elements that are still better than those of a lattice.
 _LEAST = 2
 _REMEDY = (
-    'mesh="own", "gmsh", "lattice", a CellMesh, or the name of a file that CellMesh.save or gmsh'
-    " wrote"
+    'mesh="own", "gmsh", "netgen", "lattice", a CellMesh, or the name of a file that CellMesh.save'
+    " or gmsh wrote"
 )
 
 

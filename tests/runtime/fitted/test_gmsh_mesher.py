@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.runtime.arrays import Array, Integers
-from nhpinn_sym.runtime.fitted.gmsh_mesher import MeshingFailed, meshes
+from nhpinn_sym.runtime.fitted.gmsh_mesher import meshes
+from nhpinn_sym.runtime.fitted.kernel_shapes import MeshingFailed
 from nhpinn_sym.runtime.fitted.quadrics import (
     BooleanRegion,
     Quadric,
