@@ -68,11 +68,13 @@ class Drawing:
         return buffer.getvalue()
 
     def svg(self) -> bytes:
-        """The same picture each time: without a date."""
+        """The same picture each time: without a date, and with ids that are no random ones."""
+        from matplotlib import rc_context
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         buffer = io.BytesIO()
-        FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})
+        with rc_context({"svg.hashsalt": self.name}):
+            FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})
         return buffer.getvalue()
 
     def save(self, path: str | os.PathLike[str]) -> Path:
