@@ -212,6 +212,9 @@ class _Shapes(KernelShapes[tuple[int, int]]):
     ) -> tuple[int, int]:
         return 2, self._occ.addDisk(*center, long, short, zAxis=normal, xAxis=along)
 
+    def cylinder(self, start: Array, along: Array, radius: float) -> tuple[int, int]:
+        return 3, self._occ.addCylinder(*start, *along, radius)
+
     def ball(self, center: Array, radius: float) -> tuple[int, int]:
         return 3, self._occ.addSphere(*center, radius)
 

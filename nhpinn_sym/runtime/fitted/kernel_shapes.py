@@ -119,6 +119,10 @@ class KernelShapes(ABC, Generic[Shape]):
         """An ellipse with its longer radius `along`."""
 
     @abstractmethod
+    def cylinder(self, start: Array, along: Array, radius: float) -> Shape:
+        """Round: gmsh's meshes of an extruded circle do not match across the faces of a cell."""
+
+    @abstractmethod
     def ball(self, center: Array, radius: float) -> Shape: ...
 
     @abstractmethod
@@ -184,6 +188,8 @@ class KernelShapes(ABC, Generic[Shape]):
         if np.isinf(radii[2]):
             along = 2 * self._reach * axes[2]
             start = center + (self._center - center) @ axes[2] * axes[2] - along / 2
+            if np.ptp(radii[:2]) <= _SAME * radii[0]:
+                return self.cylinder(start, along, float(radii[0]))
             return self.extruded(self._disk(start, found, axes[2]), along)
         if np.ptp(radii) <= _SAME * radii[0]:
             return self.ball(center, float(radii[0]))

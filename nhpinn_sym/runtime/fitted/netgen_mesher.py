@@ -131,6 +131,11 @@ class _Shapes(KernelShapes[Any]):
         plane = self._occ.WorkPlane(axes)
         return (plane.Circle(long) if long == short else plane.Ellipse(long, short)).Face()
 
+    def cylinder(self, start: Array, along: Array, radius: float) -> Any:
+        length = float(np.linalg.norm(along))
+        direction = self._occ.gp_Dir(*(along / length).tolist())
+        return self._occ.Cylinder(self._occ.Pnt(*start.tolist()), direction, radius, length)
+
     def ball(self, center: Array, radius: float) -> Any:
         return self._occ.Sphere(tuple(center.tolist()), radius)
 

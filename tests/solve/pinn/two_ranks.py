@@ -112,6 +112,7 @@ def main() -> None:
     numbers = {**found(dist.group.WORLD), "refused": refused()}
     if dist.get_rank() == 0:
         Path(sys.argv[1]).write_text(json.dumps(numbers))
+    dist.barrier()  # a rank that ends while the other one is at work aborts
     dist.destroy_process_group()
 
 
