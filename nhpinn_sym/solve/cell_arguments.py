@@ -13,7 +13,7 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..problem.errors import ProblemError, shortened
-from ..problem.user_input import instance
+from ..problem.user_input import instance, positive_number
 from .cell_solution import CellSolution
 from .progress import Progress
 
@@ -29,6 +29,12 @@ class CellArguments:
     hierarchy: bool | None = None
     coefficients: Mapping[str, Callable[..., Any]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def tolerance_or(self, default: float) -> float:
+        """The tolerance that is given, or that one. ProblemError for what is none."""
+        if self.tolerance is None:
+            return default
+        return float(positive_number(self.tolerance, ProblemError, "tolerance", "write 1e-4"))
 
     def refuse(self, title: str, *names: str) -> None:
         """ProblemError where arguments are given that have no effect on a kind of model."""

@@ -3,8 +3,8 @@ that fit these."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,33 +15,31 @@ from ..lower.interfaces import in_middles, middle_symbols
 from ..operator.twoscale import fast_part
 from ..problem.errors import (
     CoefficientError,
-    ProblemError,
     SolveError,
     UnsupportedError,
     shortened,
-    warn_tolerance,
 )
 from ..problem.images import images_in
 from ..problem.numeric import lambdified
-from ..problem.user_input import parameter_numbers, positive_integer, positive_number
+from ..problem.user_input import parameter_numbers, positive_integer
 from ..runtime.assembly import MeshAssembly
-from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from ..runtime.fitted.functions import FittedMesh
 from .backend_choice import AUTO
 from .backends import check_options
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
 from .fem.fitted_layout import FittedLayout, layout_around
 from .fem.grid_functions import SimplexField
+from .fem.halved_meshes import on_halved_meshes
 from .fem.nonlinear import Elements, elements_of
 from .flow_solution import flow_solution
+from .judgement import warn_of_estimate
 from .progress import shown
 from .provenance import KEY, operator_digest
 from .solution import Array, EffectiveKey
 
 TOLERANCE = 1e-6
 _DEGREE = 3
-# Factor by which the error of M falls where triangles are halved: walls of order 2 give h^4.
-_RATE = 16.0
 # Share of the largest reaction that is negative by rounding.
 _TINY = 1e-12
 
@@ -74,44 +72,32 @@ def solve_between_walls(
     max_dofs: int = 300_000,
 ) -> CellSolution:
     """On meshes whose triangles are halved until the estimate is below the tolerance."""
-    wanted = TOLERANCE
-    if arguments.tolerance is not None:
-        given = arguments.tolerance
-        wanted = float(positive_number(given, ProblemError, "tolerance", "write 1e-4"))
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
-    elements = elements_of(library, None, values, shown(arguments.progress))
+    progress = shown(arguments.progress)
+    elements = elements_of(library, None, values, progress)
     layout = _layout(model, values)
-    count = len(model.force)
-    levels = layout.levels(_DEGREE, positive_integer(max_dofs, "max_dofs") // count)
-    start = time.perf_counter()
-    history: list[dict[EffectiveKey, Array]] = []
-    with shown(arguments.progress)(f"{model.title} ({library})") as task:
-        for k in range(len(levels)):
-            problem = _Between(model, elements, levels[k], values)
-            with elements.errors():
-                functions, tensor = problem.solve()
-            history.append(_entries(tensor))
-            errors = estimate_entries(history, _RATE)
-            estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
-            task.update((k + 1) / len(levels), f"{problem.size} unknowns")
-            if len(history) >= FEWEST and estimate <= wanted:
-                break
-    if not estimate <= wanted or layout.unresolved:
-        warn_tolerance(
-            f"{library}: M has an estimated error of {estimate:.1e} of its largest entry, asked for"
-            f" was {wanted:.1e}: {layout.unresolved or 'raise max_dofs='}"
-        )
+
+    def solve(mesh: FittedMesh) -> _Solved:
+        with elements.errors():
+            return _Between(model, elements, mesh, values).solve()
+
+    level = on_halved_meshes(
+        solve,
+        lambda found: _entries(found.tensor),
+        layout.levels(_DEGREE, positive_integer(max_dofs, "max_dofs") // len(model.force)),
+        arguments.tolerance_or(TOLERANCE),
+        progress,
+        f"{model.title} ({library})",
+    )
+    warn_of_estimate(f"{library}: M has", level.info, layout.unresolved)
     info = {
-        "method": f"P{_DEGREE} finite elements on fitted triangles, {problem.method}",
-        "size": problem.size,
-        "cells": (len(levels[k].mesh.cells),),
-        "seconds": time.perf_counter() - start,
-        "estimate": estimate,
-        "tolerance": wanted,
+        **level.info,
+        "method": f"P{_DEGREE} finite elements on fitted triangles, {level.found.method}",
+        "size": level.found.unknowns,
         KEY: operator_digest(model.operator),
     }
-    fields = tuple(tuple(SimplexField(f[None]) for f in own) for own in functions)
-    return flow_solution(model, library, fields, history[-1], info)
+    fields = tuple(tuple(SimplexField(f[None]) for f in own) for own in level.found.functions)
+    return flow_solution(model, library, fields, level.entries, info)
 
 
 def _layout(model: DirichletHolesModel, values: Mapping[str, float]) -> FittedLayout:
@@ -128,6 +114,16 @@ def _entries(tensor: Array) -> dict[EffectiveKey, Array]:
     return {("M", index): np.array([tensor[index]]) for index in np.ndindex(*tensor.shape)}
 
 
+@dataclass(frozen=True)
+class _Solved:
+    """The functions w^j_i for each load j, and M; how, and of how many unknowns."""
+
+    functions: list[Any]
+    tensor: Array
+    method: str
+    unknowns: int
+
+
 class _Between:
     """A_0 w^j = e_j between the walls, on one mesh."""
 
@@ -136,15 +132,9 @@ class _Between:
     ) -> None:
         self.model = model
         self.assembly: MeshAssembly = elements.cells(mesh, _DEGREE, len(model.force))
-        self.method = ""
         self._values = values
         self._outside = self._at_points(model.between)
         self.assembly.hold(self._outside == 0)
-
-    @property
-    def size(self) -> int:
-        """The number of unknowns of all processes."""
-        return int(self.assembly.sums(self.assembly.size))
 
     def _at_points(self, c: sp.Expr) -> Array:
         """A coefficient at the points of the quadrature; which phase it is of says the middle of
@@ -156,15 +146,14 @@ class _Between:
         found = call(*points, *self.assembly.middles, *self._values.values())
         return np.broadcast_to(np.asarray(found, dtype=float), points.shape[1:])
 
-    def solve(self) -> tuple[list[Any], Array]:
-        """The functions w^j_i for each load j, and M."""
+    def solve(self) -> _Solved:
         assembly = self.assembly
         m = assembly.m
         arrays = self._arrays()
         self._require_damping(arrays["A_u"])
         symmetric = not arrays["A_p"].any()
         try:
-            solve, self.method = assembly.solver(
+            solve, method = assembly.solver(
                 assembly.matrix(arrays, "flux", "A"), symmetric and m == 1, many=True
             )
             loads = [assembly.load(None, np.outer(unit, self._outside))[0] for unit in np.eye(m)]
@@ -175,7 +164,8 @@ class _Between:
             ) from cause
         means = [assembly.mean(assembly.fields(w)[0]) for w in found]
         functions = [[assembly.function(w[i::m]) for i in range(m)] for w in found]
-        return functions, np.array(means).T
+        unknowns = int(assembly.sums(assembly.size))
+        return _Solved(functions, np.array(means).T, method, unknowns)
 
     def _arrays(self) -> dict[str, Array]:
         """The coefficients of A_0 outside of the holes, as `Assembly.matrix` takes them."""

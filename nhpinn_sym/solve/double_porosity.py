@@ -19,18 +19,20 @@ from ..problem.errors import (
     SolveError,
     UnsupportedError,
     shortened,
-    warn_tolerance,
 )
 from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import positive_integer
-from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from ..runtime.fitted.functions import FittedMesh
 from .backends import BACKENDS
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
 from .effective_entries import Entry
 from .fem.fitted_layout import layout_around
+from .fem.halved_meshes import on_halved_meshes
 from .interpolation import Nodes
+from .judgement import warn_of_estimate
+from .progress import Progress, shown
 from .provenance import KEY, operator_digest, warn_of_other_operator
 from .solution import Array, EffectiveKey
 
@@ -38,8 +40,6 @@ TOLERANCE = 1e-4
 MODES = 20
 # Values of s, in rates of the slowest mode of the first mesh, at which what blocks lag is compared.
 _COMPARED = (0.0, 1.0, 10.0)
-# Factor by which errors fall at least where triangles are halved: elements are of degree 3.
-_RATE = 16.0
 _DEGREE = 3
 # Share of its size by which the storage of blocks may vary, by rounding.
 _SAME = 1e-12
@@ -49,9 +49,10 @@ _SAME = 1e-12
 def _(model: DoublePorosityModel, arguments: CellArguments) -> CellSolution:
     arguments.refuse(model.title, "parameters", "hierarchy", "coefficients")
     modes = block_options(arguments.options, arguments.backend)
-    wanted = TOLERANCE if arguments.tolerance is None else arguments.tolerance
+    wanted = arguments.tolerance_or(TOLERANCE)
     shared = CellArguments("skfem", wanted, progress=arguments.progress)
-    return solve_blocks(model, solve_model(model.fractures, shared), wanted, modes)
+    fractures = solve_model(model.fractures, shared)
+    return solve_blocks(model, fractures, wanted, modes, shown(arguments.progress))
 
 
 def block_options(options: Mapping[str, Any], backend: str) -> int:
@@ -73,7 +74,11 @@ def block_options(options: Mapping[str, Any], backend: str) -> int:
 
 
 def solve_blocks(
-    model: DoublePorosityModel, fractures: CellSolution, tolerance: float, modes: int
+    model: DoublePorosityModel,
+    fractures: CellSolution,
+    tolerance: float,
+    modes: int,
+    progress: Progress,
 ) -> CellSolution:
     """The solved fractures with "rho", "weights" and "rates" of their blocks, on meshes whose
     triangles are halved until what blocks lag is known to the tolerance.
@@ -91,28 +96,25 @@ def solve_blocks(
     block, storage, diffusion = (
         _values(y, c) for c in (model.block, model.storage, model.diffusion)
     )
-    history: list[dict[Any, Array]] = []
-    keys = [("Z", (k,)) for k in range(len(_COMPARED))]
-    slowest = 0.0
-    levels = layout.levels(_DEGREE, 300_000)
-    for k in range(len(levels)):
-        mesh = levels[k]
+    rates: list[float] = []
+
+    def solve(mesh: FittedMesh) -> tuple[Any, float]:
         inside = np.asarray(block(mesh.middles.T)) > 0
         density = _one_value(np.asarray(storage(mesh.middles.T))[inside], model)
-        found = runtime.block_modes(mesh, inside, diffusion, storage, _DEGREE, modes)
-        slowest = slowest or float(found.rates[0])
-        history.append({key: _lag(found, _COMPARED[key[1][0]] * slowest) for key in keys})
-        estimate = relative_estimate(estimate_entries(history, _RATE), history[-1], by_name(keys))
-        if len(history) >= FEWEST and estimate <= tolerance:
-            break
-    estimate = max(float(estimate), float(fractures.info["estimate"]))
-    if not estimate <= tolerance or layout.unresolved:
-        warn_tolerance(
-            f"skfem: the modes of the blocks, or A, have an estimated error of {estimate:.1e},"
-            f" asked for was {tolerance:.1e}; {layout.unresolved or ''}"
-        )
+        return runtime.block_modes(mesh, inside, diffusion, storage, _DEGREE, modes), density
+
+    def lags(found: tuple[Any, float]) -> dict[EffectiveKey, Array]:
+        rates.append(float(found[0].rates[0]))
+        return {("Z", (k,)): _lag(found[0], s * rates[0]) for k, s in enumerate(_COMPARED)}
+
+    levels = layout.levels(_DEGREE, 300_000)
+    level = on_halved_meshes(solve, lags, levels, tolerance, progress, "blocks (skfem)")
+    found, density = level.found
+    estimate = max(level.info["estimate"], float(fractures.info["estimate"]))
     info = {**fractures.info, "estimate": estimate, "block_density": density}
     info[KEY] = operator_digest(model.operator)
+    what = "skfem: the modes of the blocks, or A, have"
+    warn_of_estimate(what, info, layout.unresolved, "give a larger tolerance=")
     return replace(fractures, entries={**fractures.entries, **_entries(found)}, info=info)
 
 

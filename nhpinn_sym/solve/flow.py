@@ -4,7 +4,6 @@ voxels."""
 from __future__ import annotations
 
 import importlib
-import time
 from types import ModuleType
 from typing import Any
 
@@ -15,29 +14,26 @@ from ..problem.errors import (
     SolveError,
     UnsupportedError,
     shortened,
-    warn_tolerance,
 )
 from ..problem.images import images_in
-from ..problem.user_input import positive_integer, positive_number
+from ..problem.user_input import positive_integer
 from ..runtime.arrays import Flags
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.parts import UnconnectedParts
-from ..runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
 from .backend_choice import AUTO
 from .backends import BACKENDS, check_options
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
 from .fem.grid_functions import SimplexField
+from .fem.halved_meshes import on_halved_meshes
 from .flow_solution import flow_solution, permeability_entries
+from .judgement import warn_of_estimate
 from .perforations import inside, meshes_around
 from .progress import Progress, shown
-from .solution import Array, EffectiveKey
+from .voxel_flow import TOLERANCE as ON_VOXELS
 from .voxel_flow import solve_voxel_flow
 
 TOLERANCE = 1e-5
-# Factor by which the error of K falls where triangles are halved: walls of order 2 give h^4, and so
-# do P2-P1; corners less.
-_RATE = 16.0
 
 
 @solve_model.register
@@ -50,18 +46,14 @@ def solve_flow(model: FlowModel, arguments: CellArguments) -> CellSolution:
     """
     arguments.refuse(model.title, "parameters", "hierarchy", "coefficients")
     options = arguments.options
-    progress = arguments.progress
-    tolerance = arguments.tolerance
+    progress = shown(arguments.progress)
     library = backend = arguments.backend
     images = bool(images_in(model.fluid))
     if backend == AUTO:
         library = "voxel" if images or model.dim == 3 else "skfem"
-    if tolerance is not None:
-        tolerance = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
     if library == "voxel":
-        return solve_voxel_flow(
-            model, tolerance, progress, **check_options(solve_voxel_flow, options, library)
-        )
+        chosen = check_options(solve_voxel_flow, options, library)
+        return solve_voxel_flow(model, arguments.tolerance_or(ON_VOXELS), progress, **chosen)
     if library not in ("skfem", "dolfinx"):
         raise UnsupportedError(
             f"Stokes' equations on the {backend} backend",
@@ -75,14 +67,14 @@ def solve_flow(model: FlowModel, arguments: CellArguments) -> CellSolution:
             remedy='use backend="voxel"',
         )
     chosen = check_options(solve_on_triangles, options, library)
-    return solve_on_triangles(model, library, tolerance, progress, **chosen)
+    return solve_on_triangles(model, library, arguments.tolerance_or(TOLERANCE), progress, **chosen)
 
 
 def solve_on_triangles(
     model: FlowModel,
     library: str,
-    tolerance: float | None,
-    progress: Progress | None,
+    tolerance: float,
+    progress: Progress,
     *,
     degree: int = 3,
     max_dofs: int = 300_000,
@@ -98,38 +90,26 @@ def solve_on_triangles(
             term=f"degree={shortened(degree)}",
             remedy="leave it out",
         )
-    wanted = TOLERANCE if tolerance is None else tolerance
     layout = meshes_around(model.problem, model.fluid)
-    levels = layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3)
     runtime = _runtime(library)
-    start = time.perf_counter()
-    history: list[dict[EffectiveKey, Array]] = []
-    with shown(progress)(f"flow ({library})") as task:
-        for k in range(len(levels)):
-            mesh = levels[k]
-            found = _solved(runtime, mesh, inside(layout, mesh), degree)
-            history.append(permeability_entries(found.tensor))
-            errors = estimate_entries(history, _RATE)
-            estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
-            task.update((k + 1) / len(levels), f"{len(mesh.mesh.cells)} triangles")
-            if len(history) >= FEWEST and estimate <= wanted:
-                break
-    if not estimate <= wanted:
-        warn_tolerance(
-            f"{library}: the permeability has an estimated error of {estimate:.1e} of the largest"
-            f" entry, asked for was {wanted:.1e}: raise max_dofs="
-        )
+    level = on_halved_meshes(
+        lambda mesh: _solved(runtime, mesh, inside(layout, mesh), degree),
+        lambda found: permeability_entries(found.tensor),
+        layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3),
+        tolerance,
+        progress,
+        f"flow ({library})",
+    )
+    warn_of_estimate(f"{library}: the permeability has", level.info)
+    found = level.found
     info = {
+        **level.info,
         "method": f"P{degree}-P{degree - 1} finite elements on fitted triangles, sparse LU",
         "size": found.unknowns,
-        "cells": (len(mesh.mesh.cells),),
-        "seconds": time.perf_counter() - start,
-        "estimate": estimate,
-        "tolerance": wanted,
     }
     axes = range(model.dim)
     fields = tuple(tuple(SimplexField(found.velocities[j, i][None]) for i in axes) for j in axes)
-    return flow_solution(model, library, fields, history[-1], info)
+    return flow_solution(model, library, fields, level.entries, info)
 
 
 def _runtime(backend: str) -> ModuleType:

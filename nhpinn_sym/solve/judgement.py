@@ -14,7 +14,7 @@ import sympy as sp
 from ..derive.model import HomogenizedModel, effective_shape
 from ..lower.forms import LoweredCells
 from ..lower.real_imaginary import real_form
-from ..problem.errors import SolveError
+from ..problem.errors import SolveError, warn_tolerance
 from ..resolution import quadrature_error, voigt_reuss
 from .solution import Array, CellBatch, CellSolver
 
@@ -64,6 +64,21 @@ def judge(
     if known and len(slow_points) == 1:
         info["eigenvalues"] = _ranges(model, cells, parameters, slow_points[0].tolist(), batch)
     return replace(batch, info=info)
+
+
+def warn_of_estimate(
+    what: str,
+    info: Mapping[str, Any],
+    unresolved: str | None = None,
+    advice: str = "raise max_dofs=",
+) -> None:
+    """A ToleranceWarning where entries of a law are not known to the tolerance, or the data are
+    not resolved. what: the backend, and what has the error."""
+    if not info["estimate"] <= info["tolerance"] or unresolved:
+        warn_tolerance(
+            f"{what} an estimated error of {info['estimate']:.1e} of the largest entry, asked for"
+            f" was {info['tolerance']:.1e}: {unresolved or advice}"
+        )
 
 
 def _some(slow_points: Array) -> list[int]:

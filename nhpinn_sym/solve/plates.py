@@ -12,7 +12,7 @@ from ..derive.plates import PlateModel
 from ..lower.forms import MultiIndex
 from ..lower.plates import lower_plate
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
-from ..problem.user_input import parameter_numbers, positive_number
+from ..problem.user_input import parameter_numbers
 from ..resolution import resolve_cells
 from ..runtime.arrays import Bounds
 from ..runtime.lagrange_grid import LagrangeGrid
@@ -98,9 +98,7 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
             term=next(iter(model.problem.holes)),
             remedy='use backend="skfem"',
         )
-    wanted = TOLERANCE[model.dim]
-    if tolerance is not None:
-        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-4"))
+    wanted = arguments.tolerance_or(TOLERANCE[model.dim])
     cells = lower_plate(model)
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
     found = resolve_cells(cells, values)

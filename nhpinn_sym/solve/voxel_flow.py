@@ -25,7 +25,8 @@ from .arguments import checked_residual
 from .cell_solution import CellSolution
 from .fem.grid_functions import LagrangeField
 from .flow_solution import flow_solution, permeability_entries
-from .progress import Progress, shown
+from .judgement import warn_of_estimate
+from .progress import Progress
 from .resources import require_affordable
 
 TOLERANCE = 3e-2
@@ -47,8 +48,8 @@ _FAILED = 1e-4
 
 def solve_voxel_flow(
     model: FlowModel,
-    tolerance: float | None,
-    progress: Progress | None,
+    tolerance: float,
+    progress: Progress,
     *,
     n: int | None = None,
     n_sub: int = 1,
@@ -63,7 +64,6 @@ def solve_voxel_flow(
     residual : of the forces, where the solver stops: K is known to its square, about
     ProblemError for an image without walls, or without fluid.
     """
-    wanted = TOLERANCE if tolerance is None else tolerance
     most = positive_integer(max_dofs, "max_dofs")
     asked = checked_residual(residual)
     shape = _first_grid(model, n, positive_integer(n_sub, "n_sub", most=4096))
@@ -71,8 +71,8 @@ def solve_voxel_flow(
     start = time.perf_counter()
     history: list[StaggeredFlow] = []
     estimate = math.inf
-    with shown(progress)("flow (voxel)") as task:
-        while len(history) < 2 or estimate > wanted:
+    with progress("flow (voxel)") as task:
+        while len(history) < 2 or estimate > tolerance:
             if len(history) > 1 and math.prod(shape) * model.dim * 2**model.dim > most:
                 break
             shape = tuple(count * 2 for count in shape) if history else shape
@@ -83,7 +83,6 @@ def solve_voxel_flow(
                     estimate = max(estimate, _erratic(model, history[-1], shape, asked))
             task.update(0.5, f"{'x'.join(map(str, shape))} voxels, estimate {estimate:.1e}")
     found = history[-1]
-    _warn(estimate, wanted, found.residual, asked)
     info = {
         "method": f"staggered grid of {'x'.join(map(str, shape))} voxels, walls by forces, FFT, CG",
         "size": model.dim * math.prod(shape),
@@ -92,8 +91,10 @@ def solve_voxel_flow(
         "residual": found.residual,
         "seconds": time.perf_counter() - start,
         "estimate": estimate,
-        "tolerance": wanted,
+        "tolerance": tolerance,
     }
+    warn_of_estimate("voxel: the permeability has", info)
+    _warn_of_residual(found.residual, asked)
     lattice = Lattice.uniform(model.problem.cell.bounds, shape)
     return flow_solution(
         model, "voxel", _fields(found, lattice), permeability_entries(found.tensor), info
@@ -174,12 +175,7 @@ def _change(coarse: StaggeredFlow, fine: StaggeredFlow) -> float:
     return change / (float(np.abs(fine.tensor).max()) or 1.0)
 
 
-def _warn(estimate: float, wanted: float, residual: float, asked: float) -> None:
-    if not estimate <= wanted:
-        warn_tolerance(
-            f"voxel: the permeability has an estimated error of {estimate:.1e} of the largest"
-            f" entry, asked for was {wanted:.1e}: raise max_dofs="
-        )
+def _warn_of_residual(residual: float, asked: float) -> None:
     if residual > asked:
         warn_tolerance(
             f"voxel: the solver stopped at the relative residual {residual:.1e}, asked for was"
