@@ -102,7 +102,7 @@ class SolutionParts:
         return {
             "values": values,
             "gradient": gradient,
-            "plot": np.real(solution.sampled(self.plot_points)),
+            "plot": solution.sampled(self.plot_points),
             "estimate": np.array(float(solution.info.get("estimate", np.nan))),
             "method": np.array(f"{solution.backend}: {solution.method}"),
             "seconds": np.array(float(solution.info.get("seconds", np.nan))),
