@@ -16,6 +16,7 @@ from ..derive.nonlinear.model import NonlinearModel
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
+from ..runtime.fem_skfem.factors import shared_factors
 from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellSolution
 from ..solve.ground_states import without_growth
@@ -84,9 +85,11 @@ class SolutionParts:
             if first is not None:
                 arrays |= {"first_values": first.values, "first_gradient": first.gradient}
             arrays |= self._arrays(solution)
-            for kind, expansion in {"layered": first, "second": second}.items():
-                if expansion is not None:
-                    arrays |= self._with_layers(kind, expansion)
+            # One operator, and often one mesh: only the data on the walls differ.
+            with shared_factors():
+                for kind, expansion in {"layered": first, "second": second}.items():
+                    if expansion is not None:
+                        arrays |= self._with_layers(kind, expansion)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
                 missed = coarse_reference(self.model, solution, self.eps, numbers)
