@@ -17,13 +17,16 @@ from ..problem.errors import (
 )
 from ..problem.images import images_in
 from ..problem.user_input import positive_integer
+from ..resolution.interface_meshes import MESHERS
 from ..runtime.arrays import Flags
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.parts import UnconnectedParts
+from .arguments import require_choice
 from .backend_choice import AUTO
 from .backends import BACKENDS, check_options
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
+from .fem.fitted_layout import SIMPLICES
 from .fem.grid_functions import SimplexField
 from .fem.halved_meshes import on_halved_meshes
 from .flow_solution import flow_solution, permeability_entries
@@ -33,7 +36,16 @@ from .progress import Progress, shown
 from .voxel_flow import TOLERANCE as ON_VOXELS
 from .voxel_flow import solve_voxel_flow
 
-TOLERANCE = 1e-5
+TOLERANCE = {2: 1e-5, 3: 1e-3}
+"""By the dimension of the cell."""
+_DEGREES = {
+    ("skfem", 2): (3, 2),
+    ("dolfinx", 2): (3, 2),
+    ("skfem", 3): (2,),
+    ("dolfinx", 3): (2, 3),
+}
+"""Of velocities, by library and dimension: the first one where none is given."""
+_MAX_DOFS = {2: 300_000, 3: 1_000_000}
 
 
 @solve_model.register
@@ -60,42 +72,50 @@ def solve_flow(model: FlowModel, arguments: CellArguments) -> CellSolution:
             term=shortened(backend),
             remedy='use backend="skfem", "dolfinx" or "voxel"',
         )
-    if model.dim != 2 or images:
+    if images:
         raise UnsupportedError(
-            f"Stokes' equations in three dimensions, or around images, on the {library} backend",
+            f"Stokes' equations around images on the {library} backend",
             term=model.fluid,
             remedy='use backend="voxel"',
         )
-    chosen = check_options(solve_on_triangles, options, library)
-    return solve_on_triangles(model, library, arguments.tolerance_or(TOLERANCE), progress, **chosen)
+    chosen = check_options(solve_on_simplices, options, library)
+    wanted = arguments.tolerance_or(TOLERANCE[model.dim])
+    return solve_on_simplices(model, library, wanted, progress, **chosen)
 
 
-def solve_on_triangles(
+def solve_on_simplices(
     model: FlowModel,
     library: str,
     tolerance: float,
     progress: Progress,
     *,
-    degree: int = 3,
-    max_dofs: int = 300_000,
+    degree: int | None = None,
+    max_dofs: int | None = None,
+    mesh: str = "own",
 ) -> CellSolution:
-    """On meshes whose triangles are halved until the estimate is below the tolerance.
+    """On meshes whose triangles, or tetrahedra, are halved until the estimate is below the
+    tolerance.
 
     degree : of the velocities, 2 or 3; pressures have one less
+    mesh   : who makes the first one: "own", "gmsh" or "netgen"
     ProblemError where walls touch, or the fluid is not connected.
     """
-    if degree not in (2, 3):
+    degrees = _DEGREES[library, model.dim]
+    degree = degrees[0] if degree is None else degree
+    if degree not in degrees:
         raise ProblemError(
-            "the degree of the velocities is 2 or 3",
+            f"the degree of the velocities is {' or '.join(map(str, sorted(degrees)))} here",
             term=f"degree={shortened(degree)}",
             remedy="leave it out",
         )
-    layout = meshes_around(model.problem, model.fluid)
+    require_choice("mesher", mesh, tuple(MESHERS))
+    most = positive_integer(_MAX_DOFS[model.dim] if max_dofs is None else max_dofs, "max_dofs")
+    layout = meshes_around(model.problem, model.fluid, mesh)
     runtime = _runtime(library)
     level = on_halved_meshes(
         lambda mesh: _solved(runtime, mesh, inside(layout, mesh), degree),
         lambda found: permeability_entries(found.tensor),
-        layout.levels(degree, positive_integer(max_dofs, "max_dofs") // 3),
+        layout.levels(degree, most // (model.dim + 1)),
         tolerance,
         progress,
         f"flow ({library})",
@@ -104,7 +124,8 @@ def solve_on_triangles(
     found = level.found
     info = {
         **level.info,
-        "method": f"P{degree}-P{degree - 1} finite elements on fitted triangles, sparse LU",
+        "method": f"P{degree}-P{degree - 1} finite elements on fitted {SIMPLICES[model.dim]},"
+        f" minimal residuals with {found.method}",
         "size": found.unknowns,
     }
     axes = range(model.dim)

@@ -25,7 +25,6 @@ NOT_COEFFICIENTS = (
     "differences",
     "allowed",
     "limits",
-    "hidden",
     "fredholm",
     "estimates",
     "methods",

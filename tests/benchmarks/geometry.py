@@ -97,7 +97,7 @@ def flow_rows() -> Iterator[Row]:
     ]
     for share, drag in balls.items():
         radius = (0.75 * share / np.pi) ** (1 / 3)
-        cases.append((3, share, 6 * np.pi * radius, drag, "voxel"))
+        cases += [(3, share, 6 * np.pi * radius, drag, name) for name in ("skfem", "voxel")]
     for dim, share, unit, drag, backend in cases:
         s = nh.Scales(dim)
         v, p = s.unknown("v", components=dim), s.unknown("p")

@@ -39,8 +39,8 @@ class DivergedError(RuntimeError):
 
 class Linear:
     """w with A w = b. `method`: "direct" (factorized once), "cg" or "gmres" (both with algebraic
-    multigrid). Where multigrid fails, the matrix is factorized, unless the caller does that
-    (`instead`).
+    multigrid); "cycle" is one cycle of that for a symmetric positive A, and w near the solution.
+    Where multigrid fails, the matrix is factorized, unless the caller does that (`instead`).
 
     smooth : unknowns of this rank (n, k) that multigrid has to represent on all levels; for systems
              the constants of each component, and rotations of displacements
@@ -70,6 +70,9 @@ class Linear:
             self.ksp.setType("preonly")
             pc.setType("lu")
             pc.setFactorSolverType(_factorization(self._matrix))
+        elif method == "cycle":
+            self.ksp.setType("preonly")
+            _set_multigrid(pc, self._matrix, True, self._smooth)
         else:
             self.ksp.setType(method)
             self.ksp.setTolerances(rtol=_TOLERANCE, max_it=_ITERATIONS)

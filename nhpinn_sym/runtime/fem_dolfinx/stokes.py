@@ -1,5 +1,5 @@
-"""Stokes' equations in the fluid part of a cell, by the elements of Taylor and Hood on triangles
-that fit the walls, on any number of ranks.
+"""Stokes' equations in the fluid part of a cell, by the elements of Taylor and Hood on triangles,
+or tetrahedra, that fit the walls, on any number of ranks.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .linear_solvers import Linear
 def permeability(
     mesh: FittedMesh, fluid: Flags, degree: int, comm: MPI.Comm = MPI.COMM_WORLD
 ) -> Permeability:
-    """Velocities of that degree, pressures of one less, w = 0 in what is not `fluid` (triangles,).
+    """Velocities of that degree, pressures of one less, w = 0 in what is not `fluid` (elements,).
 
     UnconnectedParts where the fluid has several parts.
     """
     require_connected(mesh.mesh, fluid)
     problem = _Matrices(mesh, fluid, degree, comm)
-    found = velocities(problem, 2)
+    found = velocities(problem, mesh.dim)
     tensor = np.array(
         [[problem.dot(problem.load, w) for w in loads] for loads in np.swapaxes(found, 0, 1)]
     )
     own = [[problem.velocity.values(problem.extended(w)) for w in loads] for loads in found]
     grid = problem.velocity.grid(np.array(own))
-    return Permeability(tensor / problem.velocity.volume, grid, problem.unknowns)
+    return Permeability(tensor / problem.velocity.volume, grid, problem.unknowns, problem.method)
 
 
 class _Matrices:
@@ -55,13 +55,15 @@ class _Matrices:
         low, _ = matrix.getOwnershipRange()
         held = low + np.flatnonzero(self._free == 0)
         matrix.zeroRowsColumns(held.astype(PETSc.IntType), diag=1.0)
-        self._linear = Linear(matrix, "direct")
-        self._slopes = [self._between(-inside * q * u.dx(i) * dx) for i in range(2)]
+        self._stiffness = matrix
+        self._linear = Linear(matrix, "direct" if mesh.dim == 2 else "cycle")
+        self.method = "sparse LU" if mesh.dim == 2 else "algebraic multigrid"
+        self._slopes = [self._between(-inside * q * u.dx(i) * dx) for i in range(mesh.dim)]
         masses = self._diagonal(self.pressure, inside * p * q * dx)
         self.mass = np.where(masses > 0, masses, 1.0)
         whole = assemble_vector(compile_form(inside * v * dx))
         self.load = self._free * self.velocity.restricted(whole).array
-        count = 2 * self._free.sum() + (masses > 0).sum()
+        count = mesh.dim * self._free.sum() + (masses > 0).sum()
         self.unknowns = int(sum(comm.allgather(float(count))))
 
     def _reduced(self, space: FittedSpace, form: Any) -> PETSc.Mat:
@@ -74,8 +76,11 @@ class _Matrices:
         whole = assemble_matrix(compile_form(form))
         return self.pressure.P.transposeMatMult(whole.matMult(self.velocity.P))
 
-    def solve(self, b: Array) -> Array:
-        return self._free * self._linear(self._vector(self.velocity, self._free * b)).array
+    def stiffness(self, w: Array) -> Array:
+        return np.array((self._stiffness * self._vector(self.velocity, w)).array)
+
+    def near_inverse(self, b: Array) -> Array:
+        return self._free * self._linear(self._vector(self.velocity, b)).array
 
     def divergence(self, i: int, w: Array) -> Array:
         return np.array((self._slopes[i] * self._vector(self.velocity, w)).array)
@@ -83,7 +88,7 @@ class _Matrices:
     def slope(self, i: int, q: Array) -> Array:
         result = self._slopes[i].createVecRight()
         self._slopes[i].multTranspose(self._vector(self.pressure, q), result)
-        return np.array(result.array)
+        return self._free * np.array(result.array)
 
     def dot(self, a: Array, b: Array) -> float:
         return float(sum(self.velocity.comm.allgather(float(a @ b))))

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..cell_solve import Bordered, BorderedSolve
-from .factors import factored
 
 LinearSolve = Callable[[Array], Array]
 
@@ -211,13 +210,13 @@ def _direct(matrix: sps.csr_matrix) -> LinearSolve:
     """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
     refinement where it is needed; with larger pivots, which fill in more, where it is not enough.
     """
-    factors = factored(matrix, _SMALL_PIVOT)
+    factors = _factored(matrix, _SMALL_PIVOT)
 
     def solve(b: Array) -> Array:
         nonlocal factors
         x = _refined(matrix, factors, b)
         if not _solved(matrix, x, b):
-            factors = factored(matrix, _PIVOT)
+            factors = _factored(matrix, _PIVOT)
             x = _refined(matrix, factors, b)
         if not _solved(matrix, x, b):
             raise RuntimeError(
@@ -229,6 +228,17 @@ def _direct(matrix: sps.csr_matrix) -> LinearSolve:
     return solve
 
 
+def _factored(matrix: sps.csr_matrix, pivot: float) -> sla.SuperLU:
+    """The pattern is symmetric: an ordering of A + A^T fills in least, if pivots stay on the
+    diagonal."""
+    return sla.splu(
+        matrix.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=pivot,
+        options={"SymmetricMode": True},
+    )
+
+
 def _refined(matrix: sps.csr_matrix, factors: sla.SuperLU, b: Array) -> Array:
     x = factors.solve(b)
     if _residual(matrix, x, b) > _REFINED:
@@ -236,14 +246,19 @@ def _refined(matrix: sps.csr_matrix, factors: sla.SuperLU, b: Array) -> Array:
     return np.asarray(x)
 
 
+def multigrid(
+    matrix: sps.csr_matrix, symmetric: bool = True, smooth: Array | None = None
+) -> sla.LinearOperator:
+    """One cycle of smoothed aggregation."""
+    symmetry = "symmetric" if symmetric else "nonsymmetric"
+    return pyamg.smoothed_aggregation_solver(matrix, B=smooth, symmetry=symmetry).aspreconditioner()
+
+
 def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Array | None) -> LinearSolve:
     """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero
     where the matrix is indefinite).
     """
-    hierarchy = pyamg.smoothed_aggregation_solver(
-        matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric"
-    )
-    preconditioner = hierarchy.aspreconditioner()
+    preconditioner = multigrid(matrix, symmetric, smooth)
 
     def solve(b: Array) -> Array:
         if symmetric:

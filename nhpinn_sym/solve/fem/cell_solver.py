@@ -15,7 +15,7 @@ from ..external_fields import CellFields, with_weak_fields
 from ..resources import memory_errors
 from ..solution import Array, CellBatch, CellTask, EffectiveKey
 from .cost import require_memory
-from .fitted_layout import CellLayout, layout_of
+from .fitted_layout import SIMPLICES, CellLayout, layout_of
 from .grid_functions import element_name
 from .layout import Layout
 from .levels import cell_data_error
@@ -102,7 +102,7 @@ class ElementCellSolver(ABC):
     def elements(self) -> str:
         """How tables call the elements."""
         if not isinstance(self.layout, Layout):
-            shape = {2: "triangles", 3: "tetrahedra"}[len(self.cells.coordinates)]
+            shape = SIMPLICES[len(self.cells.coordinates)]
             return f"P{self.degree} finite elements on fitted {shape}"
         return element_name(self.degree, self.cells.cell, smooth=self.cells.order == 4)
 

@@ -28,6 +28,8 @@ from ...runtime.fitted.msh_cells import read_cell
 from ...runtime.levels import FEWEST
 from .layout import Layout
 
+SIMPLICES = {2: "triangles", 3: "tetrahedra"}
+"""Elements of meshes that fit interfaces, by the dimension."""
 # Share of a thickness by which nodes on its face may be off.
 _ON_FACE = 1e-8
 # Degree of elements that are still better than those of a lattice.
