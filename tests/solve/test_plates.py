@@ -136,6 +136,18 @@ def test_the_estimate_of_a_strip_on_a_lattice() -> None:
     assert error < coarse.info["estimate"] < 5 * error
 
 
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_estimates_of_columns_hold_on_a_few_cells() -> None:
+    """Moduli are singular where interfaces meet the faces; 4 cells and 5 stand between them."""
+    cell = nh.Cell.plate((0, 1), thickness=1)
+    strip = plate(2, cell, {nh.Layer(0, (0, sp.Rational(1, 3))): 100})
+    exact = nh.solve_cells(strip, tolerance=1e-3).effective
+    for n in (8, 12):
+        coarse = nh.solve_cells(strip, n=n)
+        error = np.abs(coarse.effective["A"] / exact["A"] - 1).item()
+        assert error < coarse.info["estimate"] < 6 * error
+
+
 def test_shapes_do_not_come_back_at_the_other_face() -> None:
     s = nh.Scales(2)
     cell = nh.Cell.plate((0, 1), thickness=1)

@@ -196,12 +196,17 @@ class Layout:
         return self._with_coarser(found)
 
     def given(self, cells: Sequence[int]) -> list[Lattice]:
-        """The mesh of about `cells` along each axis, before it those of a quarter and a half."""
-        found = []
-        for least, part in ((1, 4), (2, 2), (_FEWEST_BETWEEN, 1)):
-            counts = [max(min(n, 2), math.ceil(n / part)) for n in cells]
-            found.append(self.fitted(counts, least))
-        return list(dict.fromkeys(found))
+        """The mesh of about `cells` along each axis, before it those of a quarter and a half of the
+        cells between any two breaks: with other shares of some pieces changes would show another
+        rate than errors have.
+        """
+        finest = self.fitted(cells, _FEWEST_BETWEEN)
+        return list(dict.fromkeys([self._share(finest, 4), self._share(finest, 2), finest]))
+
+    def _share(self, lattice: Lattice, part: int) -> Lattice:
+        breaks = self.breaks or ((),) * lattice.dim
+        axes = zip(lattice.lines, breaks, strict=True)
+        return Lattice(tuple(_share(lines, held, part) for lines, held in axes))
 
     def at_least(self, cells: Sequence[int], most: int) -> list[Lattice]:
         """The panels cut into `cells` along each axis at least, before it two coarser meshes.
@@ -279,16 +284,30 @@ def equal_cells(bounds: Bounds, n: int) -> tuple[int, ...]:
 
 def _cut(ends: Array, longest: float) -> Array:
     """Lines that cut the panels between `ends` into equal cells no longer than that."""
-    panels = np.diff(ends)
-    parts = np.maximum(1, np.ceil(panels / longest - _FITS).astype(int))
+    parts = np.maximum(1, np.ceil(np.diff(ends) / longest - _FITS).astype(int))
+    return _equal_parts(ends, parts)
+
+
+def _equal_parts(ends: Array, parts: Array) -> Array:
+    """Lines that cut each panel between `ends` into so many equal cells."""
     # Cells of one length are assembled once, and must be exactly equal for that.
-    lengths = panels / parts / longest
-    if len(set(np.round(lengths, _SAME_DIGITS))) == 1:
+    lengths = np.diff(ends) / parts
+    if len(set(np.round(lengths / lengths.max(), _SAME_DIGITS))) == 1:
         return np.linspace(ends[0], ends[-1], int(parts.sum()) + 1)
     pieces = []
     for low, high, count in zip(ends, ends[1:], parts):
         pieces.append(np.linspace(low, high, count, endpoint=False))
     return np.append(np.concatenate(pieces), ends[-1])
+
+
+def _share(lines: Array, breaks: Sequence[float], part: int) -> Array:
+    """Lines with a share of the cells between any two breaks, rounded up; two cells stay."""
+    slack = _TOUCHING * (lines[-1] - lines[0])
+    ends = np.unique([0, *np.searchsorted(lines, np.asarray(breaks) - slack), len(lines) - 1])
+    parts = -(-np.diff(ends) // part)
+    if parts.sum() == 1:
+        parts = np.minimum(np.diff(ends), 2)
+    return _equal_parts(lines[ends], parts)
 
 
 def _judged(lines: Array, breaks: Sequence[float]) -> Array:
