@@ -42,7 +42,7 @@ SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 _SMALLEST = 100
 # Features up to which all scales are tried: such a fit takes milliseconds.
 _CHEAP = 200
-# Features beyond which no scale is sought: such a fit takes seconds.
+# Unknowns beyond which no scale is sought: such a fit takes seconds.
 _TUNED = 1600
 # A relative residual above which a fit has not begun to converge.
 _POOR = 0.1
@@ -183,7 +183,7 @@ class Formulation(NetProblem[FitResult]):
         Thoroughly while that is cheap or the residual large, later only where a larger size brings
         little.
         """
-        if fit.size > _TUNED:
+        if fit.size * self.per_feature > _TUNED:
             return 0
         if before > _POOR or fit.size <= _CHEAP:
             return PATIENCE

@@ -314,3 +314,18 @@ def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> flo
     """The largest root mean square residual of a right-hand side, relative to its data."""
     residual = held.residual(network.jet(held.points, network.trial.indices), coefficients)
     return float((residual.square().mean((0, 1)).sqrt() / safe_divisor(held.size)).max())
+
+
+def dual_norms(values: Tensor, lengths: Sequence[float], order: int) -> Tensor:
+    """The norms (right-hand sides,) of values (n^d, equations, right-hand sides) at the grid of a
+    periodic box as functionals of functions with `order`/2 derivatives: amplitudes over the power
+    |k|^(order/2) of their wave vectors, means over that of the longest wave.
+    """
+    axes = tuple(range(len(lengths)))
+    count = round(len(values) ** (1 / len(lengths)))
+    waves = torch.fft.fftn(values.unflatten(0, (count,) * len(lengths)), dim=axes, norm="forward")
+    lines = [torch.fft.fftfreq(count, length / count, dtype=torch.float64) for length in lengths]
+    squares = sum(line.square() for line in torch.meshgrid(*lines, indexing="ij"))
+    longest = 1 / max(lengths) ** 2
+    weights = squares.clamp(min=longest).pow(-order / 2).to(values.device)
+    return (waves.abs().square() * weights[..., None, None]).flatten(0, -2).sum(0).sqrt()

@@ -45,6 +45,13 @@ def test_estimates_are_close_above_the_error(rate, size):
     assert batch.info["estimate"] <= 1e-6
 
 
+@pytest.mark.parametrize(("tolerance", "finest"), [(1e-2, 8), (1e-4, 16)])
+def test_in_space_a_large_tolerance_does_without_the_last_mesh(tolerance, finest):
+    batch = refine(cells(4), tolerance, 10**5, layout=Layout(3 * UNIT))
+    assert batch.info["cells"] == (finest,) * 3
+    assert batch.info["estimate"] <= tolerance
+
+
 def test_a_rate_above_that_of_the_elements_is_not_believed():
     history = [cells(8)(LINE.fitted((n,))).effective for n in (2, 4, 8)]
     change = abs(history[1]["A", (0, 0)] - history[0]["A", (0, 0)])

@@ -22,7 +22,7 @@ from ....runtime.nets.jets import columns
 from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
 from ..fields import points_beside
-from ..network import Jet, Network, TrialSpace
+from ..network import Axes, Jet, Network, TrialSpace
 
 EIGENVALUE: EffectiveKey = ("lambda0", ())
 
@@ -177,6 +177,12 @@ def mix_outputs(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
     }
 
 
+def uniform_grid(axes: Axes, count: int) -> Tensor:
+    """The points (count^d, d) of the grid of a periodic box, the last axis fastest."""
+    lines = [a + (b - a) / count * torch.arange(count, dtype=torch.float64) for _, a, b in axes]
+    return torch.cartesian_prod(*lines).reshape(-1, len(axes))
+
+
 # Points of a grid at most, by memory.
 _LIMIT = 2**16
 # Points along an axis to begin with, where nothing is sharp.
@@ -248,12 +254,7 @@ class CellAveraging:
         return points, np.full(len(points), 1 / len(points))
 
     def _grid(self) -> Tensor:
-        dim = self.cells.cell.dim
-        lines = [
-            a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64)
-            for _, a, b in self.trial.axes[:dim]
-        ]
-        return torch.cartesian_prod(*lines).reshape(-1, dim)
+        return uniform_grid(self.trial.axes[: self.cells.cell.dim], self.per_axis)
 
     def arguments(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
         """The keyword arguments of the emitted functions; a constant that is not known yet is

@@ -31,6 +31,7 @@ from ..collocation import (
     FeatureScales,
     Rows,
     collocation_points,
+    dual_norms,
     held_out_residual,
     last_layer,
     random_layer,
@@ -41,7 +42,7 @@ from ..minimize import Result, history_info
 from ..network import Axes, DataPanels, Network, TrialSpace
 from ..options import collocation_options
 from ..training import Trained, train
-from .averages import CellAverages, CellAveraging, CellFunctions
+from .averages import CellAverages, CellAveraging, CellFunctions, uniform_grid
 from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
 
 # Collocation points by the features: with fewer than 1.5 the residual at them says nothing.
@@ -51,20 +52,27 @@ _PROBES = 16
 # How far below the root of the tolerance a training goes: its estimate is from a larger residual.
 _BELOW = 0.03
 
+# Times as many features by default in three dimensions, where waves of one length are more.
+_IN_SPACE = 2
+# Points along an axis at which a residual is seen in the dual norm.
+_DUAL_GRID = 16
+
 
 @dataclass
 class StageResult:
-    """The functions so far, the largest held-out residual, and the relative multipliers of the
-    solvable functions by name.
+    """The functions so far, the largest held-out residual, the same as the estimate takes it, and
+    the relative multipliers of the solvable functions by name.
     """
 
     family: CellFunctions
     held_out: float = 0.0
+    dual: float = 0.0
     multipliers: dict[str, float] = field(default_factory=dict)
 
-    def add(self, held_out: float, multipliers: Mapping[str, float]) -> None:
+    def add(self, held_out: float, dual: float, multipliers: Mapping[str, float]) -> None:
         """What a further stage came to."""
         self.held_out = max(self.held_out, held_out)
+        self.dual = max(self.dual, dual)
         self.multipliers |= multipliers
 
 
@@ -94,6 +102,8 @@ class SmoothCellSolver(Formulation[StageResult]):
         self.tolerance = task.tolerance
         self.progress = task.progress
         self.options = collocation_options(options)
+        if cells.cell.dim == 3 and "features" not in options:
+            self.options = replace(self.options, features=_IN_SPACE * self.options.features)
         self.per_feature = cells.components
         device = self.options.device
         still = constant_axes(cells)
@@ -189,8 +199,31 @@ class SmoothCellSolver(Formulation[StageResult]):
                 done.family = family.with_networks([self.rows.unscale(members, network)])
                 held = self.rows(number, family, HELD_OUT, seed + 1)
             residual = held_out_residual(network, coefficients, held)
-            done.add(residual, self._multipliers(members, held, coefficients))
+            dual = residual
+            if len(self.axes) == 3 and not self.trial.panels:
+                dual = min(residual, self._dual_residual(number, family, network, coefficients))
+            done.add(residual, dual, self._multipliers(members, held, coefficients))
         return Fit(done, done.held_out, size, scales)
+
+    def doubt(self, fit: Fit[StageResult]) -> float:
+        """The square of the residual, as the errors that count are of second order."""
+        return fit.solved.dual**2
+
+    def _dual_residual(
+        self, number: int, family: CellFunctions, network: Network, coefficients: Tensor
+    ) -> float:
+        """The residual of a stage in the dual norm of the energy, in which it bounds the error: in
+        space, where it is of high frequency, that at points is ten times as large. What a grid
+        shows of frequencies beyond its own it takes for lower ones, which weigh more.
+        """
+        points = uniform_grid(self.axes, _DUAL_GRID).to(self.options.device)
+        rows = self.rows.at(points, number, family, self.options.seed)
+        residual = rows.residual(network.jet(rows.points, self.trial.indices), coefficients)
+        lengths = [b - a for _, a, b in self.axes]
+        values, data = (
+            dual_norms(v[: len(points)], lengths, self.cells.order) for v in (residual, rows.target)
+        )
+        return float((values / safe_divisor(data)).max())
 
     def values(self, solved: StageResult) -> Array:
         """The effective entries that the estimate is for, (entries, a few slow points)."""
@@ -228,7 +261,8 @@ class SmoothCellSolver(Formulation[StageResult]):
                 rows = _StageRows(self.rows, number, done.family, j, float(unit))
                 found = self._train_one(k, rows, task)
                 held = rows(HELD_OUT, self.options.seed + 1)
-                done.add(found.held_out, self._multipliers([k], held, found.coefficients))
+                multipliers = self._multipliers([k], held, found.coefficients)
+                done.add(found.held_out, found.held_out, multipliers)
                 network = self.rows.unscale([k], found.network, unit)
                 done.family = done.family.with_networks([network])
                 earlier.append(self.rows.unscale([k], found.earlier[0], unit))

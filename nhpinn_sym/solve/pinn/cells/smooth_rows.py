@@ -61,8 +61,11 @@ class CellRows:
 
     def __call__(self, number: int, family: CellFunctions, count: int, seed: int) -> Rows:
         """Rows of stage `number` at `count` points, for the functions of the stages before."""
+        return self.at(self.points(count, seed), number, family, seed)
+
+    def at(self, points: Tensor, number: int, family: CellFunctions, seed: int) -> Rows:
+        """The same at given points."""
         stage = self.stages[number]
-        points = self.points(count, seed)
         left = self.left(stage, points, family)
         rows = self.assemble(
             points,
