@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..emit.source import output_path, write_atomic
-from ..runtime.arrays import Array, Integers
+from ..runtime.arrays import AnyArray, Array, Integers
 
 # VTK's numbers of a line, a quadrilateral, a hexahedron, a triangle and a tetrahedron of order 2,
 # by their nodes.
@@ -67,7 +67,7 @@ def write_elements(
     nodes: Array,
     elements: Integers,
     values: Mapping[str, Array] | None = None,
-    inside: Mapping[str, Array] | None = None,
+    inside: Mapping[str, AnyArray] | None = None,
 ) -> Path:
     """A .vtu of elements (m, k) of nodes (n, d), in VTK's order, see `VTK_NODES`. values: arrays by
     node; inside: by element.
@@ -110,7 +110,7 @@ def _write(path: str | os.PathLike[str], kind: str, body: Sequence[str]) -> Path
     return write_atomic(output_path(path), text.encode())
 
 
-def _section(name: str, values: Mapping[str, Array]) -> list[str]:
+def _section(name: str, values: Mapping[str, AnyArray]) -> list[str]:
     return [f"<{name}>", *(_data(own, value) for own, value in values.items()), f"</{name}>"]
 
 

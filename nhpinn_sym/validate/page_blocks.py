@@ -14,6 +14,10 @@ from rich.text import Text
 
 from .mathml import mathml
 
+# Where a PNG has its width, and that of one panel at most, in pixels.
+_WIDTH = slice(16, 20)
+_ONE_PANEL = 900
+
 TableCell = str | Markup
 """Text, which is escaped, or what is HTML already."""
 
@@ -61,6 +65,11 @@ class Picture:
     caption: TableCell
     png: bytes = field(repr=False)
     kind: ClassVar[str] = "picture"
+
+    @property
+    def panels(self) -> bool:
+        """Whether there are several side by side, which a phone does not show at its width."""
+        return int.from_bytes(self.png[_WIDTH], "big") > _ONE_PANEL
 
     @property
     def address(self) -> str:
