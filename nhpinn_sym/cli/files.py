@@ -41,12 +41,12 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
         ) from cause
     problem = found.get(name)
     if not isinstance(problem, MultiscaleProblem):
-        others = (
-            ", ".join(k for k, v in found.items() if isinstance(v, MultiscaleProblem)) or "none"
-        )
+        others = [k for k, v in found.items() if isinstance(v, MultiscaleProblem)]
         raise ProblemError(
             f"the file defines no MultiscaleProblem called {name}",
-            term=f"{path} (problems in it: {others})",
-            remedy="name one with --problem",
+            term=path,
+            remedy=f"write --problem {' or '.join(others)}"
+            if others
+            else f"write {name} = nh.MultiscaleProblem(...) there; nhpinn new makes such a file",
         )
     return problem

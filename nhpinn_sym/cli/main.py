@@ -262,6 +262,7 @@ def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]
         raise ProblemError(
             f"the pinn backend alone takes {', '.join('--' + name for name in chosen)}",
             term=backend,
+            remedy="leave that out, or write --backend pinn",
         )
     return chosen
 

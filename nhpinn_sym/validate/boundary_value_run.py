@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,9 +36,9 @@ from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
-from .stored_parts import Store, StoredArrays, check_folder, json_text
+from .stored_parts import Store, StoredArrays, check_folder
 from .supported import covered_domain
-from .validate_cells import ComparedCells, cell_report, cell_stage, emitted
+from .validate_cells import ComparedCells, cell_report, cell_stage, emitted, keep_texts
 from .verdict import cell_evidence, judge_all
 from .versions import versions
 
@@ -334,10 +333,7 @@ class BoundaryValueRun:
             return
         from .plots import draw, draw_rates
 
-        for source in self.sources:
-            source.save(Path(self.store.folder) / "emitted" / source.target)
-        self.store.write("derivation.tex", self.model.derivation.latex().encode())
-        self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
+        keep_texts(self.store, report, self.model, self.sources)
         drawings = chain(
             draw(
                 self.model,
@@ -351,7 +347,5 @@ class BoundaryValueRun:
             draw_rates(report.eps, report.budget, report.findings, report.expansion),
         )
         pictures = keep_pictures(self.store, drawings, self.progress)
-        self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
-        self.store.write("results.json", json_text(report.as_dict()))
         content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
         self.store.write("report.html", page(content))

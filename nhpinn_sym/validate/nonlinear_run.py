@@ -44,9 +44,9 @@ from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
-from .stored_parts import Store, StoredArrays, check_folder, json_text
+from .stored_parts import Store, StoredArrays, check_folder
 from .supported import required_domain
-from .validate_cells import report_of_cells
+from .validate_cells import emitted, keep_texts, report_of_cells
 from .verdict import cell_evidence, judge_all
 from .versions import versions
 
@@ -131,12 +131,10 @@ def _write(
 ) -> None:
     if store.folder is None:
         return
-    store.write("derivation.tex", model.derivation.latex().encode())
-    store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
-    store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", json_text(report.as_dict()))
+    sources = emitted(model, ("torch", settings.fem, "numpy"))
+    keep_texts(store, report, model, sources)
     pictures = keep_pictures(store, drawings, settings.progress)
-    content = Content(report, model.problem, settings, model, pictures)
+    content = Content(report, model.problem, settings, model, pictures, sources)
     store.write("report.html", page(content))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from .. import __version__
 from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..emit.emit import emit
 from ..emit.source import Source
 from ..problem.errors import UnsupportedError
@@ -96,7 +97,7 @@ def cell_stage(model: HomogenizedModel, settings: Settings, store: Store) -> Com
     return found, check_expansion(model, settings.parameters)
 
 
-def emitted(model: HomogenizedModel, targets: Sequence[str]) -> tuple[Source, ...]:
+def emitted(model: HomogenizedModel | NonlinearModel, targets: Sequence[str]) -> tuple[Source, ...]:
     """The sources of a model for the targets that take it: coefficients of a finer level, which are
     known as numbers alone, are in none."""
     found = []
@@ -105,6 +106,23 @@ def emitted(model: HomogenizedModel, targets: Sequence[str]) -> tuple[Source, ..
             warnings.simplefilter("ignore")  # of files of equations that no target has
             found.append(emit(model, target))
     return tuple(found)
+
+
+def keep_texts(
+    store: Store,
+    report: Report,
+    model: HomogenizedModel | NonlinearModel,
+    sources: Sequence[Source],
+) -> None:
+    """Write emitted sources, the derivation, the report and its data, where there is a folder."""
+    if store.folder is None:
+        return
+    for source in sources:
+        source.save(store.folder / "emitted" / source.target)
+    store.write("derivation.tex", model.derivation.latex().encode())
+    store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
+    store.write("report.txt", str(report).encode(errors="backslashreplace"))
+    store.write("results.json", json_text(report.as_dict()))
 
 
 def _write(
@@ -119,12 +137,7 @@ def _write(
     from .plots import draw_cell_pictures, draw_rates
 
     sources = emitted(model, ("torch", "numpy"))
-    for source in sources:
-        source.save(store.folder / "emitted" / source.target)
-    store.write("derivation.tex", model.derivation.latex().encode())
-    store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
-    store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", json_text(report.as_dict()))
+    keep_texts(store, report, model, sources)
     drawings = [
         *(d for c in solutions[-1:] for d in draw_cell_pictures(model, settings.parameters, c)),
         *draw_rates(report.eps, report.budget, report.findings, report.expansion),
