@@ -18,6 +18,7 @@ from .. import __version__
 from ..derive.homogenize import homogenize_linear
 from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
+from ..problem.domain import Box
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..solve.backends import other_elements
@@ -28,7 +29,7 @@ from ..solve.ground_states import without_growth
 from ..solve.periods import number_expression, positive_eps, shortest_periods
 from ..solve.reconstruct import leading_term
 from ..solve.solution import Solution
-from .budget_verdict import Findings, evidence, falls, needs_third
+from .budget_verdict import Findings, evidence, falls, largest_share, needs_third
 from .comparison import Comparison, printed_errors, sampled_coefficients
 from .evidence import data_breaks, fewest_periods, larger_eps
 from .page import Content, keep_pictures, page
@@ -129,6 +130,7 @@ class BoundaryValueRun:
         w = get("w", lambda: self._macro(cells["pinn"], self.fem))
         v = get("v", lambda: self._macro(cells[self.fem], self.fem))
         best = get("u0", lambda: self._macro(cells["oracle"], self.fem))
+        fine = self._resolved(fine, best)
         parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
         report = self._compare(parts, cells, self._larger(cells["oracle"], best, fine))
         self._write(report, parts, cells)
@@ -164,7 +166,18 @@ class BoundaryValueRun:
             return None, ""
         return enclosed, "bounds, the enclosure by energies"
 
-    def _fine(self, eps: sp.Expr, backend: str) -> Solution:
+    def _resolved(self, fine: StoredArrays, best: StoredArrays) -> StoredArrays:
+        """The fine solution; in a region on finer triangles, where its estimate is too large to
+        judge others: that is the error of the coarser mesh, many times its own."""
+        relative = self.parts.quadrature.relative
+        limit = largest_share(relative(best["values"] - fine["values"], fine["values"]))
+        judges = float(fine["estimate"]) <= limit or self.settings.per_period is not None
+        if judges or isinstance(self.problem.domain, Box):
+            return fine
+        finer = partial(self._fine, self.exact, self.fem, tolerance=limit / 2)
+        return self.parts.get("u_eps_finer", finer, reference=True)
+
+    def _fine(self, eps: sp.Expr, backend: str, **options: Any) -> Solution:
         return solve_fine(
             self.fine_problem,
             eps,
@@ -172,6 +185,7 @@ class BoundaryValueRun:
             per_period=self.settings.per_period,
             parameters=self.parameters,
             progress=self.progress,
+            **options,
         )
 
     def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:

@@ -160,10 +160,15 @@ def verdict_of_budget(budget: Mapping[str, float], findings: Findings | None = N
     return Verdict.NOT_THE_LIMIT
 
 
+def largest_share(homogenization: float) -> float:
+    """The largest error beside that of homogenization by which a solution still judges others."""
+    return max(_SHARE * homogenization, _FLOOR)
+
+
 def _limit(budget: Mapping[str, float], found: Findings) -> float:
     """The largest share that an error other than that of homogenization may have. Where nothing
     oscillates there is none of homogenization: solutions agree as far as the reference tells."""
-    share = max(_SHARE * budget["homogenization"], _FLOOR)
+    share = largest_share(budget["homogenization"])
     reference = budget["reference"]
     plain = found.periods == math.inf and budget["homogenization"] <= reference <= _PLAIN
     if plain:

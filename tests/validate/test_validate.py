@@ -16,8 +16,10 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import OutputPathError, SolveError, UnknownBackendError
+from nhpinn_sym.validate.boundary_value_run import BoundaryValueRun
 from nhpinn_sym.validate.quadrature import plot_points, resolving
 from nhpinn_sym.validate.report import Verdict
+from nhpinn_sym.validate.settings import Settings
 from nhpinn_sym.validate.stored_parts import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
@@ -218,3 +220,33 @@ def test_a_solution_that_is_zero_has_no_relative_error(tmp_path: Path) -> None:
     with pytest.raises(SolveError, match="is zero") as caught:
         nh.validate(problem, eps=sp.Rational(1, 4), out=tmp_path, fem="skfem")
     assert "source" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("domain", "per_period", "asked"),
+    [
+        (nh.Disk((0, 0), 1), None, [0.0125]),  # a tenth of the homogenization error
+        (nh.Disk((0, 0), 1), 4, []),
+        (nh.Box((0, 1), (0, 1)), None, []),
+    ],
+)
+def test_a_reference_in_a_region_is_refined_until_it_judges(
+    domain: object, per_period: int | None, asked: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    flux = (2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(flux), 1), scales=s, unknown=u, domain=domain, boundary=[nh.Dirichlet(0)]
+    )
+    settings = Settings.read(problem, "skfem", None, per_period, None, None, None)
+    run = BoundaryValueRun(problem, sp.Rational(1, 2), None, settings)
+    tolerances: list[float] = []
+    monkeypatch.setattr(run, "_fine", lambda *_, tolerance: tolerances.append(tolerance))
+    monkeypatch.setattr(type(run.parts), "get", lambda _, name, solve, **__: solve())
+    ones = np.ones(len(run.parts.quadrature.points))
+    run._resolved({"values": 8 * ones, "estimate": np.array(0.05)}, {"values": 9 * ones})
+    assert tolerances == pytest.approx(asked)
+    tolerances.clear()
+    run._resolved({"values": 8 * ones, "estimate": np.array(0.02)}, {"values": 9 * ones})
+    assert not tolerances
