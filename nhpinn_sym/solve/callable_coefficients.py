@@ -47,7 +47,7 @@ def cell_functions(
     or elliptic.
     """
     given, known = _given(model.operator, None, coefficients, backend)
-    op = solid_operator(_with_numbers(model.cell_operator, known))
+    op = solid_operator(with_numbers(model.cell_operator, known))
     leading = without_holes(op.problem, {t: _put(c, known) for t, c in model.leading.items()})
     for label in labels_of(leading.values()) if known or images_of(model.operator) else ():
         table = {t: c.xreplace(label) for t, c in op.table.items()}
@@ -115,11 +115,56 @@ def _given(
     """The functions, and what stands for them in expressions that are sampled; needed: None is
     all.
     """
-    nodes = sorted(
-        {f for c in op.table.values() for f in c.atoms(AppliedUndef)} - set(images_of(op)), key=str
-    )
+    nodes = _functions_in(op)
+    _require_images(op, {f.func.__name__: f for f in nodes}, backend)
+    given = _named(nodes, needed, coefficients)
+    tensors: ModuleType | None = None
+    if given and BACKENDS[backend].differentiates:
+        from .pinn import callables as tensors  # needs torch
+    given = {name: _of_coordinates(name, f, tensors) for name, f in given.items()}
+    if tensors:
+        given = {name: tensors.without_own_graph(f) for name, f in given.items()}
+    known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
+    if known:
+        check_coefficients(with_numbers(op, known))
+    if tensors:
+        for node in nodes:
+            if node.func.__name__ in given:
+                tensors.require_derivatives(given[node.func.__name__], node, op)
+    return given, known
+
+
+def nonlinear_functions(
+    op: Operator, coefficients: UserFunctions | None
+) -> tuple[dict[str, Callable[..., Any]], Known]:
+    """The same for a nonlinear problem, whose integrands every backend asks at points alone."""
+    image = next((f for c in _coefficients(op) for f in images_in(c)), None)
+    if image is not None:
+        raise UnsupportedError(
+            "an image in a nonlinear problem",
+            term=image,
+            remedy='give coefficients={"a": a function of arrays}',
+        )
+    found = _named(_functions_in(op), None, coefficients)
+    given = {name: _of_coordinates(name, f, None) for name, f in found.items()}
+    return given, {name: cache(partial(_implemented, name, f, None)) for name, f in given.items()}
+
+
+def _coefficients(op: Operator) -> tuple[sp.Expr, ...]:
+    return (*op.table.values(), *op.fluxes.values())
+
+
+def _functions_in(op: Operator) -> list[sp.Expr]:
+    """The functions without a formula in a problem, images aside."""
+    found = {f for c in _coefficients(op) for f in c.atoms(AppliedUndef)}
+    return sorted(found - set(images_of(op)), key=str)
+
+
+def _named(
+    nodes: Iterable[sp.Expr], needed: tuple[str, ...] | None, coefficients: UserFunctions | None
+) -> dict[str, Callable[..., Any]]:
+    """What was given for them, by name."""
     held = {f.func.__name__: f for f in nodes}
-    _require_images(op, held, backend)
     if coefficients is not None and not isinstance(coefficients, Mapping):
         raise ProblemError(
             "coefficients are a dictionary of functions",
@@ -146,20 +191,7 @@ def _given(
                 term=shortened(given[name]),
                 remedy=f"give a function that computes {node}",
             )
-    tensors: ModuleType | None = None
-    if given and BACKENDS[backend].differentiates:
-        from .pinn import callables as tensors  # needs torch
-    given = {name: _of_coordinates(name, f, tensors) for name, f in given.items()}
-    if tensors:
-        given = {name: tensors.without_own_graph(f) for name, f in given.items()}
-    known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
-    if known:
-        check_coefficients(_with_numbers(op, known))
-    if tensors:
-        for node in nodes:
-            if node.func.__name__ in given:
-                tensors.require_derivatives(given[node.func.__name__], node, op)
-    return given, known
+    return given
 
 
 def _of_coordinates(
@@ -220,8 +252,10 @@ def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: M
     return implemented_function(f"{name}_{'_'.join(map(str, index))}", numbers)
 
 
-def _with_numbers(op: Operator, known: Known) -> Operator:
-    return replace(op, table={t: _put(c, known) for t, c in op.table.items()})
+def with_numbers(op: Operator, known: Known) -> Operator:
+    """The operator with numbers behind the functions in it."""
+    table = {t: _put(c, known) for t, c in op.table.items()}
+    return replace(op, table=table, fluxes={k: _put(c, known) for k, c in op.fluxes.items()})
 
 
 def _put(c: sp.Expr, known: Known) -> sp.Expr:

@@ -112,7 +112,7 @@ def solve_homogenized(
         return _solve_with_memory(model, cells, backend, progress, options)
     if isinstance(model, NonlinearModel):
         own = check_options(equation_solver(backend), options, backend)
-        found = solve_with_law(model, cells, backend, parameters, progress, own)
+        found = solve_with_law(model, cells, backend, parameters, progress, coefficients, own)
         return judged(*found, own)
     cells = instance(
         cells,
@@ -226,7 +226,7 @@ def solve_fine(
         return displacement(found, len(problem.unknowns))
     if not operator.linear:
         return _solve_nonlinear_fine(
-            operator, number, backend, per_period, parameters, progress, options
+            operator, number, backend, per_period, parameters, progress, coefficients, options
         )
     lowered = lower_fine(operator, system)
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
@@ -287,6 +287,7 @@ def _solve_nonlinear_fine(
     per_period: int | None,
     parameters: Mapping[sp.Symbol, float] | None,
     progress: Progress | None,
+    coefficients: Mapping[str, Callable[..., Any]] | None,
     options: dict[str, Any],
 ) -> Solution:
     """`solve_fine` for a problem that is not linear."""
@@ -302,7 +303,7 @@ def _solve_nonlinear_fine(
     change = change_of_unknown(operator)
     if change is not None:
         operator = parse_nonlinear(change.problem)
-    found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, options)
+    found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, coefficients, options)
     return in_original(judged(*found, options), change, eps, numbers)
 
 

@@ -15,7 +15,6 @@ from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
 from ...emit import nonlinear_text
-from ...emit.source import load
 from ...lower.forms import LoweredEquation
 from ...lower.nonlinear import lower_nonlinear_fine
 from ...lower.nonlinear_reference import reference_fine, reference_homogenized
@@ -28,6 +27,7 @@ from ..backends import equation_solver
 from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
+from .given_functions import functions_of, load_forms, without_functions
 from .hamilton_jacobi import solve_hamilton_jacobi
 from .law_file import same_state
 from .law_solution import LawSolution
@@ -44,6 +44,7 @@ def solve_with_law(
     backend: str,
     parameters: Mapping[sp.Symbol, float] | None,
     progress: Progress | None,
+    coefficients: Mapping[str, Callable[..., Any]] | None,
     options: Mapping[str, Any],
 ) -> tuple[Solution, LoweredEquation]:
     """The homogenized equation of a nonlinear model, the law at the quadrature points; and the
@@ -60,6 +61,7 @@ def solve_with_law(
             remedy="write law = solve_law(model)",
         )
     refuse_finite_strain(model, "the homogenized equation")
+    _check_functions(law, coefficients)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     for name, value in law.parameters.items():
         if numbers[name] != value:
@@ -71,7 +73,7 @@ def solve_with_law(
     if model.hamiltonian:
         return solve_hamilton_jacobi(model, law, numbers, shown(progress), backend, options)
     model.state.require_diffusion("a homogenized equation")
-    reference = reference_homogenized(model.state)
+    reference = without_functions(reference_homogenized(model.state))
     solver = equation_problem(backend, reference, model.state, numbers, shown(progress), options)
     macro = MacroLaw(law, solver.gathered)
     solution = solver.solve(macro, symmetric_law(model), grown=macro.grown, rounds=ROUNDS)
@@ -93,6 +95,7 @@ def solve_nonlinear_fine(
     backend: str,
     parameters: Mapping[str, float],
     progress: Progress | None,
+    coefficients: Mapping[str, Callable[..., Any]] | None,
     options: Mapping[str, Any],
 ) -> tuple[Solution, LoweredEquation]:
     """The multiscale equation itself, by the emitted text of its integrands; and the linear problem
@@ -100,11 +103,11 @@ def solve_nonlinear_fine(
     """
     state = read_state(operator)
     state.require_diffusion("a solution at one eps by finite elements or nets")
-    reference = reference_fine(state)
+    reference = without_functions(reference_fine(state))
     numbers = {**parameters, "epsilon": eps}
     solver = equation_problem(backend, reference, state, numbers, shown(progress), options)
-    title = "Multiscale equation"
-    forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")
+    lowered = lower_nonlinear_fine(state, "Multiscale equation")
+    forms, _ = load_forms(state, lowered, nonlinear_text.equation, coefficients)
 
     def law(points: Array, t: float, values: Array, slopes: Array) -> Mapping[str, Array]:
         data = {**numbers, **dict(zip(forms.COORDINATES, points)), forms.TIME: t}
@@ -118,6 +121,17 @@ def solve_nonlinear_fine(
             " state in which the forces balance was found, whether it is stable is not known"
         )
     return solution, reference
+
+
+def _check_functions(law: LawSolution, coefficients: Mapping[str, Any] | None) -> None:
+    """ProblemError for functions that are not those of the law, which the equation takes."""
+    given = {str(name): function for name, function in (coefficients or {}).items()}
+    if given and given != functions_of(law.forms):
+        raise ProblemError(
+            "the functions are not those that the law was solved with",
+            term=sorted(given),
+            remedy="leave coefficients= out: the law holds those of solve_law",
+        )
 
 
 def symmetric_law(model: NonlinearModel) -> bool:

@@ -26,6 +26,7 @@ from ..cell_solution import CellSolution
 from ..cells import solve_cells
 from ..interpolation import Array
 from .element_levels import ElementLevel
+from .given_functions import held_functions
 from .law_states import LawStates
 from .linearized_cells import tangent_functions, tangent_tensors
 from .macro_states import Asked, Question
@@ -270,7 +271,7 @@ class LawSolution(LawStates):
         numbers = dict(zip(map(str, symbols), asked.macro.values[:, 0]))
         numbers |= self.parameters
         values = {v: float(numbers[str(v)]) for v in linear.problem.parameters}
-        functions: dict[str, Any] | None = None
+        functions = held_functions(self.forms, linear)
         if not self.model.frozen:
             self.model.state.require_diffusion("the linearized cells at a state")
             level = self._level(asked.macro)
@@ -285,7 +286,7 @@ class LawSolution(LawStates):
             chosen,
             tolerance=self.tolerance,
             parameters=values or None,
-            coefficients=functions,
+            coefficients=functions or None,
         )
 
     def corrector(

@@ -21,6 +21,7 @@ from ..mean_field import ZeroSolution
 from ..progress import Progress
 from ..solution import Array, Solution
 from .equations import equation_problem, symmetric_law
+from .given_functions import functions_of
 from .law_solution import LawSolution
 from .second_law import SecondLaw
 
@@ -45,6 +46,13 @@ def mean_fields(
             "the mean fields beyond U_0 of a time-dependent problem",
             term=model.equation,
             remedy="solve_homogenized gives U_0",
+        )
+    functions = functions_of(law.forms)
+    if functions:
+        raise UnsupportedError(
+            "mean fields beyond U_0 with functions without a formula",
+            term=", ".join(sorted(functions)),
+            remedy="write these as formulas",
         )
     reference = _homogeneous(reference_homogenized(model.state))
     first = recover_derivatives(leading, reference.periodic)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import sympy as sp
 
@@ -11,7 +12,6 @@ from ...derive.model import HomogenizedModel
 from ...derive.nonlinear.finite_strain import refuse_finite_strain
 from ...derive.nonlinear.model import NonlinearModel
 from ...emit import nonlinear_text
-from ...emit.source import load
 from ...lower.nonlinear import CellCoordinates, lower_state
 from ...lower.nonlinear_reference import reference_cells
 from ...problem.errors import (
@@ -34,6 +34,7 @@ from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
 from .element_levels import ElementLaw
+from .given_functions import check_linearized, load_forms
 from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
 from .law_states import SolvedLevel
@@ -58,6 +59,7 @@ def solve_law(
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
     n: int | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
 ) -> LawSolution:
     """The law of a nonlinear model: a state problem is solved wherever it is asked for, by Newton's
     method on Fourier grids, or finite element meshes, that grow until flux, tangent, reaction and
@@ -75,6 +77,8 @@ def solve_law(
     n          : points per axis of the finest grid; the estimate then comes from coarser ones, and
                  is held against a tolerance that is given. Fewer than two points a wave of the
                  data are a ToleranceWarning.
+    coefficients : {"a": function of arrays} for every function without a formula of the problem,
+                 a(y1) or f(x1, x2), also those that the equation alone holds.
     Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
     source of a state problem has a mean.
 
@@ -107,7 +111,8 @@ def solve_law(
     if tolerance is not None:
         positive_number(tolerance, ProblemError, "tolerance", "write 1e-6")
     numbers = parameter_numbers(parameters, model.problem.parameters)
-    law = prepared_law(model, backend, tolerance, numbers, n, progress)
+    law = prepared_law(model, backend, tolerance, numbers, n, progress, coefficients)
+    check_linearized(law.forms, model)
     start = time.perf_counter()
     with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
         level = law.solved(tried_states(model, law.forms, law.parameters))
@@ -133,6 +138,7 @@ def prepared_law(
     numbers: Mapping[str, float],
     n: int | None,
     progress: Progress | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
 ) -> LawSolution:
     """The law before a state of it is solved; numbers: of the parameters, by name."""
     wanted = TOLERANCE if tolerance is None else float(tolerance)
@@ -142,8 +148,8 @@ def prepared_law(
     if BACKENDS[backend].elements and found.jumps and found.curved and plane:
         layout = layout_of(reference_cells(model.state), numbers, found, None)
     fitted = not isinstance(layout, Layout)
-    source = nonlinear_text.state(lower_state(model.state, model.title, fitted))
-    forms = load(source, "state_numpy")
+    lowered = lower_state(model.state, model.title, fitted)
+    forms, source = load_forms(model.state, lowered, nonlinear_text.state, coefficients)
     own = {name: numbers[name] for name in forms.PARAMETERS}
     if model.state.first_order:
         _refuse_points(n)
