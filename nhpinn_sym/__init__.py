@@ -60,7 +60,7 @@ from .problem.shapes import phases as phases
 
 if TYPE_CHECKING:
     from .emit.emit import emit as emit
-    from .runtime.fitted.cell_mesh import CellMesh as CellMesh
+    from .solve.cell_mesh import CellMesh as CellMesh
     from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cells import solve_cells as solve_cells
     from .solve.dispersion import Dispersion as Dispersion
@@ -94,7 +94,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
-    "CellMesh": "runtime.fitted.cell_mesh",
+    "CellMesh": "solve.cell_mesh",
     "emit": "emit.emit",
     "validate": "validate.validate",
     "study": "validate.study",

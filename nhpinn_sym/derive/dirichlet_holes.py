@@ -21,6 +21,7 @@ from ..problem.conditions import fields_of
 from ..problem.contacts import refuse_contacts
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from .branches import name_branches
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
 from .ellipticity import check_ellipticity
@@ -109,34 +110,32 @@ class DirichletHolesModel:
         """The steps from the multiscale equation to the law, for text and LaTeX."""
         kept = Operator(self.problem, self.leading, self.operator.axes)
         acting = [_by_cell(kept, term) for term, _ in kept.terms()]
-        return Derivation(
-            self.title,
-            (
-                Step(
-                    "Unknowns held at the walls of holes",
-                    "u = 0 at the walls, which are periodic with y = x/eps.",
-                    tuple(sp.Eq(e, 0, evaluate=False) for e in self.problem.equations),
-                ),
-                Step(
-                    "Ansatz",
-                    f"u = eps^({self.power}) (u0(x, y) + eps u1 + ...): A_0, the terms of the"
-                    " lowest power of eps, has no kernel, as u0 = 0 at the walls; the first term"
-                    " balances f. Terms of higher powers act on u1, ... alone.",
-                ),
-                Step(
-                    "Cell problems",
-                    "For each j, A_0 w_j = e_j between the walls, w_j = 0 on them, periodic. Then"
-                    " u0 = sum_j w_j(y) f_j(x). The terms of A_0, derivatives being those by y:",
-                    tuple(acting),
-                ),
-                Step(
-                    "Homogenized law",
-                    "The mean of u0, with M_ij = <w_j,i>. It holds inside of the domain: data at"
-                    " its boundary and at the start are forgotten within layers.",
-                    self.equations,
-                ),
+        steps = (
+            Step(
+                "Unknowns held at the walls of holes",
+                "u = 0 at the walls, which are periodic with y = x/eps.",
+                tuple(sp.Eq(e, 0, evaluate=False) for e in self.problem.equations),
+            ),
+            Step(
+                "Ansatz",
+                f"u = eps^({self.power}) (u0(x, y) + eps u1 + ...): A_0, the terms of the"
+                " lowest power of eps, has no kernel, as u0 = 0 at the walls; the first term"
+                " balances f. Terms of higher powers act on u1, ... alone.",
+            ),
+            Step(
+                "Cell problems",
+                "For each j, A_0 w_j = e_j between the walls, w_j = 0 on them, periodic. Then"
+                " u0 = sum_j w_j(y) f_j(x). The terms of A_0, derivatives being those by y:",
+                tuple(acting),
+            ),
+            Step(
+                "Homogenized law",
+                "The mean of u0, with M_ij = <w_j,i>. It holds inside of the domain: data at"
+                " its boundary and at the start are forgotten within layers.",
+                self.equations,
             ),
         )
+        return Derivation(self.title, name_branches(steps))
 
     def __str__(self) -> str:
         return str(self.derivation)

@@ -23,6 +23,7 @@ from ..operator.table import Operator, Term, unit
 from ..problem.contacts import refuse_contacts
 from ..problem.errors import EpsilonError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from .branches import name_branches
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
 from .model import HomogenizedModel
@@ -109,36 +110,34 @@ class DoublePorosityModel:
         mode = sp.Derivative(z, t) + sp.Symbol("l_k") * z
         kernel = sp.Function("K")(t)
         decay = sp.Symbol("c_k") * sp.exp(-sp.Symbol("l_k") * t)
-        return Derivation(
-            self.title,
-            (
-                Step(
-                    "Blocks and fractures",
-                    "In the blocks the flux is eps^2 times smaller: there u varies with y at"
-                    " leading order, u = w(x, y, t) with w = u0(x, t) on their surface.",
-                    tuple(sp.Eq(e, 0, evaluate=False) for e in self.problem.equations),
-                ),
-                Step(
-                    "Fractures",
-                    "No flux of their order enters the blocks: A is that of the cell with holes.",
-                    tuple(p.equation for p in self.fractures.cell_problems),
-                ),
-                Step(
-                    "Blocks",
-                    "rho w_t - div_y(b grad_y w) = f in each block. In Laplace form, f = 0: w ="
-                    " (1 - s Z) u0 with -div_y(b grad_y Z) + s rho Z = rho, Z = 0 on the surface;"
-                    " <rho Z> = sum_k c_k/(s + l_k) has the eigenvalues l_k of the block. K(t) is"
-                    " its inverse transform.",
-                    (equation(kernel, sp.Function("sum")(decay)),),
-                ),
-                Step(
-                    "Modes",
-                    "z_k is how far mode k of the block is behind u0; it starts at 0.",
-                    (equation(mode, self.source / sp.Symbol("rho_M") - sp.Derivative(u0, t)),),
-                ),
-                Step("Homogenized equation", "with the sum over all modes.", (self.equation,)),
+        steps = (
+            Step(
+                "Blocks and fractures",
+                "In the blocks the flux is eps^2 times smaller: there u varies with y at"
+                " leading order, u = w(x, y, t) with w = u0(x, t) on their surface.",
+                tuple(sp.Eq(e, 0, evaluate=False) for e in self.problem.equations),
             ),
+            Step(
+                "Fractures",
+                "No flux of their order enters the blocks: A is that of the cell with holes.",
+                tuple(p.equation for p in self.fractures.cell_problems),
+            ),
+            Step(
+                "Blocks",
+                "rho w_t - div_y(b grad_y w) = f in each block. In Laplace form, f = 0: w ="
+                " (1 - s Z) u0 with -div_y(b grad_y Z) + s rho Z = rho, Z = 0 on the surface;"
+                " <rho Z> = sum_k c_k/(s + l_k) has the eigenvalues l_k of the block. K(t) is"
+                " its inverse transform.",
+                (equation(kernel, sp.Function("sum")(decay)),),
+            ),
+            Step(
+                "Modes",
+                "z_k is how far mode k of the block is behind u0; it starts at 0.",
+                (equation(mode, self.source / sp.Symbol("rho_M") - sp.Derivative(u0, t)),),
+            ),
+            Step("Homogenized equation", "with the sum over all modes.", (self.equation,)),
         )
+        return Derivation(self.title, name_branches(steps))
 
     def __str__(self) -> str:
         return str(self.derivation)

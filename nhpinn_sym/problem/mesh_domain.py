@@ -15,6 +15,7 @@ import sympy as sp
 from ..runtime.arrays import Array, Flags
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
+from ..runtime.fitted.joints import are_straight, deviation, turns
 from ..runtime.fitted.msh_file import read_msh
 from .boundary_parts import Chart
 from .domain import BoundaryPart, part_named
@@ -32,11 +33,13 @@ _REMEDY = (
 MOST_BENT = 0.45
 # Share of its size by which a part may leave a plane across an axis in which it lies.
 _FLAT = 1e-9
-# Decimals in which places of nodes are compared.
-_DIGITS = 12
-# Angles, in radians, by which straight edges along a curve turn, and how many of them make a curve.
+# Angles, in radians, by which straight edges, or flat faces, along a curve turn, and how many of
+# them make one.
 _TURNS = (0.01, 0.7)
 _CURVE = 4
+_FACETS = {2: "edges", 3: "faces"}
+_PLAIN = {2: "straight", 3: "flat"}
+_SHOWN = {2: "curve", 3: "surface"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,17 +156,12 @@ class MeshedDomain:
         return (found & known)[()]
 
 
-def _small_turns(edges: Array) -> Array:
-    """The angles of straight edges (k, 3, 2) that go on in slightly another direction."""
-    apart = edges[:, 2] - edges[:, :2].mean(axis=1)
-    along = edges[:, 1] - edges[:, 0]
-    if np.abs(apart).max() > _FLAT * np.abs(along).max():
+def _small_turns(mesh: DomainMesh, name: str) -> Array:
+    """The angles of straight edges, or flat faces, that go on in slightly another direction."""
+    facets = mesh.facets_on(name)
+    if not are_straight(mesh.points[facets]).all():
         return np.zeros(0)
-    starts = {tuple(place): k for k, place in enumerate(edges[:, 0].round(_DIGITS))}
-    following = [starts.get(tuple(place), k) for k, place in enumerate(edges[:, 1].round(_DIGITS))]
-    after = along[following]
-    crossed = along[:, 0] * after[:, 1] - along[:, 1] * after[:, 0]
-    turned = np.abs(np.arctan2(crossed, (along * after).sum(axis=1)))
+    turned, _ = turns(mesh.points, facets)
     low, high = _TURNS
     return np.asarray(turned[(turned > low) & (turned < high)])
 
@@ -210,14 +208,21 @@ class Mesh(MeshedDomain):
         object.__setattr__(self, "name", Path(path).name)
         object.__setattr__(self, "digest", found.digest)
         object.__setattr__(self, "mesh", found)
-        for part in self.parts if self.dim == 2 else ():
-            turned = _small_turns(part.edges)
+        for part in found.names:
+            turned = _small_turns(found, part)
             if len(turned) >= _CURVE:
                 warn_tolerance(
-                    f'{self.name}: the edges of "{part.name}" are straight, and turn by up to'
-                    f" {np.degrees(turned.max()):.0f} degrees one after another: no estimate knows"
-                    " the curve that they may stand for; save a mesh of order 2"
+                    f'{self.name}: the {_FACETS[self.dim]} of "{part}" are {_PLAIN[self.dim]}, and'
+                    f" turn by up to {np.degrees(turned.max()):.0f} degrees one after another: no"
+                    f" estimate knows the {_SHOWN[self.dim]} that they may stand for; save a mesh"
+                    " of order 2"
                 )
+
+    @cached_property
+    def deviations(self) -> dict[str, float]:
+        """How far each curved part is about from the curve or surface that it stands for."""
+        own = self.mesh
+        return {name: deviation(own.points, own.facets_on(name)) for name in own.names}
 
     def __str__(self) -> str:
         kind = "triangles" if self.dim == 2 else "tetrahedra"

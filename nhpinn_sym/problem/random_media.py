@@ -12,6 +12,8 @@ from ..runtime.arrays import AnyArray, Array
 from .domain import Cell, refuse_lattice
 from .errors import ProblemError, shortened
 from .joined_shapes import Shape
+from .pictures import Drawing
+from .region_picture import draw_medium
 from .scales import Scales
 from .shapes import Ball, Cylinder, Disk
 from .user_input import instance, positive_integer, positive_number
@@ -76,6 +78,10 @@ class RandomMedium:
         if self.axis is not None:
             found = np.repeat(np.expand_dims(found, self.axis), shape[self.axis], self.axis)
         return found
+
+    def plot(self) -> Drawing:
+        """The inclusions in the cell; of balls the cut through its middle."""
+        return draw_medium(self)
 
     @property
     def _across(self) -> list[int]:

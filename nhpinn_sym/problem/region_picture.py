@@ -1,14 +1,21 @@
-"""The boundary of a plane region as a picture: what its parts are called."""
+"""Pictures of geometry: a plane region, what its parts are called; inclusions of random media."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .joined_shapes import Shape
-from .pictures import COLOURS, TITLE, Drawing, Sheet
+from .pictures import COLOURS, TITLE, Drawing, Sheet, field
 from .regions import Region
 
+if TYPE_CHECKING:
+    from .random_media import RandomMedium
+
 _POINTS = 65
+# Along each axis of a cell, by the number of these.
+_PIXELS = {2: 512, 3: 160}
 
 
 def draw_shape(shape: Shape) -> Drawing:
@@ -30,3 +37,18 @@ def draw_shape(shape: Shape) -> Drawing:
     axes.set_xlabel("$x_1$")
     axes.set_ylabel("$x_2$")
     return sheet.drawing("region", "The parts of the boundary, by their names.")
+
+
+def draw_medium(medium: RandomMedium) -> Drawing:
+    """Its inclusions in the cell, in space a cut through the middle of the last axis."""
+    labels = medium.labels(_PIXELS[medium.cell.dim])
+    bounds = [(float(a), float(b)) for a, b in medium.cell.bounds[:2]]
+    lines = [a + (np.arange(n) + 0.5) * (b - a) / n for n, (a, b) in zip(labels.shape, bounds)]
+    where = ""
+    if labels.ndim == 3:
+        labels = labels[:, :, labels.shape[2] // 2]
+        where = ", in the middle of $y_3$"
+    sheet = Sheet(1, 1, (5.2, 5.0))
+    title = f"share {medium.fraction:.4g}{where}"
+    field(sheet.at(0, 0), lines, labels.astype(float), title, ("$y_1$", "$y_2$"))
+    return sheet.drawing("medium", f"{len(medium.centres)} inclusions in the cell.")

@@ -14,6 +14,7 @@ import numpy as np
 
 from .fourier.states import LawValues, MacroState
 from .nonlinear_arrays import (
+    CELL_AXES,
     CORRECTOR,
     CURVATURE,
     LAW_AXES,
@@ -142,6 +143,15 @@ class ReducedLaw:
         if self.forms.ERGODIC or not size:
             return 0.0
         return float(np.abs(source @ self.weights).max()) / size
+
+    def integrands(self, macro: MacroState, c: np.ndarray) -> dict[str, np.ndarray]:
+        """The arrays of a cell at states with coefficients c, (n, entries, q) each."""
+        tables = self.forms.values(self.data(macro, c))
+        n = macro.count
+        return {
+            name: np.moveaxis(self._array(tables, name, axes, n), -2, 0).reshape(n, -1, self.q)
+            for name, axes in CELL_AXES.items()
+        }
 
     def matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
         """(n, k, k): the derivative of the residual."""

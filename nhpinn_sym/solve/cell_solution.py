@@ -18,11 +18,11 @@ from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
 from ..problem.html_text import html_table
 from ..problem.pictures import Drawing
-from ..runtime.fitted.cell_mesh import CellMesh
 from .arguments import as_index, as_indices, as_numbers, as_points
+from .cell_mesh import CellMesh
 from .effective import averaged_table, effective_dict
 from .effective_entries import Entry, require
-from .effective_view import EffectiveCoefficients
+from .effective_view import EffectiveCoefficients, tensor_text
 from .fields import CellField
 from .interpolation import Nodes
 from .solution import Array, EffectiveKey
@@ -274,7 +274,8 @@ class CellSolution:
     @property
     def mesh(self) -> CellMesh | None:
         """The triangles of the finest mesh, where it fits the interfaces; None elsewhere."""
-        return self.fields[0][0].mesh if self.fields else None
+        mesh = self.fields[0][0].mesh if self.fields else None
+        return None if mesh is None else CellMesh.of(mesh)
 
     @property
     def averaged(self) -> dict[int, dict[tuple[MultiIndex, MultiIndex], Array]]:
@@ -303,7 +304,7 @@ class CellSolution:
             f" error {self.info['estimate']:.1e}, Fredholm multiplier {self.info['fredholm']:.1e}"
         ]
         lines += [
-            f"  {name} = {value if not callable(value) else 'function of x'}"
+            f"  {name} = {'function of x' if callable(value) else tensor_text(value)}"
             for name, value in self.effective.items()
             if name != "h"
         ]

@@ -21,9 +21,11 @@ from scipy.optimize import minimize
 from ..derive.model import HomogenizedModel
 from ..derive.notation import equation, latex, text
 from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.pictures import Drawing
 from ..problem.user_input import instance
 from .cell_solution import CellSolution
 from .provenance import warn_of_other_operator
+from .result_pictures import draw_dispersion
 from .solution import Array
 from .tensors import symmetric_tensor
 
@@ -142,6 +144,10 @@ class Dispersion:
                 sp.Integer(0),
             ),
         }
+
+    def plot(self) -> Drawing:
+        """The phase velocity omega/|k| over eps |k| along each axis, beside its limit."""
+        return draw_dispersion(self)
 
     def __str__(self) -> str:
         notes = {

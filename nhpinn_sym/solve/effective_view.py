@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,9 @@ class EffectiveCoefficients(dict[str, Any]):
         self.bounds = dict(bounds)
         self.dim = dim
 
+    def __repr__(self) -> str:
+        return repr({name: _cleaned(value) for name, value in self.items()})
+
     def _repr_latex_(self) -> str:
         shown = {name: value for name, value in self.items() if name not in _HIDDEN}
         size = max((largest(v) for v in shown.values() if not callable(v)), default=0.0)
@@ -64,9 +68,8 @@ class EffectiveCoefficients(dict[str, Any]):
         value = self[name]
         if callable(value):
             return self._along(name, value)
-        sheet = Sheet(1, 1, (4.4, 3.8))
-        _entries(sheet, as_matrix(value), f"${_SYMBOLS.get(name, _named(name))}$")
-        return sheet.drawing(name, f"The entries of {name}.")
+        title = f"${_SYMBOLS.get(name, _named(name))}$"
+        return draw_tensors(name, f"The entries of {name}.", {title: value})
 
     def _along(self, name: str, value: Any) -> Drawing:
         share = np.linspace(0, 1, _POINTS)
@@ -89,6 +92,33 @@ class EffectiveCoefficients(dict[str, Any]):
         title = escaped_text(f"effective coefficient {name}{along}")
         curves(sheet.at(0, 0), points[:, first], held, title, f"${_subscripted(columns[first])}$")
         return sheet.drawing(name, f"{name} along the domain.")
+
+
+def draw_tensors(name: str, caption: str, shown: Mapping[str, Any]) -> Drawing:
+    """Tensors side by side, by their titles: images of matrices with the numbers in them."""
+    sheet = Sheet(1, len(shown), (4.4, 3.8))
+    for column, (title, value) in enumerate(shown.items()):
+        _entries(sheet, column, as_matrix(value), title)
+    return sheet.drawing(name, caption)
+
+
+def tensor_text(value: Any) -> str:
+    """A number or a tensor; eight digits of the largest entry, as in LaTeX."""
+    return str(_cleaned(value))
+
+
+def _cleaned(value: Any) -> Any:
+    """Numbers, those of a table too, without what rounding leaves of a zero: as they are shown."""
+    if callable(value):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _cleaned(entry) for key, entry in value.items()}
+    array = np.asarray(value)
+    size = largest(array)
+    if not size or not math.isfinite(size):
+        return value
+    rounded = np.round(array, _DIGITS - math.ceil(math.log10(size))) + 0.0  # 0 for -0
+    return rounded if array.ndim else rounded.item()
 
 
 def tensor_latex(value: Any) -> str:
@@ -149,9 +179,9 @@ def _subscripted(name: str) -> str:
     return name
 
 
-def _entries(sheet: Sheet, matrix: Array, title: str) -> None:
+def _entries(sheet: Sheet, column: int, matrix: Array, title: str) -> None:
     """An image of a matrix, its numbers in it."""
-    axes = sheet.at(0, 0)
+    axes = sheet.at(0, column)
     values = np.real(matrix)
     extreme = float(np.abs(values).max()) or 1.0
     image = axes.imshow(values, cmap=SIGNED, vmin=-extreme, vmax=extreme)

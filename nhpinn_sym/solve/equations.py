@@ -53,6 +53,7 @@ from .periods import (
 from .progress import Progress, shown
 from .provenance import KEY, warn_of_other_operator
 from .resources import memory_errors
+from .shape_errors import with_shape_error
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
 from .waves import (
@@ -312,6 +313,7 @@ def judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, 
     backend that warns by itself leaves out.
     """
     title = f"{equation.title.lower()} ({solution.backend})"
+    solution = with_shape_error(solution, equation.domain)
     estimate = solution.info["estimate"]
     wanted = solution.info.get("tolerance", math.inf)
     unresolved = solution.info.get("unresolved")

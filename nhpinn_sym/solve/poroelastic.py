@@ -12,11 +12,12 @@ import sympy as sp
 from ..derive.model import HomogenizedModel
 from ..derive.poroelastic import with_pore_pressure
 from ..problem.errors import ProblemError
+from ..problem.pictures import Drawing
 from ..problem.user_input import instance, positive_number
 from .arguments import as_numbers
 from .backend_choice import AUTO
 from .cells import solve_cells
-from .effective_view import tensor_latex
+from .effective_view import draw_tensors, tensor_latex, tensor_text
 from .progress import Progress
 from .solution import Array
 
@@ -58,11 +59,16 @@ class Biot:
         )
 
     def __repr__(self) -> str:
-        alpha = np.array2string(self.alpha, precision=5, suppress_small=True).replace("\n", "")
+        alpha = tensor_text(self.alpha).replace("\n", "")
         return (
             f"skeleton with pores: alpha {alpha}, porosity {self.porosity:.5g},"
             f" compression {self.compression:.5g}"
         )
+
+    def plot(self) -> Drawing:
+        """The entries of C and alpha."""
+        shown = {"$C$": self.stiffness, r"$\alpha$": self.alpha}
+        return draw_tensors("biot", "The drained stiffness and Biot's coefficient.", shown)
 
     def _repr_latex_(self) -> str:
         shown = {

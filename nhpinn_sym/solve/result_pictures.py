@@ -1,4 +1,4 @@
-"""Pictures of what is no solution: local fields, laws, and families of effective coefficients."""
+"""Pictures of what is no solution: local fields, laws, waves, families of coefficients."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..problem.errors import ProblemError
-from ..problem.pictures import SEQUENTIAL, TITLE, Drawing, Sheet, curves, symbol
+from ..problem.pictures import COLOURS, SEQUENTIAL, TITLE, Drawing, Sheet, curves, symbol
 
 if TYPE_CHECKING:
+    from .dispersion import Dispersion
     from .families import CellFamily
     from .law.law_states import LawStates
+    from .law.stability import Stability
     from .local_fields import LocalFields
 
 # Values of a parameter, and macroscopic gradients, of one curve.
@@ -21,6 +23,8 @@ _ALONG = 61
 _STATES = 25
 # Of the largest gradient, where the slope is taken.
 _NEAR = 1e-3
+# Largest eps |k| of a picture.
+_WAVES = 2.0
 # Corners of an element of the plane, by the number of its nodes: triangles and quadrilaterals.
 _CORNERS = {3: 3, 6: 3, 4: 4, 8: 4, 9: 4}
 
@@ -42,6 +46,7 @@ def draw_local_fields(fields: LocalFields) -> Drawing:
     axes = sheet.at(0, 0)
     image = PolyCollection(corners, array=fields.cell.means(sizes), cmap=SEQUENTIAL, lw=0.4)
     image.set_edgecolor("face")  # no seams between elements
+    image.set_snap(False)  # nor specks in the place of small ones
     axes.add_collection(image)
     axes.set_xlim(nodes[:, 0].min(), nodes[:, 0].max())
     axes.set_ylim(nodes[:, 1].min(), nodes[:, 1].max())
@@ -102,3 +107,34 @@ def draw_family(family: CellFamily, name: str) -> Drawing:
     sheet = Sheet(1, 1, (6.4, 4.2))
     curves(sheet.at(0, 0), line, held, symbol(name), symbol(parameter))
     return sheet.drawing("family", f"The entries of {name} over {parameter}.")
+
+
+def draw_stability(found: Stability) -> Drawing:
+    """beta over |k| of every sampled wavevector, the least one marked; zero is a line."""
+    lengths, values = np.array([*found.sampled, (np.linalg.norm(found.wavevector), found.beta)]).T
+    sheet = Sheet(1, 1, (6.4, 4.2))
+    axes = sheet.at(0, 0)
+    axes.axhline(0, color="0.5", lw=1)
+    axes.plot(lengths[:-1], values[:-1], "o", ms=4, color=COLOURS[0], label="sampled $k$")
+    axes.plot(lengths[-1:], values[-1:], "D", ms=7, color=COLOURS[1], label="the least")
+    axes.legend(fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.set_title("stable" if found.stable else "not stable", **TITLE)
+    axes.set_xlabel("$|k|$")
+    axes.set_ylabel(r"$\beta(k)$")
+    return sheet.drawing(
+        "stability", "beta of the sampled Bloch waves: stable where it is positive."
+    )
+
+
+def draw_dispersion(waves: Dispersion) -> Drawing:
+    """The phase velocity along each axis, of the Boussinesq form beside that without dispersion."""
+    size = np.linspace(0, _WAVES, _ALONG + 1)[1:]
+    held = {}
+    for axis in range(len(waves.A)):
+        k = size[:, None] * np.eye(len(waves.A))[axis]
+        held[f"along $x_{axis + 1}$"] = waves.frequency(k, 1.0) / size
+        held[f"its limit, $x_{axis + 1}$"] = waves.frequency(k, 1.0, "leading") / size
+    sheet = Sheet(1, 1, (6.4, 4.2))
+    curves(sheet.at(0, 0), size, held, r"phase velocity $\omega/|k|$", r"$\varepsilon |k|$")
+    return sheet.drawing("dispersion", "The phase velocity of effective waves, Boussinesq's form.")

@@ -30,6 +30,8 @@ from ..operator.zero_test import is_zero, jumps
 from ..problem.contacts import refuse_contacts
 from ..problem.domain import refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError, shortened
+from ..problem.html_text import html_table
+from ..problem.pictures import Drawing, Sheet, rates
 from ..problem.user_input import instance
 from ..runtime.arrays import Array, ComplexArray
 from ..solve.arguments import as_numbers
@@ -90,8 +92,24 @@ class BlochReport:
             for (d, p, f), (e, q, g) in rows
         )
 
+    def plot(self) -> Drawing:
+        """The errors of each order over eps, beside the slope of the last one's rate."""
+        highest, *others = sorted(self.by_order, reverse=True)
+        held = {f"order {p}": (self.eps, self.by_order[p]) for p in (highest, *others)}
+        sheet = Sheet(1, 1, (6.4, 4.2))
+        rates(sheet.at(0, 0), held, highest + 1, "expansion against exact Bloch waves")
+        return sheet.drawing("bloch", "Errors of the expansion against exact solutions.")
+
+    def _repr_html_(self) -> str:
+        names = [f"order {p}" for p in self.by_order]
+        rows = [
+            [f"{eps:.6g}", *(f"{errors[k]:.2e}" for errors in self.by_order.values())]
+            for k, eps in enumerate(self.eps)
+        ]
+        return html_table(["eps", *names], rows, f"Bloch oracle: observed rate {self.rate:.2f}")
+
     def __str__(self) -> str:
-        rates = {
+        orders = {
             p: ("", *(f"{r:.2f}" if np.isfinite(r) else "-" for r in self.rates_of(p)))
             for p in self.by_order
         }
@@ -106,7 +124,7 @@ class BlochReport:
             lines.append(
                 f"{eps:10.6g}"
                 + "".join(
-                    f"  {errors[row]:10.2e} {rates[p][row]:>5}"
+                    f"  {errors[row]:10.2e} {orders[p][row]:>5}"
                     for p, errors in self.by_order.items()
                 )
             )

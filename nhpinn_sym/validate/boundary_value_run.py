@@ -50,8 +50,6 @@ _ENCLOSED = 1e-6
 # systems, whose corners are singular: far below any homogenization error of interest.
 _MACRO_TOLERANCE = {1: 1e-6, 2: 1e-5, 3: 1e-5}
 _SYSTEM_TOLERANCE = 1e-4
-# The backend that checks fine solutions of another one: it compiles nothing.
-_QUICK = "skfem"
 
 
 class BoundaryValueRun:
@@ -233,22 +231,6 @@ class BoundaryValueRun:
                 break
         return tuple(found)
 
-    def _other_fine(self) -> tuple[str, float]:
-        """The backend that checks the fine solution at a larger eps ("" where none does), and how
-        far it is from that, beyond what both say of their errors."""
-        eps = next(larger_eps(self.model, self.exact), None)
-        if eps is None or other_elements(self.fem) != _QUICK:
-            return "", 0.0
-        try:
-            own = self.parts.get("u_larger_0", partial(self._fine, eps, self.fem))
-            other = self.parts.get("u_larger_other", partial(self._fine, eps, _QUICK))
-        except (UnsupportedError, SolveError):
-            return "", 0.0
-        difference = own["values"] - other["values"]
-        admitted = float(own["estimate"]) + float(other["estimate"])
-        beyond = self.parts.quadrature.relative(difference, own["values"]) - admitted
-        return _QUICK, max(0.0, beyond)
-
     def _compare(
         self,
         parts: Mapping[str, StoredArrays],
@@ -258,7 +240,6 @@ class BoundaryValueRun:
         compared = Comparison(parts, self.parts.quadrature)
         errors = compared.errors()
         budget = compared.budget()
-        checked, other_fine = self._other_fine()
         findings = Findings(
             self.oracle,
             compared.distance("v", "u0"),
@@ -268,8 +249,8 @@ class BoundaryValueRun:
             larger,
             errors["e1"],
             errors["e2"],
-            other_fine=other_fine,
-            checked=checked,
+            macro_estimates=compared.estimates("p", "w"),
+            **self.parts.other_fine(self._fine, self.exact),
         )
         if needs_third(budget, findings):
             findings = self._asked_third(findings, cells["pinn"], compared)

@@ -20,8 +20,11 @@ _PLAIN = 1e-4
 # Relative error of a backend's effective coefficients that is named beside a boundary value
 # problem, however large the homogenization error: smaller ones are those of a loose tolerance.
 HIDDEN = 3e-3
-# The same of two solutions of one homogenized equation, and of two fine solutions.
-_HIDDEN_MACRO = 1e-3
+# The same of two solutions of one homogenized equation, and of two fine solutions: where their
+# estimates say that they are known well, so many times what these account for, and no less than the
+# first; where they do not, the second.
+_TIMES = 3.0
+_LEAST_HIDDEN, _HIDDEN_MACRO = 1e-4, 1e-3
 # A homogenization error falls with eps where it is below this part of that of a larger eps.
 _FALLS = 0.9
 FEWEST_PERIODS = 2.0
@@ -66,8 +69,8 @@ class Verdict(Enum):
     )
     MACRO_DISAGREES = (
         "The PINN's homogenized solution is off: its share of the error is not small beside the "
-        "homogenization error, or above a thousandth. Change the method, width or points in "
-        "pinn={...}; look for a singularity of the data."
+        "homogenization error, or above what the estimates account for. Change the method, width "
+        "or points in pinn={...}; look for a singularity of the data."
     )
     FEM_MACRO_DISAGREES = (
         "The FEM's homogenized solution is off; another FEM backend agrees with the PINN. "
@@ -121,6 +124,8 @@ class Findings:
     checked    : the backend that the fine solution at a larger eps was compared with, or "".
     other_fine : distance of the fine solution at a larger eps to that of another FEM backend, with
                what their estimates account for taken off.
+    macro_estimates, fine_estimates : what both homogenized, and both fine solutions say of their
+               errors, added; infinite where that is not known.
     """
 
     oracle: str = ""
@@ -136,6 +141,8 @@ class Findings:
     fem_third: float = math.nan
     other_fine: float = 0.0
     checked: str = ""
+    macro_estimates: float = math.inf
+    fine_estimates: float = math.inf
 
 
 def verdict_of_budget(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
@@ -146,14 +153,14 @@ def verdict_of_budget(budget: Mapping[str, float], findings: Findings | None = N
     if found.periods < FEWEST_PERIODS:
         return Verdict.NO_SCALE_SEPARATION
     if found.coarse or not budget["reference"] <= limit:
-        hidden = budget["macro"] > _HIDDEN_MACRO and found.third
+        hidden = budget["macro"] > _hidden(found.macro_estimates) and found.third
         return (_by_third(found) if hidden else None) or Verdict.REFERENCE_TOO_COARSE
     if not budget.get("law", 0.0) <= limit:
         return Verdict.LAW_TOO_COARSE
     verdict = _cells(budget, found, limit) or _macro(budget, found, limit)
     if verdict is not None:
         return verdict
-    if not found.other_fine <= _HIDDEN_MACRO:
+    if not found.other_fine <= _hidden(found.fine_estimates):
         return Verdict.REFERENCE_DISAGREES
     if falls(budget, found) is not False:
         return Verdict.AGREEMENT
@@ -176,6 +183,16 @@ def _limit(budget: Mapping[str, float], found: Findings) -> float:
     return share
 
 
+def _hidden(estimates: float) -> float:
+    """The difference of two solutions of one equation that is named however large the
+    homogenization error is. A wrong solver may move the solution of an evolution by far less than
+    its coefficients are off; where estimates are small, so are the differences that they allow."""
+    told = _TIMES * estimates
+    if not told < _HIDDEN_MACRO:
+        return _HIDDEN_MACRO
+    return max(_LEAST_HIDDEN, told)
+
+
 def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
     """Which cell problems are off, by an oracle; None where none are. (Those outside of their
     bounds are an error of `solve_cells`.)"""
@@ -196,12 +213,12 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
     """Two solutions of one homogenized equation that differ by more than a fifth of the
-    homogenization error, or, however large that is, by a thousandth.
+    homogenization error, or, however large that is, by more than their estimates account for.
 
     A third backend decides, for the one that is at most half as far from it. Where there is none,
     the fine solution decides against the PINN's where it is farther from it than the other one by
     half of what they differ."""
-    if budget["macro"] <= min(limit, _HIDDEN_MACRO):
+    if budget["macro"] <= min(limit, _hidden(found.macro_estimates)):
         return None
     if found.third:
         return _by_third(found) or Verdict.UNDECIDED
@@ -222,7 +239,8 @@ def _by_third(found: Findings) -> Verdict | None:
 
 def needs_third(budget: Mapping[str, float], found: Findings) -> bool:
     """Whether the homogenized solutions by PINN and FEM disagree."""
-    return not budget["macro"] <= min(_limit(budget, found), _HIDDEN_MACRO)
+    limit = min(_limit(budget, found), _hidden(found.macro_estimates))
+    return not budget["macro"] <= limit
 
 
 def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:

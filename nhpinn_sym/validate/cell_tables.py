@@ -25,6 +25,7 @@ NOT_COEFFICIENTS = (
     "differences",
     "allowed",
     "limits",
+    "hidden",
     "fredholm",
     "estimates",
     "methods",

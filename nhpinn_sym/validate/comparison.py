@@ -41,6 +41,10 @@ class Comparison:
         three = replace(self, parts={**self.parts, "third": other})
         return three.distance("p", "third"), three.distance("w", "third")
 
+    def estimates(self, *names: str) -> float:
+        """What some parts say of their errors, added."""
+        return sum(float(self.parts[name]["estimate"]) for name in names)
+
     def distance(self, one: str, other: str) -> float:
         """Of two parts, relative to the reference u_eps."""
         difference = self.values(one) - self.values(other)

@@ -48,6 +48,10 @@ _AGREE = 1e-4
 # What a backend's own estimate, times the first, may add to that, and the most that it may.
 _ADMITTED = 2.0
 _MOST_ADMITTED = 2e-3
+# Share of the largest below which what an equation has is not told from zero.
+_NEGLIGIBLE = 1e-4
+# Axes of the tangents of a system: states, equation, its direction, unknown, its direction.
+_OF_SYSTEMS = 5
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class LawComparison:
 
     def between(self, one: str, other: str) -> float:
         """The largest difference of two laws."""
-        return distance(_arrays(self.known[one]), _arrays(self.known[other]))[0]
+        first, second = _arrays(self.known[one]), _arrays(self.known[other])
+        told = self.admitted(one) + self.admitted(other)
+        return max(distance(first, second)[0], _beside_larger(first, second, told))
 
     def third(self, fem: str) -> str:
         """The backend that judges between nets and these elements; "" where they or it are
@@ -109,6 +115,7 @@ class LawComparison:
             "differences": {f"{a}, {b}": self.between(a, b) for a, b in pairs},
             "allowed": {f"{a}, {b}": max(allowed[a], allowed[b]) for a, b in pairs},
             "limits": allowed,
+            "hidden": self.limit,
             **{key: self._said(key, float) for key in ("fredholm", "seconds")},
             "estimates": self._said("estimate", float),
             "methods": self._said("method", str),
@@ -211,6 +218,33 @@ def _asked(law: LawSolution, macro: MacroState) -> dict[str, Any]:
     if "t" in law.forms.SLOW:
         where["t"] = macro.others["t"]
     return where
+
+
+def _beside_larger(one: Mapping[str, Array], other: Mapping[str, Array], told: float) -> float:
+    """The largest difference of what two laws have in one equation, relative to that: an interface
+    energy beside a mobility, a storage beside a conductivity. What the estimates account for beside
+    the largest is taken off.
+    """
+    worst = 0.0
+    for name in one.keys() & other.keys():
+        largest = max(_size(one["A"]), _size(one[name]))
+        parts = (_by_equation(held[name], one["A"].ndim) for held in (one, other))
+        for first, second in zip(*parts, strict=True):
+            beyond = max(0.0, _size(first - second) - told * largest)
+            own = max(_size(first), _size(second), _NEGLIGIBLE * largest)
+            worst = max(worst, beyond / own) if own else worst
+    return worst
+
+
+def _by_equation(held: Array, axes: int) -> Array:
+    """The entries of each equation in front; `axes` are those of the tangent."""
+    if axes < _OF_SYSTEMS:
+        return held[None]
+    return np.moveaxis(held, 1, 0)
+
+
+def _size(values: Array) -> float:
+    return float(np.max(np.abs(values), initial=0.0))
 
 
 def _arrays(held: StoredArrays) -> dict[str, Array]:

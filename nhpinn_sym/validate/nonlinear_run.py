@@ -183,7 +183,7 @@ class _NonlinearRun:
         self.best = "fourier" if "fourier" in compared.known else self.fem
         learned = "pinn" if "pinn" in compared.known else self.best
         get = self.parts.get
-        fine = get("u_eps", partial(self._fine, self.exact), reference=True)
+        fine = get("u_eps", partial(self._fine, self.exact, self.fem), reference=True)
         if not np.any(fine["values"]):
             raise SolveError(
                 "the solution of the multiscale problem is zero, and relative errors mean nothing",
@@ -249,11 +249,11 @@ class _NonlinearRun:
     def _expanded(self, solution: Solution) -> Solution:
         return reconstruct(solution, self.law(self.best), self.eps)
 
-    def _fine(self, eps: sp.Expr) -> Solution:
+    def _fine(self, eps: sp.Expr, backend: str) -> Solution:
         return solve_fine(
             self.problem,
             eps,
-            self.fem,
+            backend,
             per_period=self.settings.per_period,
             parameters=self.settings.parameters,
             progress=self.settings.progress,
@@ -267,7 +267,8 @@ class _NonlinearRun:
         found: list[tuple[str, float]] = []
         for k, eps in enumerate(larger_eps(self.model, self.exact)):
             try:
-                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps))["values"]
+                solve = partial(self._fine, eps, self.fem)
+                other = self.parts.get(f"u_larger_{k}", solve)["values"]
             except SolveError:  # data of order 1/eps may be too large for the method there
                 break
             found.append((sp.sstr(eps, full_prec=False), relative(best["values"] - other, other)))
@@ -297,6 +298,8 @@ class _NonlinearRun:
             larger,
             errors["e1"],
             errors["e2"],
+            macro_estimates=compared.estimates("p", "w"),
+            **self.parts.other_fine(self._fine, self.exact),
         )
         third = other_elements(self.fem)
         if third is not None and needs_third(budget, findings):

@@ -254,12 +254,13 @@ class _Scene:
         for j, (label, own) in enumerate(rows.items()):
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
             size = max(float(np.abs(v).max()) for v in own.values())
-            curves(sheet.at(j, 0), self.lines[0], line, f"{label}{at}", self.names[0])
-            _widen(sheet.at(j, 0), _SMALLEST * size)
+            values, differences = sheet.at(j, 0), sheet.at(j, 1)
+            curves(values, self.lines[0], line, f"{label}{at}", self.names[0])
+            _widen(values, _SMALLEST * size)
             fine = line.pop(next(iter(line)))
             apart = {f"{reference} $-$ {name}": fine - v for name, v in line.items()}
-            curves(sheet.at(j, 1), self.lines[0], apart, f"{label}differences", self.names[0])
-            _widen(sheet.at(j, 1), _SMALLEST**2 * size)
+            curves(differences, self.lines[0], apart, f"{label}differences", self.names[0])
+            _widen(differences, _SMALLEST**2 * size)
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 
     def differences(self, known: Mapping[str, Array]) -> Drawing:

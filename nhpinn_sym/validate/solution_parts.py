@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+import sympy as sp
 
 from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
@@ -16,21 +18,27 @@ from ..derive.nonlinear.model import NonlinearModel
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.user_input import parameter_numbers
 from ..runtime.arrays import Array
+from ..runtime.fem_skfem.factors import shared_factors
 from ..runtime.quadrature import Quadrature
+from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
 from ..solve.ground_states import without_growth
 from ..solve.hierarchy import further_fields
 from ..solve.reconstruct import Reconstruction, first_order, layered, second_order
 from ..solve.solution import Solution
-from .evidence import coarse_reference
+from .evidence import coarse_reference, larger_eps
 from .quadrature import value_and_gradient
 from .settings import Settings
 from .stored_parts import Store, StoredArrays
 from .study_orders import has_layers
 
 Expand = Callable[[Solution], Solution]
+FineVerb = Callable[[sp.Expr, str], Solution]
+"""(eps, backend) -> the fine solution."""
 # The backend of smooth cells, whose correctors of second order are smooth too.
 _SMOOTH = "fourier"
+# The backend that checks fine solutions of another one: it compiles nothing.
+_QUICK = "skfem"
 
 
 class _Evaluated(NamedTuple):
@@ -84,9 +92,11 @@ class SolutionParts:
             if first is not None:
                 arrays |= {"first_values": first.values, "first_gradient": first.gradient}
             arrays |= self._arrays(solution)
-            for kind, expansion in {"layered": first, "second": second}.items():
-                if expansion is not None:
-                    arrays |= self._with_layers(kind, expansion)
+            # One operator, and often one mesh: only the data on the walls differ.
+            with shared_factors():
+                for kind, expansion in {"layered": first, "second": second}.items():
+                    if expansion is not None:
+                        arrays |= self._with_layers(kind, expansion)
             if reference:
                 numbers = parameter_numbers(self.settings.parameters, self.model.problem.parameters)
                 missed = coarse_reference(self.model, solution, self.eps, numbers)
@@ -97,12 +107,32 @@ class SolutionParts:
             name, compute, lambda part: self._sound(part, corrector is not None, reference)
         )
 
+    def other_fine(self, solve: FineVerb, eps: sp.Expr) -> dict[str, Any]:
+        """`Findings` on the fine solution at a larger eps by a backend that checks it: how far it
+        is from that, beyond what both say of their errors. Nothing where none checks it."""
+        larger = next(larger_eps(self.model, eps), None)
+        fem = self.settings.fem
+        if larger is None or other_elements(fem) != _QUICK:
+            return {}
+        try:
+            own = self.get("u_larger_0", partial(solve, larger, fem))
+            other = self.get("u_larger_other", partial(solve, larger, _QUICK))
+        except (UnsupportedError, SolveError):
+            return {}
+        admitted = float(own["estimate"]) + float(other["estimate"])
+        apart = self.quadrature.relative(own["values"] - other["values"], own["values"])
+        return {
+            "other_fine": max(0.0, apart - admitted),
+            "checked": _QUICK,
+            "fine_estimates": admitted,
+        }
+
     def _arrays(self, solution: Solution) -> StoredArrays:
         values, gradient = value_and_gradient(solution, self.quadrature.points)
         return {
             "values": values,
             "gradient": gradient,
-            "plot": np.real(solution.sampled(self.plot_points)),
+            "plot": solution.sampled(self.plot_points),
             "estimate": np.array(float(solution.info.get("estimate", np.nan))),
             "method": np.array(f"{solution.backend}: {solution.method}"),
             "seconds": np.array(float(solution.info.get("seconds", np.nan))),

@@ -96,9 +96,10 @@ def judge_all(
 ) -> Verdict:
     """The verdict where a boundary value problem was solved too. Its budget says which errors
     matter; what judges the cells alone says whose they are, and names errors of more than
-    a few thousandths also where a large homogenization error hides them."""
+    a few thousandths, of laws those of more than their estimates, also where a large
+    homogenization error hides them."""
     verdict = verdict_of_budget(budget, findings)
-    named = judge_cells(cells, expansion, fem, HIDDEN)
+    named = judge_cells(cells, expansion, fem, cells.get("hidden", HIDDEN))
     if verdict in _ON_CELLS and named in _NAMED:
         return named
     unlike = (*_NAMED, Verdict.EXPANSION_FAILS, Verdict.NOT_COMPARED)

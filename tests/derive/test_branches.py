@@ -42,3 +42,13 @@ def test_latex_tells_cases() -> None:
     problem = nh.MultiscaleProblem((-s.div(DISK * s.grad(u)), 1), scales=s, unknown=u)
     tex = nh.homogenize(problem).derivation.latex()
     assert tex.count(r"\begin{cases}") == 1
+
+
+def test_blocks_and_fractures_are_told_once() -> None:
+    s = nh.Scales(2, time=True)
+    u = s.unknown("u")
+    flux = nh.phases(s, {nh.Disk((0.5, 0.5), 0.4): s.eps**2 / 5}) * s.grad(u)
+    problem = nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div(flux), 0), scales=s, unknown=u)
+    read = str(nh.homogenize(problem))
+    assert "d_t u - d_x1[a_1*d_x1 u] - d_x2[a_1*d_x2 u] = 0" in read
+    assert read.count(" elsewhere}") == 2 and "-d_y1[a_2*d_y1 N_1] - d_y2[a_2*d_y2 N_1]" in read

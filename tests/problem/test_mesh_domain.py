@@ -142,3 +142,35 @@ def test_straight_edges_along_a_curve_are_in_doubt(tmp_path: Path) -> None:
         nh.ToleranceWarning, match='"rim" are straight, and turn by up to 30 degrees'
     ):
         nh.Mesh(tmp_path / "fan.msh")
+
+
+def test_estimates_know_what_parabolas_hide_of_a_curve(tmp_path: Path) -> None:
+    """A fan of curved triangles, all nodes of whose rim lie on a circle."""
+    count = 6
+    angles = np.pi * np.arange(2 * count) / count
+    rim = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    ends = 2 * np.arange(count)
+    after = (ends + 2) % (2 * count)
+    inner = 2 * count + np.arange(count + 1)
+    spokes = np.roll(inner[:-1], -1)
+    sides = np.column_stack([ends, after, ends + 1])
+    triangles = np.column_stack(
+        [ends, after, np.full(count, inner[-1]), ends + 1, spokes, inner[:-1]]
+    )
+    tags = [np.ones(count, dtype=int), np.full(count, 9)]
+    mesh = meshio.Mesh(
+        np.vstack([rim, rim[ends] / 2, [[0, 0]]]) @ np.eye(2, 3),
+        [("line3", sides), ("triangle6", triangles)],
+        cell_data={"gmsh:physical": tags, "gmsh:geometrical": tags},
+        field_data={"rim": np.array([1, 1])},
+    )
+    mesh.write(tmp_path / "fan.msh", file_format="gmsh22", binary=False)
+    held: dict[str, Any] = {"domain": nh.Mesh(tmp_path / "fan.msh"), "boundary": [nh.Dirichlet(0)]}
+    problem = nh.MultiscaleProblem(sp.Eq(-S.laplacian(U), 1), scales=S, unknown=U, **held)
+    with pytest.warns(nh.ToleranceWarning, match=r"save a finer mesh of order 2"):
+        found = nh.solve_fine(problem, 1, "skfem", tolerance=1e-4)
+    points = np.array([[0.0, 0.0], [0.3, 0.2], [-0.1, -0.5]])
+    exact = (1 - (points**2).sum(axis=1)) / 4
+    off = np.abs(found(points) - exact).max() / np.sqrt((exact**2).mean())
+    assert 1e-4 < off < found.info["estimate"] < 10 * off
+    assert found.info["shape_error"] == pytest.approx(found.info["estimate"], rel=0.1)

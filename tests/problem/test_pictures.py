@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from nhpinn_sym.problem.errors import OutputPathError
 from nhpinn_sym.problem.pictures import (
@@ -75,6 +77,18 @@ def test_files_are_the_same_each_time(tmp_path: Path) -> None:
     assert ticks == ["1/8", "1/4"]
     with pytest.raises(OutputPathError, match=r"rate\.svg"):
         drawing.save(tmp_path / "rate.doc")
+
+
+def test_a_picture_keeps_its_size_when_it_is_written_as_svg() -> None:
+    """Images in SVG have fewer points than those in PNG; the figure stays as it is."""
+    sheet = Sheet(1, 1, (3, 2))
+    lines = [np.linspace(0, 1, 40), np.linspace(0, 1, 30)]
+    field(sheet.at(0, 0), lines, np.random.default_rng(0).random((40, 30)), "", ("", ""))
+    drawing = sheet.drawing("field", "")
+    png, svg = drawing.png(), drawing.svg()
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.size == (330, 220) and image.mode == "RGB"
+    assert drawing.png() == png and drawing.svg() == svg and drawing.figure.dpi == 110
 
 
 def test_complex_values_are_drawn_by_their_parts() -> None:

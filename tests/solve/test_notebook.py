@@ -14,7 +14,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import ProblemError
-from nhpinn_sym.solve.effective_view import EffectiveCoefficients, tensor_latex
+from nhpinn_sym.solve.effective_view import EffectiveCoefficients, tensor_latex, tensor_text
 
 
 def problem(**changes: Any) -> nh.MultiscaleProblem:
@@ -77,6 +77,7 @@ def test_cells_and_their_effective_coefficients(cells: nh.CellSolution) -> None:
         assert part in shown.text
     assert isinstance(cells.effective, dict)
     assert cells.effective._repr_latex_().count("pmatrix") == 2  # A alone: the others are zero
+    assert "e-" not in repr(cells.effective) + str(cells).split("\n", 1)[1]  # rounding is 0
 
 
 def test_a_solution(model: nh.HomogenizedModel, cells: nh.CellSolution) -> None:
@@ -137,6 +138,20 @@ def test_coefficients_of_x_are_drawn_along_it() -> None:
 )
 def test_numbers_in_latex(value: Any, shown: str) -> None:
     assert tensor_latex(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([[1.25, 2e-17], [-3e-18, 1.25]], "[[1.25 0.  ]\n [0.   1.25]]"),
+        ([2e-17, 1e-17], "[2.e-17 1.e-17]"),
+        (1 / 3e9, "3.3333333e-10"),
+        (0.0, "0.0"),
+        ([2 + 1j, 1e-17j], "[2.+1.j 0.+0.j]"),
+    ],
+)
+def test_numbers_as_text(value: Any, shown: str) -> None:
+    assert tensor_text(value) == shown
 
 
 def test_a_report() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import meshio
 import numpy as np
 import pytest
 import sympy as sp
@@ -85,3 +88,57 @@ def test_an_image_is_drawn_as_it_is() -> None:
     values = model.plot().figure.axes[0].images[0].get_array()
     n = len(values) // 8
     assert values[3 * n, n] == 5 and values[n, n] == values[n, 3 * n] == values[3 * n, 3 * n] == 1
+
+
+def test_a_mesh_has_a_colour_for_each_phase(tmp_path: Path) -> None:
+    """Two triangles of the unit square; the file has both."""
+    x = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=float)
+    corners = np.array([[0, 1, 2], [0, 2, 3]])
+    middles = [(x[c] + x[np.roll(c, -1)]) / 2 for c in corners]
+    cells = np.hstack([corners, 4 + np.arange(6).reshape(2, 3)])
+    points = np.vstack([x, *middles])
+    mesh = nh.CellMesh(points, cells, np.array([0, 7]), np.zeros((0, 2), int), np.eye(2))
+    (axes,) = mesh.plot().figure.axes
+    one, other = axes.collections[0].get_facecolor()
+    assert not np.allclose(one, other) and "2 phases" in axes.get_title()
+    read = meshio.read(mesh.to_vtu(tmp_path / "mesh.vtu"))
+    assert read.cells_dict["triangle6"].tolist() == cells.tolist()
+    assert read.cell_data["phase"][0].tolist() == [0, 7]
+    solid = nh.CellMesh(np.zeros((10, 3)), np.arange(10)[None], np.zeros(1), np.zeros(0), np.eye(3))
+    with pytest.raises(nh.ProblemError, match="to_vtu"):
+        solid.plot()
+
+
+def test_stability_is_drawn_over_the_wavevectors() -> None:
+    found = nh.Stability(-0.1, (0, 3.0), (0, 1.0), 1e-4, stable=False, sampled=((1.0, 0.2),))
+    (axes,) = found.plot().figure.axes
+    zero, sampled, least = (line.get_data() for line in axes.lines)
+    assert set(zero[1]) == {0} and (sampled[0], sampled[1]) == ([1.0], [0.2])
+    assert (least[0], least[1]) == ([3.0], [-0.1])
+    assert axes.get_title() == "not stable" and "(0, 3)" in found._repr_html_()
+
+
+def test_waves_slow_down() -> None:
+    """The phase velocity in one dimension, sqrt(A/(rho (1 + gamma A k^2))), beside sqrt(A/rho)."""
+    x, t, eps = sp.symbols("x t eps")
+    waves = nh.Dispersion(np.full((1, 1), 4.0), 1.0, np.zeros((1,) * 4), 0.25, (x,), t, eps)
+    (k, velocity), (_, limit) = curves(waves.plot())
+    np.testing.assert_allclose(velocity, 2 / np.sqrt(1 + k**2))
+    np.testing.assert_allclose(limit, 2)
+
+
+def test_biot_and_random_media() -> None:
+    biot = nh.Biot(np.ones((2, 2, 2, 2)), np.diag([0.5, 1e-18]), 0.25, 0.1)
+    texts = [[text.get_text() for text in axes.texts] for axes in biot.plot().figure.axes[:2]]
+    assert texts == [["1"] * 16, ["0.5", "0", "0", "0"]] and "alpha [[0.5 0. ]" in repr(biot)
+    medium = nh.rve(nh.Scales(3), fraction=0.2, count=3, seed=1)
+    (image,) = medium.plot().figure.axes[0].images
+    assert set(np.unique(image.get_array())) == {0, 1}
+
+
+def test_the_errors_of_the_oracle_are_drawn() -> None:
+    model = nh.homogenize(problem(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)), 1)))
+    found = nh.bloch(model)
+    lines = found.plot().figure.axes[0].lines
+    assert lines[0].get_ydata().tolist() == list(found.errors)
+    assert "order 1" in found._repr_html_()

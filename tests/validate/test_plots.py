@@ -68,7 +68,9 @@ def test_fields_that_are_compared_share_a_scale_and_differences_do_not() -> None
     assert one.get_clim() == two.get_clim() and one.get_cmap().name == "RdBu_r"
     for name in ("cell_functions", "cell_coefficient"):
         assert images(drawn[name])[0].axes.get_xlim() == (0, 2)  # two cells of length 1
-    curve = drawn["line"].figure.axes[0].lines[0].get_ydata()
+    values, differences = drawn["line"].figure.axes  # none covers another one
+    assert len(values.lines) == 3 and len(differences.lines) == 2
+    curve = values.lines[0].get_ydata()
     assert np.allclose(curve, 1.2 * np.sin(np.pi * np.linspace(0, 2, 21) / 2))
     coefficient = images(drawn["coefficient"])[0].get_array()
     x = np.linspace(0, 2, 21)

@@ -60,6 +60,20 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
             Verdict.MACRO_DISAGREES,
         ),
         ({"homogenization": 1e-1, "macro": 9e-4}, {"larger": (("1/4", 2e-1),)}, Verdict.AGREEMENT),
+        (
+            {"homogenization": 1e-2, "macro": 7e-4},
+            {
+                "macro_estimates": 4e-6,
+                "third": "dolfinx",
+                "pinn_third": 7e-4,
+                "fem_third": 1e-6,
+            },
+            Verdict.MACRO_DISAGREES,
+        ),
+        ({"homogenization": 1e-2, "macro": 9e-5}, {"macro_estimates": 4e-6}, Verdict.AGREEMENT),
+        ({"homogenization": 1e-2, "macro": 7e-4}, {"macro_estimates": 3e-4}, Verdict.AGREEMENT),
+        ({}, {"other_fine": 7e-4, "fine_estimates": 1e-5}, Verdict.REFERENCE_DISAGREES),
+        ({}, {"other_fine": 7e-4, "fine_estimates": 3e-4}, Verdict.AGREEMENT),
         ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
         ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
         (

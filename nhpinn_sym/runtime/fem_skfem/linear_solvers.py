@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..cell_solve import Bordered, BorderedSolve
+from .factors import factored
 
 LinearSolve = Callable[[Array], Array]
 
@@ -210,13 +211,13 @@ def _direct(matrix: sps.csr_matrix) -> LinearSolve:
     """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
     refinement where it is needed; with larger pivots, which fill in more, where it is not enough.
     """
-    factors = _factored(matrix, _SMALL_PIVOT)
+    factors = factored(matrix, _SMALL_PIVOT)
 
     def solve(b: Array) -> Array:
         nonlocal factors
         x = _refined(matrix, factors, b)
         if not _solved(matrix, x, b):
-            factors = _factored(matrix, _PIVOT)
+            factors = factored(matrix, _PIVOT)
             x = _refined(matrix, factors, b)
         if not _solved(matrix, x, b):
             raise RuntimeError(
@@ -226,17 +227,6 @@ def _direct(matrix: sps.csr_matrix) -> LinearSolve:
         return x
 
     return solve
-
-
-def _factored(matrix: sps.csr_matrix, pivot: float) -> sla.SuperLU:
-    """The pattern is symmetric: an ordering of A + A^T fills in least, if pivots stay on the
-    diagonal."""
-    return sla.splu(
-        matrix.tocsc(),
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=pivot,
-        options={"SymmetricMode": True},
-    )
 
 
 def _refined(matrix: sps.csr_matrix, factors: sla.SuperLU, b: Array) -> Array:

@@ -43,15 +43,6 @@ class CellMesh(CurvedSimplices):
     phases  : (m,) whole numbers: coefficients jump between cells of different phases
     pairs   : (k, 2) each node that is an image of another one, and that one
     vectors : (d, d) the periods, one a row
-
-    >>> s = nh.Scales(2)
-    >>> u = s.unknown("u")
-    >>> a = nh.phases(s, {nh.Disk((0, 0), 0.3): 10}, default=1)
-    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
-    >>> cells = nh.solve_cells(nh.homogenize(problem), "skfem", h=0.1, tolerance=1e-3)
-    >>> cells.mesh.check()
-    >>> cells.mesh.cells.shape[1], sorted(set(cells.mesh.phases.tolist()))
-    (6, [0, 1])
     """
 
     pairs: Integers

@@ -107,7 +107,11 @@ class BlochWaves:
 
     def least(self) -> Wave:
         """The wave of the least beta."""
-        return min((self.wave(*at) for at in self.sampled()), key=lambda wave: wave.beta)
+        return min(self.waves(), key=lambda wave: wave.beta)
+
+    def waves(self) -> list[Wave]:
+        """The waves of all sampled k."""
+        return [self.wave(*at) for at in self.sampled()]
 
     def unstable(self) -> Wave | None:
         """A wave whose beta is not above the margin, if there is one: that of the least beta."""

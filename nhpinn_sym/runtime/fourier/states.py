@@ -116,6 +116,28 @@ class States:
     def solved(self) -> np.ndarray:
         return self.residual <= _STALLED
 
+    def joined(self, other: States) -> States:
+        """These states and others, with their columns."""
+        assert self.columns is not None
+        assert other.columns is not None
+        return States(
+            np.concatenate([self.modes, other.modes]),
+            np.concatenate([self.residual, other.residual]),
+            max(self.steps, other.steps),
+            max(self.multiplier, other.multiplier),
+            np.concatenate([self.columns, other.columns], axis=1),
+        )
+
+    def part(self, chosen: Any) -> States:
+        """Some of the states, with their columns."""
+        assert self.columns is not None
+        return replace(
+            self,
+            modes=self.modes[chosen],
+            residual=self.residual[chosen],
+            columns=self.columns[:, chosen],
+        )
+
 
 class StateSolver:
     """The state problem of an emitted text (`forms`) on one grid."""

@@ -25,8 +25,12 @@ DEGREE = 2
 FITTED = 3
 """Degree of elements on triangles that fit interfaces."""
 _MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
-"""Nodes of the finest mesh, by the dimension of the cell: every state is solved on each. Of those
-that are not extrapolated a system has fewer, by the number of its unknowns.
+"""Nodes of the finest lattice, by the dimension of the cell: every state is solved on each. Of what
+is not extrapolated a system has fewer, by the number of its unknowns.
+"""
+_MOST_FITTED = 26_000
+"""Nodes of the finest triangles that fit interfaces: four meshes of one disk, the first of which
+only serves the others.
 """
 
 
@@ -134,6 +138,8 @@ class ElementLaw:
         extrapolated only serves the others.
         """
         most = _MOST_NODES[int(self.forms.DIM)]
+        if self.fitted:
+            return self.layout.levels(self.degree, _MOST_FITTED), FEWEST
         if self.order is None:
             return self.layout.levels(self.degree, most // int(self.forms.COMPONENTS)), FEWEST
         assert isinstance(self.layout, Layout)
@@ -169,10 +175,17 @@ class ElementLaw:
             self._spaces[mesh] = ElementStates(self.forms, assembly)
         return self._spaces[mesh]
 
-    def on_mesh(self, mesh: Mesh, macro: MacroState, before: MeshLaw | None = None) -> MeshLaw:
-        """The law at n states on one mesh, from where a coarser one has them."""
+    def on_mesh(
+        self,
+        mesh: Mesh,
+        macro: MacroState,
+        before: MeshLaw | None = None,
+        start: Array | None = None,
+    ) -> MeshLaw:
+        """The law at n states on one mesh, from where a coarser one has them, or from modes."""
         space = self.space(mesh)
-        start = None if before is None else space.sampled(before.space, before.states.modes)
+        if before is not None:
+            start = space.sampled(before.space, before.states.modes)
         try:
             with self.elements.errors():
                 return MeshLaw(mesh, space, *space.law(macro, start))

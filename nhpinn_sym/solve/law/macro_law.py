@@ -11,18 +11,23 @@ from typing import Any
 import numpy as np
 
 from ...runtime.arrays import Integers
-from ...runtime.fourier.states import MacroState
+from ...runtime.fourier.states import MacroState, States
+from ...runtime.hyper_reduction import on_few_points
+from ...runtime.reduced_basis import ReducedBasis
 from ...runtime.reduced_law import ReducedLaw
 from ..interpolation import Array
 from .law_solution import LawSolution
 from .state_sources import law_difference, source_of
 
 _TRAINING = 8
-"""States that are solved for the first basis, and added at most whenever it has to grow."""
+"""States that are solved for the first basis."""
 _TESTED = 6
+"""States that it is compared with, and that it takes where it has to grow."""
 _REMEMBERED = 512
 """States of each time but the last of which those that are tested are chosen."""
 _MOST_MODES = 60
+_SHARE = 0.1
+"""Of the tolerance that integrands have which points of the cell are chosen without."""
 ROUNDS = 6
 
 
@@ -31,6 +36,7 @@ class MacroLaw:
 
     error : of the reduced law at the states that it was tested at last, relative to the largest
             flux (and reaction, storage, tangent) among them.
+    basis : the modes that it is reduced to; `reduced`, the law in them, may have fewer points.
     gathered : arrays of all processes for one of this process: all of them take the same basis.
     """
 
@@ -40,6 +46,8 @@ class MacroLaw:
         self.law = law
         self._gathered = gathered
         self.training: MacroState | None = None
+        self.basis: ReducedBasis | None = None
+        self._states: States | None = None
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
         self.source = source_of(law)
@@ -48,7 +56,7 @@ class MacroLaw:
 
     @property
     def modes(self) -> int:
-        return 0 if self.reduced is None else self.reduced.basis.count
+        return 0 if self.basis is None else self.basis.count
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
         macro = self.macro(points, t, values, slopes)
@@ -57,7 +65,7 @@ class MacroLaw:
             self._seen[before] = seen.part(_share(seen.count))
         self._seen[t] = macro
         if self.reduced is None:
-            self._extend(self._of_all(macro))
+            self._begin(self._of_all(macro))
         assert self.reduced is not None
         guess = self._guesses.get(macro.count)
         if guess is not None and guess.shape[1] != self.modes:
@@ -96,16 +104,21 @@ class MacroLaw:
         if tested is None:  # the basis is made of all of them
             self.error = 0.0 if np.isinf(self.error) else self.error
             return False
-        exact, _ = self.source.solved(tested)
-        found, _ = self.reduced(tested)
+        found, c = self.reduced(tested)
+        exact, states = self.source.solved(tested, self._functions(c))
         reduction = law_difference(found, exact)
         self.error = max(reduction, self.source.error)
         # More modes than the states are known to are of no use.
         if reduction <= max(self.law.tolerance, self.source.error) or self.modes >= _MOST_MODES:
             return False
         before = self.modes
-        self._extend(tested)
+        self._extend(tested, states)
         return self.modes > before
+
+    def _functions(self, c: Array) -> Array:
+        """The correctors (n, m, ...) with coefficients (n, k), as their solver holds them."""
+        assert self.basis is not None
+        return np.tensordot(np.where(np.isfinite(c), c, 0.0), self.basis.modes, axes=1)
 
     def macro(self, points: Array, t: float, values: Array, slopes: Array) -> MacroState:
         """States at points, as the law is asked for."""
@@ -129,15 +142,38 @@ class MacroLaw:
         }
         return MacroState(joined(macro.values), joined(macro.slopes), others)
 
-    def _extend(self, macro: MacroState) -> None:
-        """A basis of the states it had and of some of these."""
-        chosen = _spread_out(macro, _TRAINING, self.training)
+    def _begin(self, macro: MacroState) -> None:
+        """A basis of some of these states."""
+        chosen = _spread_out(macro, _TRAINING, None)
         assert chosen is not None
-        self.training = chosen if self.training is None else self.training.joined(chosen)
-        _, states = self.source.solved(self.training)
-        basis = self.source.basis(states, _ranges(self.training))
-        self.reduced = ReducedLaw(self.law.forms, basis.first(_MOST_MODES))
+        self._extend(chosen, self.source.solved(chosen)[1])
+
+    def _extend(self, macro: MacroState, states: States) -> None:
+        """A basis of the states it had and of these, which are solved."""
+        if self.training is not None and self._states is not None:
+            self.training = self.training.joined(macro)
+            if self._states.modes.shape[1:] == states.modes.shape[1:]:
+                states = self._states.joined(states)
+            else:  # networks have become larger ones
+                states = self.source.solved(self.training)[1]
+        else:
+            self.training = macro
+        self._states = states
+        spread = _ranges(self.training)
+        self.basis = self.source.basis(states, spread).first(_MOST_MODES)
+        self.reduced = self._on_few_points(ReducedLaw(self.law.forms, self.basis), spread)
         self._guesses = {}
+
+    def _on_few_points(self, whole: ReducedLaw, spread: Array) -> ReducedLaw:
+        """The same law on as few points of the cell as leave it what it is at the states it is
+        made of.
+        """
+        assert self.training is not None
+        wanted = max(self.law.tolerance, self.source.error)
+        few = on_few_points(whole, self.training, spread, _SHARE * wanted)
+        if few is whole or law_difference(few(self.training)[0], whole(self.training)[0]) > wanted:
+            return whole
+        return few
 
 
 def _coordinates(macro: MacroState) -> Array:

@@ -152,17 +152,9 @@ class NetLaw:
 
     def _extended(self, level: NetLevel, macro: MacroState) -> NetLevel:
         _, states = level.solver.solve_states(macro)
-        solved = states.solved
-        assert states.columns is not None
-        assert level.states.columns is not None
-        kept = States(
-            np.concatenate([level.states.modes, states.modes[solved]]),
-            np.concatenate([level.states.residual, states.residual[solved]]),
-            0,
-            0.0,
-            np.concatenate([level.states.columns, states.columns[:, solved]], axis=1),
-        )
-        training = level.training.joined(macro.part(np.flatnonzero(solved)))
+        solved = np.flatnonzero(states.solved)
+        kept = level.states.joined(states.part(solved))
+        training = level.training.joined(macro.part(solved))
         return NetLevel(level.solver, training, kept, self._reduced(level.solver, training, kept))
 
     def require_points(self, title: str) -> None:
@@ -201,14 +193,7 @@ class NetLaw:
             guess = solver.grid.refined(states.modes, before.solver.grid)
         _, states = solver.solve_states(training, guess)
         solved = np.flatnonzero(states.solved)
-        assert states.columns is not None
-        kept = States(
-            states.modes[solved],
-            states.residual[solved],
-            0,
-            states.multiplier,
-            states.columns[:, solved],
-        )
+        kept = states.part(solved)
         own = training.part(solved)
         self._levels.append(NetLevel(solver, own, kept, self._reduced(solver, own, kept)))
         return True

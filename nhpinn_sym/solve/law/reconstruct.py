@@ -82,8 +82,8 @@ class LawReconstruction(Solution):
         return stacked[:, 0] if stacked.shape[1] == 1 else np.moveaxis(stacked, 1, 2)
 
     def _modes(self, macro_law: MacroLaw, y: Array, index: MultiIndex) -> Array:
-        assert macro_law.reduced is not None
-        return _modes(macro_law.reduced.basis, macro_law.source, y, index)
+        assert macro_law.basis is not None
+        return _modes(macro_law.basis, macro_law.source, y, index)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

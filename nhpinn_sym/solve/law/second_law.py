@@ -79,8 +79,8 @@ class SecondLaw:
     @property
     def first_basis(self) -> ReducedBasis:
         """The modes of N."""
-        assert self.macro.reduced is not None
-        return self.macro.reduced.basis
+        assert self.macro.basis is not None
+        return self.macro.basis
 
     @property
     def basis(self) -> ReducedBasis:

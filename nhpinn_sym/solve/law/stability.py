@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ...problem.errors import ProblemError, UnsupportedError, shortened, warn_tolerance
+from ...problem.html_text import html_table
+from ...problem.pictures import Drawing
 from ...problem.user_input import instance
 from ...runtime.fourier.bloch_stability import MODES, BlochWaves
 from ...runtime.fourier.states import MacroState
 from ...runtime.fourier.strain_branch import follow
 from ...runtime.levels import SAFETY
 from ..arguments import as_numbers
+from ..result_pictures import draw_stability
 from .law_solution import LawSolution
 from .macro_states import Question, read_states
 from .state_sources import require_found
@@ -33,6 +36,7 @@ class Stability:
     direction  : of k, (d,)
     estimate   : of the error of beta, by another grid for the state and more modes of w
     stable     : whether beta is positive, by a margin of 1/1000 of the least stiffness
+    sampled    : (|k|, beta) of every sampled k
 
     >>> buckled = nh.Stability(-0.1, (0.0, 0.0), (0.0, 1.0), 1e-4, stable=False)
     >>> any(buckled.wavevector)  # waves that are long beside the cell
@@ -44,6 +48,21 @@ class Stability:
     direction: tuple[float, ...]
     estimate: float
     stable: bool
+    sampled: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+
+    def plot(self) -> Drawing:
+        """beta of the sampled k over their lengths; zero is marked."""
+        return draw_stability(self)
+
+    def _repr_html_(self) -> str:
+        rows = (
+            ("stable", "yes" if self.stable else "no"),
+            ("beta", f"{self.beta:.6g}"),
+            ("estimated error", f"{self.estimate:.1e}"),
+            ("wavevector", _row(self.wavevector)),
+            ("direction", _row(self.direction)),
+        )
+        return html_table((), rows, "Bloch waves of a state of finite strain")
 
 
 def stability(
@@ -81,7 +100,8 @@ def stability(
     branch = follow(coarse, macro, through=True)
     require_end(branch, macro)
     waves = BlochWaves(coarse, branch.macro, branch.states)
-    least = waves.least()
+    found = waves.waves()
+    least = min(found, key=lambda wave: wave.beta)
     states = fine.solve(branch.macro, fine.grid.refined(branch.states.modes, coarse.grid))
     require_found(states, branch.macro)
     count = MODES[coarse.d]
@@ -96,7 +116,13 @@ def stability(
             f"the least beta is {wave.beta:.2g}, known to {estimate:.1g} by other grids and modes:"
             " its sign is open"
         )
-    return Stability(wave.beta, wavevector(wave, more.periods), wave.direction, estimate, stable)
+    known = (wave.beta, wavevector(wave, more.periods), wave.direction, estimate, stable)
+    lengths = [float(np.linalg.norm(wavevector(at, more.periods))) for at in found]
+    return Stability(*known, tuple(zip(lengths, (at.beta for at in found), strict=True)))
+
+
+def _row(numbers: tuple[float, ...]) -> str:
+    return f"({', '.join(f'{number:.4g}' for number in numbers)})"
 
 
 def _strained(

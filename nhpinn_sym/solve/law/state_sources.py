@@ -44,14 +44,16 @@ class StateSource(ABC):
     def __init__(self, law: LawStates) -> None:
         self.frame = law.frame
 
-    def solved(self, macro: MacroState) -> tuple[LawValues, States]:
-        """The law at n states, and these with their columns. SolveError where one is not found."""
-        values, states = self._solved(macro)
+    def solved(self, macro: MacroState, near: Array | None = None) -> tuple[LawValues, States]:
+        """The law at n states, and these with their columns; near: modes of the states solved last
+        that are near them. SolveError where one is not found.
+        """
+        values, states = self._solved(macro, near)
         require_found(states, macro)
         return values, states
 
     @abstractmethod
-    def _solved(self, macro: MacroState) -> tuple[LawValues, States]: ...
+    def _solved(self, macro: MacroState, near: Array | None) -> tuple[LawValues, States]: ...
 
     @abstractmethod
     def basis(self, states: States, spread: Array) -> ReducedBasis:
@@ -97,7 +99,7 @@ class NetSource(_SpectralSource):
         super().__init__(law)
         self.nets = nets
 
-    def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
+    def _solved(self, macro: MacroState, near: Array | None) -> tuple[LawValues, States]:
         if self.n is not None:  # the first states only say what is to be trained
             self.error = float(self.nets(macro).estimate.max())
         self.solver, values, states = self.nets.solved(macro)
@@ -112,11 +114,11 @@ class GridSource(_SpectralSource):
         super().__init__(law)
         self.law = law
 
-    def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
+    def _solved(self, macro: MacroState, near: Array | None) -> tuple[LawValues, States]:
         if self.n is None:
             self.n = self._grid_size(macro)
             self.solver = self._solver(self.n)
-        return solve_states(self.solver, macro)
+        return solve_states(self.solver, macro, near)
 
     def _solver(self, n: int) -> StateSolver:
         return StateSolver(self.law.forms, Grid(self.law.forms.CELL, n))
@@ -150,14 +152,16 @@ class ElementSource(StateSource):
         self._space: ElementStates | None = None
         self._mesh: Mesh | None = None
 
-    def _solved(self, macro: MacroState) -> tuple[LawValues, States]:
+    def _solved(self, macro: MacroState, near: Array | None) -> tuple[LawValues, States]:
         if self._mesh is not None:
-            found = self.elements.on_mesh(self._mesh, macro)
+            found = self.elements.on_mesh(self._mesh, macro, start=near)
             return found.values, found.states
         level = self.elements(macro)
         require_found(level.states, macro)
         self.error = float(level.estimate.max())
-        wanted = max(_MARGIN * self.elements.tolerance, self.error)
+        goal = self.elements.tolerance
+        left = self.error if self.error > goal else min(self.error, goal - self.error)
+        wanted = max(_MARGIN * goal, left)
         for found in self.elements.finer(level, macro):
             missed = law_difference(found.values, level.values)
             if missed <= wanted:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse as sps
 
-from nhpinn_sym.runtime.fem_skfem import linear_solvers
+from nhpinn_sym.runtime.fem_skfem import factors, linear_solvers
+from nhpinn_sym.runtime.fem_skfem.factors import factored, shared_factors
 from nhpinn_sym.runtime.fem_skfem.linear_solvers import (
     _SMALL_PIVOT,
-    _factored,
     bordered_solver,
     cancels,
     linear_solver,
@@ -146,7 +146,7 @@ def test_factors_of_steps_of_waves_stay_sparse() -> None:
     matrix = sps.kron(mass, np.eye(2)) + step * (
         sps.kron(stiffness, [[0, 0], [1, 0]]) - sps.kron(mass, [[0, 1], [0, 0]])
     )
-    factors = _factored(matrix.tocsr(), _SMALL_PIVOT)
+    factors = factored(matrix.tocsr(), _SMALL_PIVOT)
     assert factors.L.nnz + factors.U.nnz < 5 * matrix.nnz
     solve, _ = linear_solver(matrix.tocsr(), 1)
     b = np.random.default_rng(0).random(2 * n)
@@ -156,13 +156,34 @@ def test_factors_of_steps_of_waves_stay_sparse() -> None:
 def test_larger_pivots_where_small_ones_are_not_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pivots that spoil the factors, as by a growth of their entries."""
 
-    def factored(matrix: sps.csr_matrix, pivot: float) -> Any:
+    def spoiling(matrix: sps.csr_matrix, pivot: float) -> Any:
         off = 0.5 * sps.identity(matrix.shape[0], format="csr")
         spoilt = matrix + off if pivot == _SMALL_PIVOT else matrix
-        return _factored(spoilt, pivot)
+        return factored(spoilt, pivot)
 
-    monkeypatch.setattr(linear_solvers, "_factored", factored)
+    monkeypatch.setattr(linear_solvers, "factored", spoiling)
     matrix = laplace(10, periodic=False)
     solve, _ = linear_solver(matrix, 2)
     b = np.random.default_rng(0).random(100)
     assert np.allclose(matrix @ solve(b), b, rtol=0, atol=1e-12)
+
+
+def test_factors_of_equal_matrices_are_shared_inside_alone(monkeypatch):
+    made = []
+    real = factors._factored
+    monkeypatch.setattr(factors, "_factored", lambda *given: made.append(1) or real(*given))
+    x = np.random.default_rng(2).normal(size=36)
+
+    def solves(matrix: sps.csr_matrix) -> int:
+        made.clear()
+        np.testing.assert_allclose(linear_solver(matrix, 2)[0](matrix @ x), x, atol=1e-9)
+        return len(made)
+
+    matrices = [laplace(6, periodic=False, drift=0.1 * k) for k in range(factors._MOST + 1)]
+    assert solves(matrices[0]) == solves(matrices[0]) == 1
+    with shared_factors():
+        assert [solves(m) for m in (matrices[0], matrices[0].copy(), 2 * matrices[0])] == [1, 0, 1]
+        # The oldest ones are dropped: a run in time would keep those of all its steps.
+        assert [solves(m) for m in matrices[1:]] == [1] * factors._MOST
+        assert solves(matrices[0]) == 1
+    assert solves(matrices[0]) == 1
