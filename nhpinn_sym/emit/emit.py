@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import ModuleType
 
@@ -27,14 +27,17 @@ from ..problem.regions import Region
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
 from ..resolution.region_outlines import graded_corners, outline_of, region_interfaces
+from ..resolution.singular_places import singular_places
 from ..runtime.fitted.mesher import UnresolvedInterfaces
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.levels import FEWEST
 from . import model_tests, torch_energy, torch_ritz
 from .fem_mains import LIBRARIES
 from .mains import (
+    DOMAIN_MESH,
     EPS,
     FINE_MESH,
+    SINGULAR,
     cells_main,
     declared_ranges,
     default_parameters,
@@ -46,8 +49,7 @@ from .source import Source
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
 # The mesh that cell problems are solved on, where one fits their interfaces.
 _MESH = "cell.npz"
-# That of a domain that is no box, and its triangles along the longer side.
-_DOMAIN_MESH = "domain.npz"
+# Triangles of the mesh of a domain that is no box, along its longer side.
 _ALONG = 16
 # Targets whose files are scripts of another library, which run by themselves.
 _SCRIPTS = ("deepxde", "pina")
@@ -139,12 +141,14 @@ def _solved_files(model: HomogenizedModel, target: str) -> Source:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
             if name in ("homogenized", "fine") and target not in _SCRIPTS:
-                if target in LIBRARIES and _DOMAIN_MESH not in arrays:
+                if DOMAIN_MESH not in arrays:
                     arrays |= _domain_mesh(equation, parameters)
-                if target in LIBRARIES and name == "fine":
+                if target == "torch":
+                    arrays |= _singular(equation)
+                elif name == "fine":
                     arrays |= _fine_mesh(equation, parameters)
-                files_of = (FINE_MESH, _DOMAIN_MESH) if name == "fine" else (_DOMAIN_MESH,)
-                held = next((file for file in files_of if file in arrays), None)
+                files_of = (*((FINE_MESH,) if name == "fine" else ()), DOMAIN_MESH, SINGULAR)
+                held = [file for file in files_of if file in arrays]
                 mains[name] = _main(target, equation, name, held)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
     return Source(target, tuple(files.items()), tuple(arrays.items()))
@@ -212,12 +216,18 @@ def _domain_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> 
     """The file of a mesh of a domain that is no box, by its name."""
     domain = equation.domain
     if isinstance(domain, MeshedDomain):
-        return {_DOMAIN_MESH: domain.mesh.data}
+        return {DOMAIN_MESH: domain.mesh.data}
     if not isinstance(domain, Region):
         return {}
     interfaces = region_interfaces(_with_numbers(equation, parameters))
     found = _region_mesh(equation, domain, interfaces)
-    return {} if found is None else {_DOMAIN_MESH: found}
+    return {} if found is None else {DOMAIN_MESH: found}
+
+
+def _singular(equation: LoweredEquation) -> dict[str, bytes]:
+    """The file of the places where solutions on a plane region are singular."""
+    domain = equation.domain
+    return {SINGULAR: singular_places(domain).data} if isinstance(domain, Region) else {}
 
 
 def _fine_mesh(equation: LoweredEquation, parameters: Mapping[str, float]) -> dict[str, bytes]:
@@ -249,11 +259,11 @@ def _region_mesh(
         return None
 
 
-def _main(target: str, equation: LoweredEquation, name: str, mesh: str | None) -> str | None:
+def _main(target: str, equation: LoweredEquation, name: str, files: Sequence[str]) -> str | None:
     """The main of a boundary value problem; none, with a UserWarning, on a domain that is no box,
-    whose mesh or points the folder does not hold."""
-    if mesh is not None:
-        return equation_main(target, equation, name, mesh)
+    whose mesh the folder does not hold."""
+    if DOMAIN_MESH in files or FINE_MESH in files:
+        return equation_main(target, equation, name, files)
     try:
         require_box(equation.domain, f"main_{name}.py")
     except UnsupportedError as cause:

@@ -4,7 +4,7 @@ one after the other; the effective coefficients pass through effective.json.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -27,6 +27,10 @@ _STEPS = "64"
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 # Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period.
 _CELLS = {1: 256, 2: 64, 3: 16}
+DOMAIN_MESH = "domain.npz"
+"""The mesh of a domain that is no box."""
+SINGULAR = "singular.npz"
+"""The corners and holes of a region."""
 FINE_MESH = "fine_domain.npz"
 """The mesh of a region that fits the shapes of every period, for `EPS`."""
 # Of the mesh of a region, which has sixteen triangles along its longer side.
@@ -67,13 +71,15 @@ def cells_main(
 
 
 def equation_main(
-    target: str, lowered: LoweredEquation, name: str, mesh: str | None = None
+    target: str, lowered: LoweredEquation, name: str, files: Sequence[str] = ()
 ) -> str | None:
-    """main_{name}.py; None where nothing solves the files; mesh: the file of one, of a domain
-    that is no box. UnsupportedError for a target without mains.
+    """main_{name}.py; None where nothing solves the files; files: of a domain that is no box, its
+    mesh, and for nets the places where solutions are singular. UnsupportedError for a target
+    without mains.
     """
     if function_names(lowered):
         return None
+    mesh = files[0] if files else None
     fine = any(s.name == "epsilon" for s in lowered.parameters)
     given = _options(target, lowered, fine, mesh)
     usage = _usage(f"main_{name}.py", " ".join(f"{k}={v}" for k, v in given.items()), {})
@@ -87,7 +93,7 @@ def equation_main(
         "GIVEN": ", ".join(f"{key}={value}" for key, value in given.items()),
     }
     if target == "torch":
-        return _file(doc, torch_mains.EQUATION_IMPORTS, torch_mains.equation_lines(lowered), values)
+        return _file(doc, *torch_mains.equation_lines(lowered, files), values)
     return _file(doc, *fem_mains.equation_lines(target, lowered, fine, mesh), values)
 
 

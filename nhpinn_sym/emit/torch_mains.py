@@ -5,28 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..lower.energy import cell_energy
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.errors import UnsupportedError
-from .fem_mains import CELLS_IMPORTS, CodeLines
+from .fem_mains import CELLS_IMPORTS, Main
 from .fem_scope import external_key
 from .layout import statement
 from .torch_printer import argument_name
 from .unknown_functions import function_names
 
-EQUATION_IMPORTS: CodeLines = (
-    "import sys",
-    "",
-    "from nhpinn_sym.runtime.command_line import numbers",
-    "from nhpinn_sym.runtime.effective import Effective",
-    "from nhpinn_sym.runtime.nets.equation_fits import write_fit",
-    "",
-    "from . import @NAME@_coefficients as data",
-    "from . import @NAME@_residual as forms",
-)
+_MESHED = "from nhpinn_sym.runtime.nets.meshed_domain import MeshedFitDomain"
 
 
-def cells_lines(cells: LoweredCells) -> tuple[CodeLines, CodeLines] | None:
+def cells_lines(cells: LoweredCells) -> Main | None:
     """By least squares of the residual, or by the two energies where coefficients jump; None where
     there is neither, or functions are left open.
     """
@@ -78,13 +71,27 @@ def cells_lines(cells: LoweredCells) -> tuple[CodeLines, CodeLines] | None:
     )
 
 
-def equation_lines(lowered: LoweredEquation) -> list[str]:
-    """By least squares of the residual."""
+def equation_lines(lowered: LoweredEquation, files: Sequence[str] = ()) -> Main:
+    """By least squares of the residual; files: of a domain that is no box, its mesh and the places
+    where solutions are singular."""
     externals = {argument_name(e.symbol): external_key(e) for e in lowered.externals}
-    return [
+    imports = (
+        "import sys",
+        "",
+        "from nhpinn_sym.runtime.command_line import numbers",
+        "from nhpinn_sym.runtime.effective import Effective",
+        "from nhpinn_sym.runtime.nets.equation_fits import write_fit",
+        *([_MESHED] if files else []),
+        "",
+        "from . import @NAME@_coefficients as data",
+        "from . import @NAME@_residual as forms",
+    )
+    named = "".join(f', "{file}"' for file in files)
+    return imports, (
         *statement(f"EXTERNALS = {externals!r}"),
         "effective = Effective.load()",
         "given = numbers(sys.argv[1:], effective.parameters, @GIVEN@)",
         "field = effective.field(@COORDINATES@)",
-        'write_fit("@NAME@", forms, data, given, EXTERNALS, field)',
-    ]
+        *([f"domain = MeshedFitDomain.load(data.AXES{named})"] if files else []),
+        f'write_fit("@NAME@", forms, data, given, EXTERNALS, field{", domain" if files else ""})',
+    )

@@ -16,8 +16,7 @@ from ..problem.mesh_domain import MeshedDomain
 from ..problem.regions import Region
 from ..resolution.region_outlines import meshing, outline_of
 from ..runtime.arrays import Array
-from ..runtime.fitted.domain_mesh import RegionMesh, along_edges
-from ..runtime.fitted.elements import places_of
+from ..runtime.fitted.domain_mesh import RegionMesh
 from ..runtime.fitted.region_mesher import region_meshes
 from ..runtime.lattice import Lattice
 from ..runtime.quadrature import GaussRule, QuadratureRule, rule_on
@@ -140,18 +139,7 @@ def _(domain: MeshedDomain, cells: Sequence[int], count: int) -> QuadratureRule:
 
 @points_on.register
 def _(domain: MeshedDomain, name: str, points: Array) -> Array:
-    """By the share of the first coordinate, along the edges of the part, or by its faces, in which
-    the others tell the place."""
-    low, high = np.array(domain.bounds).T
-    edges = domain.part(name).edges
-    shares = np.clip((points - low) / (high - low), 0.0, 1.0)
-    share = shares[:, 0] * len(edges)
-    number = np.minimum(share.astype(int), len(edges) - 1)
-    if domain.dim == 3:
-        inner = np.where(shares[:, 1:].sum(axis=1, keepdims=True) > 1, 1 - shares, shares)[:, 1:]
-        return places_of(edges[number], inner[:, None])[:, 0]
-    own = share - number
-    return np.stack([along_edges(edges[k : k + 1], s)[0, 0] for k, s in zip(number, own[:, None])])
+    return domain.region.points_on(domain.part(name).name, points)
 
 
 @grid_points.register(Region)

@@ -22,7 +22,7 @@ from nhpinn_sym.emit.source import Source, load
 from nhpinn_sym.emit.standalone import RUNTIME, sibling_names, standalone
 from nhpinn_sym.emit.torch_text import RUNTIME as TORCH_NAMES
 from nhpinn_sym.problem.errors import OutputPathError, UnsupportedError
-from tests.emitted import printed_values, run_main
+from tests.emitted import give_parameters, printed_values, run_main
 from tests.symbolic import C, S, derived, diffusion
 
 ELLIPTIC = 1.93535923481229
@@ -148,6 +148,24 @@ def test_mains_read_the_mesh_of_a_region(tmp_path: Path) -> None:
             inside = u0.grid.mesh.holds(found["points"])
             known = u0(found["points"][inside])
             assert found["values"][inside] == pytest.approx(known, abs=1e-4 * known.max())
+
+
+def test_nets_read_the_corners_and_holes_of_a_region(tmp_path: Path) -> None:
+    """With a corner of 270 degrees, against elements on graded meshes."""
+    domain = nh.Polygon([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)], name="wall")
+    bolt = nh.Disk((0.5, 0.5), 0.2, name="bolt")
+    boundary = [nh.Dirichlet(1, on="bolt"), nh.Robin(1, 0, on="wall")]
+    model = derived(diffusion(lambda s: 1), 2, domain=domain - bolt, boundary=boundary)
+    files = nh.emit(model, "torch").save(tmp_path)
+    assert [file.name for file in files[-2:]] == ["domain.npz", "singular.npz"]
+    give_parameters(tmp_path)
+    done = run_main(tmp_path, "fine", "n=80")
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "fine.npz") as found:
+        values, points = found["values"][:, 0], found["points"]
+    known = nh.solve_fine(model.problem, 1, "skfem", tolerance=1e-4)
+    inside = known.grid.mesh.holds(points)
+    assert values[inside] == pytest.approx(known(points[inside]), abs=2e-3)
 
 
 def test_the_fine_mesh_of_a_region_fits_the_shapes_of_every_period(tmp_path: Path) -> None:

@@ -173,9 +173,17 @@ def quadrature_degree(degree: int, dim: int = 2) -> int:
 
 def along_edges(edges: Array, shares: Array) -> Array:
     """Points (k, s, 2) at shares of the parabolas through both ends and the middle (k, 3, 2)."""
-    s = shares
-    weights = np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
-    return np.asarray(np.einsum("js,kjd->ksd", weights, edges))
+    return np.asarray(np.einsum("js,kjd->ksd", _along(shares), edges))
+
+
+def _along(s: Array) -> Array:
+    """The nodal polynomials (3, s) of an edge: of both ends, and of the middle."""
+    return np.stack([(1 - s) * (1 - 2 * s), s * (2 * s - 1), 4 * s * (1 - s)])
+
+
+def places_along(edges: Array, shares: Array) -> Array:
+    """One point (k, 2) of each of these parabolas, at its own share (k,)."""
+    return np.asarray(np.einsum("jk,kjd->kd", _along(shares), edges))
 
 
 def on_facets(facets: Array, degree: int) -> Array:
@@ -245,6 +253,21 @@ class RegionMesh(SimplexMesh):
 
     def wrapped(self, points: Array) -> Array:
         return points
+
+    def points_on(self, part: str, points: Array) -> Array:
+        """Points (n, d) of a part of the boundary, from as many of the box around the domain: by
+        the share of the first coordinate, along its edges, or by its faces, in which the others
+        tell the place. KeyError where there is no part of this name.
+        """
+        low, high = np.array(self.bounds).T
+        facets = self.mesh.points[self.mesh.facets_on(part)]
+        shares = np.clip((points - low) / (high - low), 0.0, 1.0)
+        share = shares[:, 0] * len(facets)
+        number = np.minimum(share.astype(int), len(facets) - 1)
+        if self.dim == 3:
+            within = np.where(shares[:, 1:].sum(axis=1, keepdims=True) > 1, 1 - shares, shares)
+            return places_of(facets[number], within[:, None, 1:])[:, 0]
+        return places_along(facets[number], share - number)
 
     def holds(self, points: Array) -> Flags:
         """Whether points (n, d) lie in an element, or nearly."""

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from .fit_domains import BoxDomain, FitDomain
 from .fits import FormArguments, RowsAndTargets, fit_features, with_constant
-from .inputs import moved_to_side
 from .jets import Jet, column, combine, product, system, total
 from .networks import Layers, hidden
 
-GRID = {1: 257, 2: 65, 3: 17}
-"""Points of each axis on which a solution is written, by the number of columns."""
 # Points of the inside for each point of a part of the boundary.
 _FEWER = 4
 # At least, however few the points inside are.
@@ -22,23 +20,30 @@ _FEWEST_THERE = 20
 
 
 def fit_equation(
-    forms: Any, data: Any, given: Callable[[torch.Tensor], FormArguments], count: int
+    forms: Any,
+    data: Any,
+    given: Callable[[torch.Tensor], FormArguments],
+    count: int,
+    domain: FitDomain | None = None,
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], float]:
     """The solution of an emitted {name}_residual.py, points (n, columns) -> (n, components), and
     its relative residual; `data` is the emitted {name}_coefficients.py.
 
-    given: the keyword arguments at points.
+    given: the keyword arguments at points; domain: where it is no box.
     """
-    problem = _Equation(forms, data, given)
-    fit = fit_features(count, data.AXES, problem.rows, (1, problem.components))
+    problem = _Equation(forms, data, given, domain or BoxDomain(data.AXES, data.PARTS))
+    shape = (1, problem.components)
+    fit = fit_features(count, data.AXES, problem.rows, shape, draw=problem.domain.draw)
     zero = (0,) * len(forms.INDICES[0])
 
     def solution(points: torch.Tensor) -> torch.Tensor:
         values = fit.jet(points, (zero,))[zero]
+        known = [part(points, [zero])[zero] @ fit.multipliers for part in problem.known]
         numbers = given(points)
         shape = (len(points), problem.components)
         lift = data.lift(points, **numbers)[zero].reshape(shape)
-        return lift + data.factor(points, **numbers)[zero].reshape(shape) * values
+        factor = data.factor(points, **numbers)[zero].reshape(shape)
+        return lift + factor * values + torch.cat(known, 1)
 
     return solution, fit.residual
 
@@ -50,9 +55,11 @@ def write_fit(
     given: FormArguments,
     externals: Mapping[str, Any],
     field: Callable[[Any, Any], Any],
+    domain: FitDomain | None = None,
 ) -> None:
     """Print the range of the solution of {name}_residual.py with given["n"] features, with its
-    change from half of them, and write its values on a grid (at the final time) to {name}.npz.
+    change from half of them, and write its values on a grid, or at the nodes of a mesh (at the
+    final time), to {name}.npz.
 
     externals: the keys of effective coefficients by argument, which `field` gives at points.
     """
@@ -62,38 +69,34 @@ def write_fit(
         return {argument: values.get(argument, given.get(argument)) for argument in data.GIVEN}
 
     count = int(given["n"])
-    lines = [_line(axis, GRID[len(data.AXES)]) for axis in data.AXES]
-    grid = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1)
-    points = grid.flatten(0, -2)
-    solution, residual = fit_equation(forms, data, arguments, count)
-    coarse, _ = fit_equation(forms, data, arguments, max(1, count // 2))
+    place = domain or BoxDomain(data.AXES, data.PARTS)
+    points, table, shape = place.shown()
+    solution, residual = fit_equation(forms, data, arguments, count, place)
+    coarse, _ = fit_equation(forms, data, arguments, max(1, count // 2), place)
     values = solution(points)
     change = float((values - coarse(points)).norm() / values.norm())
     print(f"{count} features: relative residual {residual:.1e}, change from half {change:.1e}")
     print(f"{values.min():.9g} <= u <= {values.max():.9g}")
-    table = {f"lines_{axis}": line.numpy() for axis, line in enumerate(lines)}
-    shape = (*grid.shape[:-1], values.shape[1])
-    np.savez(f"{name}.npz", values=values.reshape(shape).numpy(), **table)
-
-
-def _line(axis: tuple[str, float, float], count: int) -> torch.Tensor:
-    """Points of an axis on which a solution is written: of a time the last one."""
-    kind, a, b = axis
-    if kind == "graded":
-        return torch.tensor([b], dtype=torch.float64)
-    return torch.linspace(a, b, count, dtype=torch.float64)
+    shown = values.reshape(*shape, values.shape[1])
+    np.savez(f"{name}.npz", values=shown.numpy(), **table)
 
 
 class _Equation:
     """A boundary value problem as rows: the equation inside, and what the ansatz leaves open."""
 
     def __init__(
-        self, forms: Any, data: Any, given: Callable[[torch.Tensor], FormArguments]
+        self,
+        forms: Any,
+        data: Any,
+        given: Callable[[torch.Tensor], FormArguments],
+        domain: FitDomain,
     ) -> None:
         self.forms = forms
         self.data = data
         self.given = given
+        self.domain = domain
         self.components = int(getattr(forms, "COMPONENTS", 1))
+        self.known = domain.known(forms, given)
 
     def rows(self, layers: Layers, points: torch.Tensor) -> RowsAndTargets:
         """All rows, those of each part of the boundary and of the inside with the same weight in
@@ -102,7 +105,7 @@ class _Equation:
         blocks = [self._block(layers, points, self.data.coefficients, self.data.source)]
         for name, (coefficients, value) in self.forms.BOUNDARY.items():
             some = points[: max(_FEWEST_THERE, len(points) // _FEWER)]
-            there = moved_to_side(some, self.data.PARTS[name], self.data.AXES)
+            there = self.domain.on(name, some)
             blocks.append(self._block(layers, there, coefficients, value))
         return torch.cat([a for a, _ in blocks]), torch.cat([b for _, b in blocks])
 
@@ -120,14 +123,17 @@ class _Equation:
         trial = self._trial(hidden(points, layers, self.forms.INDICES, self.data.AXES), factor)
         left = system(tables, trial, m).unflatten(-1, (-1, m))
         target = value(points, **given).reshape(len(points), m).clone()
+        known = [part(points, self.forms.INDICES) for part in self.known]
+        beside = target.new_zeros(*target.shape, next(iter(known[0].values())).shape[1])
         for (i, j), table in tables.items():
             target[:, i] -= combine(table, lift[j])
+            beside[:, i] += combine(table, known[j])
         size = left.square().mean().sqrt()
         # Inside and on each part the mean square of the rows is one: none of them outweighs the
         # others by its units or its number of points.
         weight = 1 / (size * len(points) ** 0.5)
         return (
-            weight * left.transpose(1, 2).flatten(0, 1),
+            weight * torch.cat([left.transpose(1, 2), beside], 2).flatten(0, 1),
             weight * target.flatten()[:, None],
         )
 

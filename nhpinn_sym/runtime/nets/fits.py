@@ -71,15 +71,17 @@ def fit_features(
     assemble: Callable[[Layers, torch.Tensor], RowsAndTargets],
     shape: tuple[int, int],
     scale: float | None = None,
+    draw: Callable[..., torch.Tensor] = box_points,
 ) -> LastLayerFit:
     """The least-squares fit with `count` features of the best scale, if none is given; `assemble`
-    makes the rows of a layer at points, for the constant and the features of every component.
+    makes the rows of a layer at points, for the constant and the features of every component; draw:
+    a number of points, the axes and a seed to points.
     """
     # The best scale hardly depends on the number of features; the smaller fits cost an eighth.
     few = max(20, count // TRIED)
     if scale is None:
-        scale = min(SCALES, key=lambda s: _fit(few, axes, s, assemble, shape).residual)
-    return _fit(count, axes, scale, assemble, shape)
+        scale = min(SCALES, key=lambda s: _fit(few, axes, s, assemble, shape, draw).residual)
+    return _fit(count, axes, scale, assemble, shape, draw)
 
 
 def _fit(
@@ -88,13 +90,14 @@ def _fit(
     scale: float,
     assemble: Callable[[Layers, torch.Tensor], RowsAndTargets],
     shape: tuple[int, int],
+    draw: Callable[..., torch.Tensor],
 ) -> LastLayerFit:
     layers = features(count, axes, scale)
     functions, components = shape
-    x = least_squares(*assemble(layers, box_points(ROWS * count, axes)))
+    x = least_squares(*assemble(layers, draw(ROWS * count, axes)))
     # At points that the fit has not seen: at its own ones more features always have a smaller
     # residual.
-    a, b = assemble(layers, box_points(2 * count, axes, seed=1))
+    a, b = assemble(layers, draw(2 * count, axes, seed=1))
     residual = float((a @ x - b).norm() / b.norm().clamp(min=torch.finfo(b.dtype).tiny))
     trial = (count + 1) * components
     kept = x[:trial].reshape(count + 1, components, functions).permute(0, 2, 1).contiguous()

@@ -24,6 +24,7 @@ from ....resolution import resolve_equation, resolve_time
 from ....runtime.arrays import Bounds
 from ....runtime.nets.function_families import JetsOfFamily, stack_functions
 from ....runtime.nets.jets import combine, product
+from ....runtime.nets.region_functions import LeadingTerms
 from ....runtime.quadrature import InTime, Quadrature, QuadratureRule
 from ...domains import normals_of, points_on, quadrature_rule
 from ...solution import Array, Coefficients
@@ -200,16 +201,15 @@ class BoundaryValueProblem:
     def factors(
         self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None
     ) -> Array:
-        """The factors (m, m) of D^index at one point, in scaled equations and components; of the
-        conditions of a part of the boundary, if their table is given.
-        """
+        """See `LeadingTerms.factors`."""
+        return self.leading.factors(point, index, table)
+
+    @cached_property
+    def leading(self) -> LeadingTerms:
+        """The leading terms at corners, in scaled equations and components."""
         rows, columns = self.balance
-        coefficients = table or self.operator
-        out = torch.zeros(self.components, self.components, dtype=torch.float64)
-        for (i, j), terms in self.tables(coefficients(point, **self.arguments(point))).items():
-            factor = torch.as_tensor(terms.get(index, 0.0)).reshape(-1)[0]
-            out[i, j] = rows[i] * columns[j] * factor
-        return out.numpy()
+        ends = tuple(b for _, b in self.bounds[self.equation.domain.dim :])
+        return LeadingTerms(self.trial.module, self.arguments, rows, columns, ends)
 
     @property
     def operator(self) -> Callable[..., Any]:

@@ -18,6 +18,7 @@ from ....emit.hard_constraints import Constraints, constrain
 from ....lower.forms import MultiIndex
 from ....problem.domain import BoundaryPart, Box
 from ....problem.regions import Region
+from ....resolution.singular_places import singular_places
 from ....runtime.nets.corners import (
     Edge,
     characteristics,
@@ -27,12 +28,12 @@ from ....runtime.nets.corners import (
 )
 from ....runtime.nets.function_families import Family, modulate, vanish_on_parts, wall_polynomials
 from ....runtime.nets.least_squares import least_squares, safe_divisor
+from ....runtime.nets.region_functions import region_families
 from ...solution import Array
 from ..collocation import Rows, collocation_points, require_finite
 from ..network import Jet
 from .boundary_value import BoundaryValueProblem
 from .initial_layers import start_families
-from .region_functions import region_families
 
 # Of the polynomials that are to satisfy the data near a place.
 _DEGREE = 6
@@ -169,7 +170,7 @@ def _of_region(problem: BoundaryValueProblem, region: Region) -> dict[str, list[
     """Those of its corners and holes, times shapes in time."""
     constraints = [constrain(problem.equation, j) for j in range(problem.components)]
     found: dict[str, list[Family]] = {}
-    for kind, family in region_families(problem, region):
+    for kind, family in region_families(singular_places(region), problem.leading):
         own = _independent(problem, family, paired=kind == "corners")
         found.setdefault(kind, []).append(_along(problem, constraints, own, (0, 1)))
     return found
