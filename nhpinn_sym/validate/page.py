@@ -29,6 +29,7 @@ from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing, fraction
 from ..problem.problem import MultiscaleProblem
+from ..problem.svg_printer import SvgPrinter
 from ..solve.cell_exports import CONVENTIONS
 from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
 from ..solve.progress import Progress
@@ -76,8 +77,6 @@ _FORMULAS = {
     ),
 }
 _LARGEST_MATRIX = 4
-# Pictures of a boundary value problem, about: for the bar of progress.
-_PICTURES = 8
 _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda", "drift": r"\text{drift}"}
 
 
@@ -107,17 +106,20 @@ def require_page_libraries() -> None:
 
 
 def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
-    """Write each picture as PNG and SVG, and keep it for the page."""
+    """Write each picture as PNG and SVG, both side by side, and keep it for the page."""
     from .page_blocks import Picture
 
     kept = []
-    with progress("plots") as task:
-        for drawing in drawings:
+    with progress("plots") as task, SvgPrinter() as printer:
+        held = list(drawings)
+        printer.take([(drawing.name, drawing.figure) for drawing in held])
+        for drawing in held:
             png = drawing.png()
             store.write(f"{drawing.name}.png", png)
-            store.write(f"{drawing.name}.svg", drawing.svg())
             kept.append(Picture(drawing.name, drawing.caption, png))
-            task.update(min(len(kept) / _PICTURES, 1.0), drawing.name)
+            task.update(len(kept) / (len(held) + 1), drawing.name)
+        for drawing, text in zip(held, printer.texts(), strict=True):
+            store.write(f"{drawing.name}.svg", text.encode())
     return kept
 
 
