@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -187,6 +187,12 @@ def escaped_text(text: str) -> str:
     return printable(text).replace("\\", "\\\\").replace("$", r"\$")
 
 
+def least_and_most(fields: Iterable[np.ndarray]) -> tuple[float, float]:
+    """Of all values; those outside of a domain are nan."""
+    known = np.concatenate([values[np.isfinite(values)].ravel() for values in fields])
+    return float(known.min()), float(known.max())
+
+
 def field(
     axes: Any,
     lines: Sequence[np.ndarray],
@@ -199,7 +205,7 @@ def field(
     """An image of values over a plane, (n, m) on two lines of points; returns what `Sheet.bar`
     takes. `title`, `names`: mathematics between dollars."""
     x, y = lines
-    extreme = float(np.max(np.abs(values))) or 1.0
+    extreme = max(map(abs, least_and_most([values]))) or 1.0
     low, high = limits or ((-extreme, extreme) if signed else (None, None))
     # Points are the middles of pixels, which reach half a step beyond the first and the last one.
     # Gouraud's triangles make the same picture, and double the time of the figure.

@@ -14,7 +14,17 @@ import sympy as sp
 from ..derive.coefficient_picture import coefficient_values, draw_coefficient, moved_into
 from ..derive.model import HomogenizedModel
 from ..problem.errors import UnsupportedError
-from ..problem.pictures import Drawing, Sheet, curves, field, fraction, rates, real_parts, symbol
+from ..problem.pictures import (
+    Drawing,
+    Sheet,
+    curves,
+    field,
+    fraction,
+    least_and_most,
+    rates,
+    real_parts,
+    symbol,
+)
 from ..problem.problem import MultiscaleProblem
 from ..runtime.arrays import Array
 from ..solve.cell_picture import draw_cells
@@ -198,6 +208,8 @@ class _Scene:
         moved = moved_into(self.problem.cell, np.stack(scaled, axis=-1), ends)
         columns |= {axis.symbol: y for axis, y in zip(operator.axes, moved.T)}
         values = coefficient_values(operator, columns, parameters)
+        outside = ~np.asarray(self.problem.domain.contains(self.points.T))
+        values = np.where(outside, np.nan, values)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
         return sheet.drawing(
@@ -235,7 +247,7 @@ class _Scene:
             return sheet.drawing("solutions", f"{caption}.")
         sheet = Sheet(len(rows), len(known), self._panel(*_PANEL))
         for j, (label, own) in enumerate(rows.items()):
-            limits = (min(v.min() for v in own.values()), max(v.max() for v in own.values()))
+            limits = least_and_most(own.values())
             row = [sheet.at(j, k) for k in range(len(own))]
             for axes, (name, values) in zip(row, own.items(), strict=True):
                 title = f"{label}{name}{self.time}"
@@ -253,7 +265,7 @@ class _Scene:
         at = f"$x_2 = {self.lines[1][centre]:.4g}${self.time}"
         for j, (label, own) in enumerate(rows.items()):
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
-            size = max(float(np.abs(v).max()) for v in own.values())
+            size = max(map(abs, least_and_most(own.values())))
             values, differences = sheet.at(j, 0), sheet.at(j, 1)
             curves(values, self.lines[0], line, f"{label}{at}", self.names[0])
             _widen(values, _SMALLEST * size)

@@ -138,3 +138,23 @@ def test_a_problem_without_fast_variables_is_drawn(dim: int, names: list[str] | 
         assert [image.get_clim()[1] for image in images(drawn["error"])] == [0.5, 0.25]
     x, y = drawn["convergence"].figure.axes[0].lines[0].get_data()
     assert list(x) == [1 / 8, 1 / 16] and list(y) == [0.1, 0.01]
+
+
+def test_what_is_outside_of_a_region_leaves_the_scales() -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    flux = (2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)
+    around = nh.Box((0, 1), (0, 1)) - nh.Disk((0.5, 0.5), 0.25)
+    of = nh.MultiscaleProblem(
+        sp.Eq(-s.div(flux), 1), scales=s, unknown=u, domain=around, boundary=[nh.Dirichlet(0)]
+    )
+    model = nh.homogenize(of)
+    cells = nh.solve_cells(model, "fourier", tolerance=1e-4)
+    points, shape = plot_points(nh.Box((0, 1), (0, 1)), COUNTS[2])
+    values = np.where(of.domain.contains(points.T), 1 + points[:, 0], np.nan)
+    parts = {name: {"plot": values} for name in ("u_eps", "v", "p")}
+    parts["w"] = {"plot": values - 0.5}
+    drawn = {d.name: d for d in draw(model, 0.25, None, cells, parts, points, shape)}
+    assert images(drawn["solutions"])[0].get_clim() == (1, 2)
+    assert images(drawn["error"])[1].get_clim() == (-0.5, 0.5)
+    assert np.isnan(np.ma.filled(images(drawn["coefficient"])[0].get_array(), np.nan)[10, 10])
