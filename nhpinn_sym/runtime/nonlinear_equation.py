@@ -16,6 +16,7 @@ import numpy as np
 
 from .arrays import Array
 from .assembly import Assembly
+from .least_stiffness import least_stiffness
 from .newton import Linearized, NewtonError, NewtonResult, newton
 from .time_stepping import lagrange_weights, sdirk4_of_storage
 
@@ -34,6 +35,8 @@ class NonlinearResult(NamedTuple):
 
     rest : the largest residual, relative to its parts, at which Newton's method found no step that
            lowers it; 0 where it always converged
+    stiffness : where it is asked for, the least energy of a disturbance of the solution, relative
+           to that of the same one without any gradient; and how far it may be lower
     """
 
     grid: Any
@@ -41,6 +44,7 @@ class NonlinearResult(NamedTuple):
     method: str
     largest: Array | None
     rest: float
+    stiffness: tuple[float, float] | None = None
 
 
 class BoundaryProblem(ABC):
@@ -88,6 +92,7 @@ def solve_nonlinear_problem(
     keep: bool,
     report: Callable[[float], None],
     stored: Sequence[bool] = (),
+    stiffness: bool = False,
 ) -> NonlinearResult:
     """The solution; NewtonError where Newton's method does not converge.
 
@@ -96,11 +101,13 @@ def solve_nonlinear_problem(
     times, keep, report : as for `solve_equation`
     stored : which of the equations have a time derivative (default: all); the others hold at all
              times
+    stiffness : whether that of a stationary solution, with a symmetric derivative, is asked for
     """
     system = _System(problem, law, symmetric, stored)
     if times is None:
         values = system.stationary(start)
-        return NonlinearResult(problem.grid(values), None, system.method, None, system.rest)
+        least = system.least_stiffness(values) if stiffness else None
+        return NonlinearResult(problem.grid(values), None, system.method, None, system.rest, least)
     levels, largest = system.evolution(times, keep, report)
     kept = times if keep else times[-1:]
     method = f"{system.method}, sdirk4"
@@ -167,6 +174,25 @@ class _System:
             return Linearized(residual, size, lambda: self.jacobian(arrays), arrays)
 
         return self._newton(self.problem.with_essential(u, 0.0), linearized).u
+
+    def least_stiffness(self, u: Array) -> tuple[float, float]:
+        """See `NonlinearResult`."""
+        arrays = self.arrays(u, 0.0)
+        still = self.jacobian(self.arrays(np.zeros_like(u), 0.0))
+        solve, _ = self.assembly.solver(still, True, many=True)
+        return least_stiffness(self.assembly, lambda free: self._along(arrays, free), solve)
+
+    def _along(self, arrays: Mapping[str, Array], free: Array) -> Array:
+        """The derivative of the residual along a function with these free unknowns."""
+        change = self.assembly.extended(free)
+        values, slopes = self.assembly.fields(change)
+        flux, reaction = (
+            np.einsum("...jkq,jkq->...q", arrays[f"{name}_p"], slopes)
+            + np.einsum("...jq,jq->...q", arrays[f"{name}_u"], values)
+            for name in ("flux", "reaction")
+        )
+        vector, _ = self.assembly.load(flux, reaction)
+        return self.assembly.restricted(vector + self.problem.robin_times(change))
 
     def _newton(self, u: Array, linearized: Callable[[Array], Linearized]) -> NewtonResult:
         found = newton(self.assembly, linearized, u, symmetric=self.symmetric)

@@ -140,6 +140,7 @@ def solve_nonlinear(
     stored: Sequence[bool],
     grown: Callable[[], bool] = lambda: False,
     rounds: int = 1,
+    stiffness: bool = False,
     mesh: int | tuple[int, ...] | None = None,
     at_least: tuple[int, ...] | None = None,
     tolerance: float | None = None,
@@ -154,6 +155,7 @@ def solve_nonlinear(
     stored    : which of the equations have a time derivative
     grown     : says after a solve whether the law has become another one; then it is solved again,
                 `rounds` times at most. SolveError where Newton's method does not converge.
+    stiffness : whether info["stiffness"] is asked for, see `NonlinearResult`
     """
     check_element_options(degree, max_dofs=max_dofs, steps=steps)
     name = element_name(degree, reference.domain)
@@ -170,10 +172,12 @@ def solve_nonlinear(
             first = problem.sampled(start) if known and known[-1].times is None else None
             with newton_errors(label), elements.errors():
                 result = solve_nonlinear_problem(
-                    problem, law, symmetric, first, times, keep, report, stored
+                    problem, law, symmetric, first, times, keep, report, stored, stiffness
                 )
             method = f"{name}, {result.method}"
             info = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
+            if result.stiffness is not None:
+                info["stiffness"] = result.stiffness
             solution = GridSolution(
                 elements.name, method, info, result.grid, result.times, result.largest
             )

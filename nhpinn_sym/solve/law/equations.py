@@ -23,7 +23,7 @@ from ...problem.errors import ProblemError, shortened, warn_tolerance
 from ...problem.user_input import instance, parameter_numbers
 from ...runtime.nonlinear_arrays import equation_arrays
 from ...runtime.nonlinear_equation import Law
-from ..backends import equation_solver
+from ..backends import BACKENDS, equation_solver
 from ..fem.nonlinear import elements_of, solve_nonlinear
 from ..progress import Progress, shown
 from ..solution import Array, Solution
@@ -32,6 +32,7 @@ from .hamilton_jacobi import solve_hamilton_jacobi
 from .law_file import same_state
 from .law_solution import LawSolution
 from .macro_law import ROUNDS, MacroLaw
+from .strained_solutions import judge_strained, oriented
 
 _OPTIONS = ("mesh", "at_least", "tolerance", "degree", "steps", "max_dofs")
 # What only one backend takes beside them.
@@ -109,17 +110,18 @@ def solve_nonlinear_fine(
     lowered = lower_nonlinear_fine(state, "Multiscale equation")
     forms, _ = load_forms(state, lowered, nonlinear_text.equation, coefficients)
 
+    strained = with_finite_strain(state).finite_strain
+
     def law(points: Array, t: float, values: Array, slopes: Array) -> Mapping[str, Array]:
         data = {**numbers, **dict(zip(forms.COORDINATES, points)), forms.TIME: t}
-        return equation_arrays(forms, values, slopes, data)
+        arrays = equation_arrays(forms, values, slopes, data)
+        return oriented(arrays, slopes) if strained else arrays
 
     symmetric = state.potential and not state.depends_on_values
-    solution = solver.solve(law, symmetric)
-    if with_finite_strain(state).finite_strain:
-        warn_tolerance(
-            f"{reference.title.lower()} ({backend}): the energy is not convex (finite strain); a"
-            " state in which the forces balance was found, whether it is stable is not known"
-        )
+    known = strained and symmetric and reference.time is None and BACKENDS[backend].elements
+    solution = solver.solve(law, symmetric, **({"stiffness": True} if known else {}))
+    if strained:
+        judge_strained(f"{reference.title.lower()} ({backend})", solution)
     return solution, reference
 
 

@@ -122,7 +122,7 @@ def test_the_estimate_holds_where_data_jump() -> None:
     assert abs(found.beta - 0.58) < found.estimate < 0.2
 
 
-def test_fine_solutions_say_that_their_stability_is_not_known() -> None:
+def test_small_fine_solutions_are_linear_ones() -> None:
     """A homogeneous body under its own weight: the linear solution for a small load."""
     u = S.unknown("u", components=2)
     F = sp.eye(2) + S.grad(u)
@@ -139,9 +139,37 @@ def test_fine_solutions_say_that_their_stability_is_not_known() -> None:
         )
         return nh.solve_fine(problem, 1, "skfem", mesh=4)
 
-    with pytest.warns(nh.ToleranceWarning, match="stable is not known"):
-        found = solved(stress)
+    found = solved(stress)
     e = S.sym_grad(u)
     linear = solved(2 * e + 2 * e.trace() * sp.eye(2))
     middle = [0.5, 0.5]
     assert found(middle) == pytest.approx(linear(middle), rel=2e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_columns_buckle_at_eulers_load(backend: str) -> None:
+    """Clamped at both ends, 8 long and 1 wide: at a compression of (2 pi)^2 / 12 / 8^2."""
+    u = S.unknown("u", components=2)
+    F = sp.eye(2) + S.grad(u)
+    stress = F - F.inv().T * (1 - 2 * sp.log(F.det()))
+
+    def stiffness(compression: float) -> float:
+        problem = nh.MultiscaleProblem(
+            sp.Eq(-S.div(stress), sp.zeros(2, 1)),
+            scales=S,
+            unknown=u,
+            domain=nh.Box((0, 8), (0, 1)),
+            boundary=[
+                nh.Dirichlet([0, 0], on="left"),
+                nh.Dirichlet([-8 * compression, 0], on="right"),
+                nh.Neumann([0, 0], on=["bottom", "top"]),
+            ],
+        )
+        solution = nh.solve_fine(problem, 1, backend, mesh=(24, 3))
+        return float(solution.info["stiffness"][0])
+
+    small, larger = stiffness(0.01), stiffness(0.04)
+    lost = 0.04 + 0.03 * larger / (small - larger)
+    assert lost == pytest.approx((2 * math.pi) ** 2 / 12 / 64, rel=0.05)
+    with pytest.raises(nh.UnsupportedError, match="no local minimum"):
+        stiffness(1.1 * lost)
