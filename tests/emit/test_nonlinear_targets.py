@@ -20,6 +20,8 @@ import torch
 import nhpinn_sym as nh
 from nhpinn_sym.emit.source import run
 
+from .nonlinear_problems import NONLINEAR
+
 TWO_PI = 2 * sp.pi
 NAMES = ("N_u_0", "N_N_0", "N_xi_0_0", "N_xi_0_1", "N_p_0_0", "N_p_0_1")
 
@@ -118,13 +120,38 @@ def test_a_folder_alone_solves_a_state(tmp_path: Path, target: str) -> None:
     nh.emit(own, target).save(tmp_path)
     texts = [p.read_text() for p in tmp_path.rglob("*.py")]
     assert not any("import nhpinn_sym" in t or "from nhpinn_sym" in t for t in texts)
-    environment = {**os.environ, "PYTHONPATH": ""}
-    command = [sys.executable, "main_law.py", "N_xi_0_0=0.8"]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=120)
-    found = json.loads((tmp_path / "law.json").read_text())
+    found = alone(tmp_path, "N_xi_0_0=0.8")
     law = nh.solve_law(own)
     assert np.ravel(found["flux"]) == pytest.approx(law.flux(grad=0.8), rel=1e-6)
     assert np.ravel(found["flux_p"]) == pytest.approx(law.tangent(grad=0.8).ravel(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "target"), [("carreau", "numpy"), ("richards", "skfem")])
+def test_folders_of_systems_and_of_storage_alone(tmp_path: Path, name: str, target: str) -> None:
+    own = nh.homogenize(NONLINEAR[name]())
+    nh.emit(own, target).save(tmp_path)
+    law = nh.solve_law(own, tolerance=1e-5)
+    if name == "carreau":
+        grad = np.array([[0.4, 0.1], [-0.3, 0.2]])
+        slopes = [f"N_xi_{i}_{k}={grad[i, k]}" for i, k in np.ndindex(2, 2)]
+        found = alone(tmp_path, *slopes, "n=15")
+        state: dict[str, Any] = {"grad": grad}
+    else:
+        found = alone(tmp_path, "N_u_0=0.3", "N_xi_0_0=-0.7", "x1=0.2", "t=0.5")
+        state = {"grad": -0.7, "u": 0.3}
+        assert np.ravel(found["storage"]) == pytest.approx(law.storage(u=0.3), rel=1e-5)
+    assert np.ravel(found["flux"]) == pytest.approx(law.flux(**state).ravel(), rel=1e-5)
+    tangent = law.tangent(**state).ravel()
+    assert np.ravel(found["flux_p"]) == pytest.approx(tangent, rel=1e-5, abs=1e-9)
+
+
+def alone(folder: Path, *arguments: str) -> Any:
+    """What main_law.py of a folder finds where the package cannot be imported."""
+    block = "import runpy, sys; sys.modules['nhpinn_sym'] = None; sys.path.insert(0, '.')"
+    command = [sys.executable, "-c", f"{block}; runpy.run_path('main_law.py', None, '__main__')"]
+    environment = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run([*command, *arguments], cwd=folder, env=environment, check=True, timeout=120)
+    return json.loads((folder / "law.json").read_text())
 
 
 def test_other_targets_are_refused() -> None:
