@@ -1,6 +1,6 @@
 """Section 5.2 of the NH-PINN paper: -div( a(x/eps) grad u ) = f on the unit square.
 
-Prints the derivation, then cross-validates PINN against FEM at eps = 1/8. About a minute on two
+Prints the derivation, then cross-validates PINN against FEM at eps = 1/8. About ten seconds on two
 cores.
 """
 
