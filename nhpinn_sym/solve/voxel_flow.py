@@ -84,7 +84,7 @@ def solve_voxel_flow(
             task.update(0.5, f"{'x'.join(map(str, shape))} voxels, estimate {estimate:.1e}")
     found = history[-1]
     info = {
-        "method": f"staggered grid of {'x'.join(map(str, shape))} voxels, walls by forces, FFT, CG",
+        "method": f"staggered grid of {'x'.join(map(str, shape))} voxels, preconditioned CG",
         "size": model.dim * math.prod(shape),
         "cells": shape,
         "iterations": found.iterations,

@@ -5,7 +5,7 @@ Fluids 8:2182). On a periodic grid without obstacles FFTs invert Stokes' equatio
 are forces f there: those at faces of obstacles such that u = 0, and at velocities half a box beside
 walls f = -u/h^2, which makes them vanish at the wall. As G is symmetric and positive, so is the
 system for the forces, and conjugate gradients solve it with two FFTs an iteration; their number
-grows slowly with the boxes along an axis.
+grows slowly with the boxes along an axis, but to thousands in narrow pores, which `pores` solves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from scipy import fft
 from ..arrays import AnyArray, Array, Flags
 from ..fourier.krylov import cg
 from .elements import BoxElements
+from .pores import PoreFlow
 
 MOST_ITERATIONS = 5000
 # Of a load, relative to the velocity that a unit force makes in a box.
 _ROUNDING = 1e-10
+# Faces of walls for each box of fluid, from which on pores are narrow: channels of N boxes across
+# have 4/N, or 2/N between plates; and boxes of fluid whose factors take a gigabyte.
+_NARROW = 0.9
+_MOST_OF_PORES = 400_000
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,13 @@ class ObstacleForces:
         within = np.stack([solid & other for other in below])
         pairs = zip(within, self.held, strict=True)
         surrounded = np.stack([own & _neighbours(held) for own, held in pairs])
-        drag = np.stack([self._drag(i, within[i]) for i in axes]) * ~self.held
+        self.drag = np.stack([self._drag(i, within[i]) for i in axes]) * ~self.held
         walls = self.held & ~surrounded
-        self.places = walls | (drag > 0)
+        self.places = walls | (self.drag > 0)
         self.axis = np.nonzero(self.places)[0]
         self.counts = np.bincount(self.axis, minlength=elements.dim)
         with np.errstate(divide="ignore"):
-            self.softness = np.where(walls, 0.0, 1 / drag)[self.places]
+            self.softness = np.where(walls, 0.0, 1 / self.drag)[self.places]
         self.pushed = (~surrounded).astype(float)
 
     def _drag(self, component: int, within: Flags) -> Array:
@@ -143,13 +148,21 @@ class ObstacleForces:
 
 def permeability(elements: BoxElements, solid: Flags, rtol: float) -> StaggeredFlow:
     """Flow through the boxes that are not solid, driven along each axis."""
-    forces = ObstacleForces(elements, solid)
-    found = [forces.driven(axis, rtol) for axis in range(elements.dim)]
+    walls = ObstacleForces(elements, solid)
+    flow = PoreFlow(elements, solid, walls.held, walls.drag) if _narrow(solid) else walls
+    found = [flow.driven(axis, rtol) for axis in range(elements.dim)]
     velocities = np.stack([w for w, _, _ in found])
     tensor = velocities.mean(axis=tuple(range(2, velocities.ndim))).T
     return StaggeredFlow(
         tensor, velocities, max(r for _, r, _ in found), max(n for _, _, n in found)
     )
+
+
+def _narrow(solid: Flags) -> bool:
+    """Whether most boxes of the fluid touch walls, and are not too many."""
+    fluid = int(np.sum(~solid))
+    faces = sum(int(np.sum(solid != np.roll(solid, 1, axis))) for axis in range(solid.ndim))
+    return faces >= _NARROW * fluid and fluid <= _MOST_OF_PORES
 
 
 def at_corners(velocities: Array) -> Array:

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.runtime.voxel.elements import BoxElements
-from nhpinn_sym.runtime.voxel.flow import StaggeredFlow, at_corners, permeability
+from nhpinn_sym.runtime.voxel.flow import (
+    ObstacleForces,
+    StaggeredFlow,
+    at_corners,
+    permeability,
+)
 
 # Mean velocity in a square duct of unit side and force: 1/12 - 16/pi^5 sum tanh(k pi/2)/k^5, odd k.
 DUCT = 1 / 12 - 16 / np.pi**5 * sum(np.tanh(k * np.pi / 2) / k**5 for k in range(1, 99, 2))
@@ -57,3 +62,16 @@ def test_flow_of_any_walls() -> None:
     pocket[3, 3, 3] = False
     one, other = solved(filled, sides), solved(np.roll(pocket, (4, 3, 2), (0, 1, 2)), sides)
     assert other.tensor == pytest.approx(one.tensor, rel=1e-7, abs=1e-12)
+
+
+def test_narrow_pores_as_by_the_forces_of_their_walls() -> None:
+    """Of one voxel, where forces of the walls take hundreds of iterations."""
+    solid = np.random.default_rng(5).random((8, 9, 7)) < 0.5
+    elements = BoxElements([(0.0, 1.0), (0.0, 1.1), (0.0, 0.9)], solid.shape)
+    found = permeability(elements, solid, 1e-8)
+    assert found.iterations < 40
+    walls = ObstacleForces(elements, solid)
+    for axis in range(3):
+        velocities, _, iterations = walls.driven(axis, 1e-8)
+        assert iterations > 200
+        assert found.velocities[axis] == pytest.approx(velocities, abs=1e-6 * velocities.max())
