@@ -17,7 +17,7 @@ from ..derive.nonlinear.checks import jets_as_parameters
 from ..derive.nonlinear.state import StateProblem
 from ..operator.sampling import folded
 from ..operator.table import Operator
-from ..operator.zero_test import jumps
+from ..operator.zero_test import jumps_with
 from ..problem.domain import Cell, LatticeCell
 from .interfaces import in_middles, middle_symbols
 from .lattice_cells import share_symbols
@@ -56,6 +56,7 @@ class LoweredState:
     coordinates are shares of its vectors, slopes those along them.
 
     slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
+           jumps: across the cell (those by u or x are constant there);
            frozen: it is linear at fixed values; ergodic: the source counts without its mean;
            middles: coordinates of the middle of an element, which conditions hold on fitted meshes.
     """
@@ -202,6 +203,12 @@ def lower_state(
     if order > 1:
         integrands = _with_slow_derivatives(integrands, names, op.coordinates)
     held = _held(integrands)
+    moving = (
+        *frame.coordinates,
+        *middles,
+        *names.correctors,
+        *(p for r in names.slopes for p in r),
+    )
     return LoweredState(
         title,
         frame.cell,
@@ -212,7 +219,7 @@ def lower_state(
         integrands,
         state.potential,
         state.frozen,
-        any(jumps(e) for table in arrays.values() for e in table.values()),
+        any(jumps_with(e, moving) for table in arrays.values() for e in table.values()),
         state.ergodic,
         middles,
     )

@@ -215,12 +215,21 @@ def jumps_along(expr: sp.Expr, slow: Iterable[sp.Symbol], fast: Iterable[sp.Symb
     """
     inner = set(slow)
     outer = set(fast)
+    return any(held & inner and not held & outer for held in _jumping_symbols(expr))
+
+
+def jumps_with(expr: sp.Expr, moving: Iterable[sp.Symbol]) -> bool:
+    """Whether `expr` may jump as some symbols change, the others being constant."""
+    inner = set(moving)
+    return any(held & inner for held in _jumping_symbols(expr))
+
+
+def _jumping_symbols(expr: sp.Expr) -> Iterator[set[sp.Basic]]:
+    """The symbols of each condition, and of the argument of each step."""
     for node in expr.atoms(*_JUMPING):
         where = node.atoms(sp.Rel) if isinstance(node, sp.Piecewise) else node.args
-        held = [part.free_symbols for part in where]
-        if any(symbols & inner and not symbols & outer for symbols in held):
-            return True
-    return False
+        for part in where:
+            yield part.free_symbols
 
 
 def loses_jump(expr: sp.Expr, index: Sequence[int], coordinates: Sequence[sp.Symbol]) -> bool:

@@ -44,7 +44,7 @@ class LawSolution(LawStates):
     u is a number, or (n,), where the law depends on the value of u0; x (d,) or (n, d) where it
     depends on the place. Results have the axis n in front then. Signs: the limit is
     d_t storage - div( flux ) + reaction = load.
-    info: "estimate" of the relative error at the states that it was tried at, "n" points per axis,
+    info: "estimate" of the relative error, the largest of the states so far, "n" points per axis,
     "seconds".
 
     >>> s = nh.Scales(1)

@@ -92,6 +92,8 @@ class LawStates:
                 start = stable_start(self.forms, macro, self.n, self.least)
             level = law_at(self.forms, macro, self.tolerance, self.n, self.least, start)
         check_level(level, self.frame.along_axes(macro), self.tolerance, self.fixed)
+        known = float(self.info.get("estimate", 0.0))
+        self.info["estimate"] = max(known, float(level.estimate.max()))
         return level
 
     def _level(self, macro: MacroState) -> Any:
