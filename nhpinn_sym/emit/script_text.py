@@ -61,6 +61,9 @@ def residual_function(
     lines, texts = script.body(residuals)
     if len(texts) == 1:
         return function(head, summary, [*lines, f"return {texts[0]}"])
+    whole = f"return torch.cat([{', '.join(texts)}], dim=1)"
+    if len(whole) <= WIDTH - 4:
+        return function(head, summary, [*lines, whole])
     rows = display("rows = [", texts, "]")
     return function(head, summary, [*lines, *rows, "return torch.cat(rows, dim=1)"])
 
