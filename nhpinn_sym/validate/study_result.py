@@ -16,7 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..problem.escaping import printable
-from ..problem.pictures import COLOURS, Sheet
+from ..problem.pictures import COLOURS, Drawing, Sheet
+from .report import html_of
 
 RATE_TOLERANCE = 0.1
 """How far an observed rate may lie below the expected one."""
@@ -140,7 +141,13 @@ class Study:
         return buffer.getvalue()
 
     def pictures(self) -> Iterator[tuple[str, bytes]]:
-        """(file name, data): errors over eps, h or the number of features, with their slopes."""
+        """(file name, data) of `plot`."""
+        drawing = self.plot()
+        yield "study.png", drawing.png()
+        yield "study.svg", drawing.svg()
+
+    def plot(self) -> Drawing:
+        """Errors over eps, h or the number of features, with their slopes."""
         sheet = Sheet(1, 2, (5.2, 4.6))
         axes = sheet.at(0, 0)
         rates = self.rates
@@ -169,9 +176,7 @@ class Study:
         beside.axis("off")
         place = {"loc": "center left", "bbox_to_anchor": (-0.18, 0.5)}
         beside.legend(*axes.get_legend_handles_labels(), fontsize=9, **place)
-        drawing = sheet.drawing("study", self.title)
-        yield "study.png", drawing.png()
-        yield "study.svg", drawing.svg()
+        return sheet.drawing("study", self.title)
 
     def _label(self, name: str, rate: float) -> str:
         slope = "no slope" if math.isnan(rate) else f"slope {rate:.2f}"
@@ -196,6 +201,9 @@ class Study:
         middle = np.exp(np.mean(np.log(errors)) - rate * np.mean(np.log(sizes)))
         shown = [1 / size if self.kind == "features" else size for size in sizes]
         return shown, [float(middle * size**rate) for size in sizes]
+
+    def _repr_html_(self) -> str:
+        return html_of(self.table())
 
     def __str__(self) -> str:
         buffer = io.StringIO()

@@ -238,6 +238,9 @@ def test_a_rate_below_the_expected_one() -> None:
     )
     assert late.rates["e4"] < 0.7 and late.agrees and found.below == ("e4",)
     assert math.isnan(found.rates["e1"]) and "0.74" in str(found)
+    assert "<td>e4</td>" in found._repr_html_() and "0.74" in found._repr_html_()
+    points, line = found.plot().figure.axes[0].lines[:2]
+    assert points.get_ydata().tolist() == [1.0, 0.6] and line.get_ydata()[1] < line.get_ydata()[0]
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
