@@ -21,6 +21,7 @@ from ....lower.forms import LoweredCells
 from ....problem.errors import ProblemError, UnsupportedError
 from ....resolution import resolve_cells, resolve_slow
 from ....resolution.problems import constant_axes
+from ....runtime.levels import FEWEST
 from ....runtime.nets.least_squares import safe_divisor
 from ...progress import Task
 from ...solution import Array, CellBatch, CellTask
@@ -39,7 +40,7 @@ from ..collocation import (
 )
 from ..fields import NetworkField
 from ..minimize import Result, history_info
-from ..network import Axes, DataPanels, Network, TrialSpace
+from ..network import Axes, DataPanels, Network, TrialSpace, with_last_layer
 from ..options import collocation_options
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions, uniform_grid
@@ -54,14 +55,17 @@ _BELOW = 0.03
 
 # Times as many features by default in three dimensions, where waves of one length are more.
 _IN_SPACE = 2
+# Times the error that the dual norm shows, which knows no contrast: twice is enough at 400.
+_CONTRAST = 4.0
+_ROUNDING = 1e-15
 # Points along an axis at which a residual is seen in the dual norm.
 _DUAL_GRID = 16
 
 
 @dataclass
 class StageResult:
-    """The functions so far, the largest held-out residual, the same as the estimate takes it, and
-    the relative multipliers of the solvable functions by name.
+    """The functions so far, the largest held-out residual, the largest in the dual norm of the
+    energy where that is known, and the relative multipliers of the solvable functions by name.
     """
 
     family: CellFunctions
@@ -199,22 +203,41 @@ class SmoothCellSolver(Formulation[StageResult]):
                 done.family = family.with_networks([self.rows.unscale(members, network)])
                 held = self.rows(number, family, HELD_OUT, seed + 1)
             residual = held_out_residual(network, coefficients, held)
-            dual = residual
-            if len(self.axes) == 3 and not self.trial.panels:
+            dual = 0.0
+            if self._has_energy:
                 dual = min(residual, self._dual_residual(number, family, network, coefficients))
             done.add(residual, dual, self._multipliers(members, held, coefficients))
         return Fit(done, done.held_out, size, scales)
 
-    def doubt(self, fit: Fit[StageResult]) -> float:
-        """The square of the residual, as the errors that count are of second order."""
-        return fit.solved.dual**2
+    def estimate(self, fit: Fit[StageResult], changes: Sequence[float]) -> float:
+        """In space the square of the dual residual is the share of the energy of the cell functions
+        that is missed; that energy is by how much they change A."""
+        if not self._has_energy or len(changes) < FEWEST - 1:
+            return super().estimate(fit, changes)
+        return max(_ROUNDING, _CONTRAST * fit.solved.dual**2 * self._energy(fit))
+
+    @property
+    def _has_energy(self) -> bool:
+        """Whether the error is known from the dual norm of the residual, seen on a grid."""
+        known = self.cells.symmetric and self.cells.definite and self.cells.eigenvalue is None
+        return known and len(self.axes) == 3 and not self.trial.panels
+
+    def _energy(self, fit: Fit[StageResult]) -> float:
+        """By how much the cell functions change the effective entries, relative to the largest."""
+        layers = random_layer(self.trial, 1, fit.scales, self.options.seed)
+        outputs = fit.solved.family.outputs
+        nothing = torch.zeros(1, outputs, dtype=torch.float64, device=self.options.device)
+        zero = StageResult(
+            self.rows.empty.with_networks([with_last_layer(self.trial, layers, nothing, 1)])
+        )
+        return largest_change(self.values(fit.solved), self.values(zero))
 
     def _dual_residual(
         self, number: int, family: CellFunctions, network: Network, coefficients: Tensor
     ) -> float:
         """The residual of a stage in the dual norm of the energy, in which it bounds the error: in
-        space, where it is of high frequency, that at points is ten times as large. What a grid
-        shows of frequencies beyond its own it takes for lower ones, which weigh more.
+        space, where it is of high frequency, that at points is ten times as large. Frequencies
+        beyond those of the grid count as lower ones, which weigh more.
         """
         points = uniform_grid(self.axes, _DUAL_GRID).to(self.options.device)
         rows = self.rows.at(points, number, family, self.options.seed)
@@ -261,8 +284,7 @@ class SmoothCellSolver(Formulation[StageResult]):
                 rows = _StageRows(self.rows, number, done.family, j, float(unit))
                 found = self._train_one(k, rows, task)
                 held = rows(HELD_OUT, self.options.seed + 1)
-                multipliers = self._multipliers([k], held, found.coefficients)
-                done.add(found.held_out, found.held_out, multipliers)
+                done.add(found.held_out, 0.0, self._multipliers([k], held, found.coefficients))
                 network = self.rows.unscale([k], found.network, unit)
                 done.family = done.family.with_networks([network])
                 earlier.append(self.rows.unscale([k], found.earlier[0], unit))

@@ -134,7 +134,7 @@ def test_shear_flow_with_a_parameter() -> None:
     ],
 )
 def test_three_dimensions(a: sp.Expr, features: int, bound: float) -> None:
-    """Against Fourier collocation."""
+    """The estimate is above the error, and near it."""
     values = sp.lambdify((y1, y2, y3), a)
     expected = fourier_effective(lambda y: np.eye(3).reshape(3, 3, 1, 1, 1) * values(*y), 15, 3)
     with warnings.catch_warnings():
@@ -142,7 +142,7 @@ def test_three_dimensions(a: sp.Expr, features: int, bound: float) -> None:
         batch = solved(diffusion_cells(a * sp.eye(3)), 1e-6, features=features)
     error = np.abs(matrix(batch, 3) - expected).max() / np.abs(expected).max()
     assert error < bound
-    assert error < batch.info["estimate"]
+    assert error < batch.info["estimate"] < 10 * error
 
 
 def test_a_tolerance_that_is_not_reached_is_a_warning() -> None:
