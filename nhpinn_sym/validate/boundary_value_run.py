@@ -157,6 +157,7 @@ class BoundaryValueRun:
                     method="energy",
                     tolerance=_ENCLOSED,
                     parameters=self.parameters,
+                    coefficients=self.settings.coefficients,
                     progress=self.progress,
                 ),
             )
@@ -182,6 +183,7 @@ class BoundaryValueRun:
             backend,
             per_period=self.settings.per_period,
             parameters=self.parameters,
+            coefficients=self.settings.coefficients,
             progress=self.progress,
             **options,
         )
@@ -199,6 +201,7 @@ class BoundaryValueRun:
             backend,
             eps=here,
             parameters=self.parameters,
+            coefficients=self.settings.coefficients,
             progress=self.progress,
             **options,
         )

@@ -383,6 +383,8 @@ def _call(content: Content) -> str:
     if settings.parameters:
         numbers = ", ".join(f"{name}: {value}" for name, value in settings.parameters.items())
         shown.append(f"parameters={{{numbers}}}")
+    if settings.coefficients:
+        shown.append("coefficients=coefficients")
     body = "".join(f"\n    {line}," for line in ("problem", *shown))
     return f"import sympy as sp\nimport nhpinn_sym as nh\n\nreport = nh.validate({body}\n)"
 

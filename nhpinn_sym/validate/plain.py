@@ -238,6 +238,7 @@ class _Plain:
                 _UNUSED,
                 backend,
                 parameters=self.settings.parameters,
+                coefficients=self.settings.coefficients,
                 progress=self.settings.progress,
                 **options,
             )

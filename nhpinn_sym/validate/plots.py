@@ -55,7 +55,8 @@ def draw(
 ) -> Iterator[Drawing]:
     """Each picture of a boundary value problem; `points` are a grid of the shape `shape`."""
     scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {fraction(eps)}$")
-    yield scene.coefficient(model, eps, parameters)
+    with suppress(UnsupportedError):  # a coefficient without a formula
+        yield scene.coefficient(model, eps, parameters)
     yield from draw_cell_pictures(model, parameters, cells)
     yield from draw_solutions(model.problem, eps, parts, points, shape)
 

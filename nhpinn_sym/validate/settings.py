@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,8 @@ _IN_SPACE = 5e-4
 @dataclass(frozen=True)
 class Settings:
     """fem: the finite element backend; cells, equation: options of the PINN for the two solves;
-    per_period: mesh cells of the fine solution; tolerance: for the cells of every backend."""
+    per_period: mesh cells of the fine solution; tolerance: for the cells of every backend;
+    coefficients: functions for those without a formula."""
 
     fem: str
     cells: Mapping[str, Any]
@@ -38,6 +40,7 @@ class Settings:
     tolerance: float | None
     parameters: Mapping[sp.Symbol, float] | None
     progress: Progress
+    coefficients: Mapping[str, Callable[..., Any]] | None = None
 
     @classmethod
     def read(
@@ -49,6 +52,7 @@ class Settings:
         tolerance: float | None,
         parameters: Mapping[sp.Symbol, float] | None,
         progress: Progress | None,
+        coefficients: Mapping[str, Callable[..., Any]] | None = None,
     ) -> Settings:
         """ProblemError and UnknownBackendError for what cannot be meant."""
         options = _pinn_options(pinn)
@@ -65,6 +69,7 @@ class Settings:
             tolerance,
             parameters,
             shown(progress),
+            coefficients,
         )
 
     def key(self) -> tuple[Any, ...]:
@@ -76,6 +81,8 @@ class Settings:
             self.per_period,
             self.tolerance,
             sorted((self.parameters or {}).items(), key=str),
+            # Nothing tells a function of an earlier run from another one: its parts are not taken.
+            *([uuid.uuid4().hex] if self.coefficients else []),
         )
 
     def solve_cells(
@@ -92,6 +99,7 @@ class Settings:
                 parameters=self.parameters,
                 progress=self.progress,
                 hierarchy=hierarchy or None,
+                coefficients=self.coefficients,
                 **options,
             ),
         )

@@ -19,13 +19,13 @@ are there.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
 from ..operator.parse import parse_nonlinear
-from ..problem.errors import ProblemError
+from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from ..solve.progress import Progress
@@ -49,6 +49,7 @@ def validate(
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
     exact: object = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Cross-validate PINN and FEM on `problem`: its cell problems and expansion, for every class;
@@ -65,6 +66,9 @@ def validate(
     tolerance  : for the cell problems of every backend (default: each backend's own).
     exact      : the solution of a problem without fast variables, SymPy in s.x and s.t, where it is
                  known; of a system one expression for each unknown.
+    coefficients : {"a": function} for every coefficient a(...) of a linear problem without a
+                 formula, as for `solve_cells`; for the PINN it is called with tensors of torch,
+                 which have to be differentiated, for the others with arrays.
     Errors: those of `homogenize` and of the solves; with eps UnsupportedError for what has no
     comparison yet (moving frames, ...); OutputPathError before anything is solved.
 
@@ -88,7 +92,9 @@ def validate(
         "the problem",
         "write problem = MultiscaleProblem(equation, ...)",
     )
-    settings = Settings.read(problem, fem, pinn, per_period, tolerance, parameters, progress)
+    settings = Settings.read(
+        problem, fem, pinn, per_period, tolerance, parameters, progress, coefficients
+    )
     if out is not None:
         require_page_libraries()
     plain = is_plain(problem)
@@ -98,6 +104,12 @@ def validate(
             "exact= is the solution of a problem without fast variables, on a domain",
             term=exact,
             remedy="leave exact= out: the Bloch oracle is exact for the expansion",
+        )
+    if coefficients and not linear:
+        raise UnsupportedError(
+            "coefficients without a formula in the comparison of a nonlinear problem",
+            term=shortened(coefficients),
+            remedy="give their formulas",
         )
     if plain and (eps is None or exact is not None):
         return validate_plain(problem, settings, exact, out)
