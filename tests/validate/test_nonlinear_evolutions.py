@@ -57,7 +57,7 @@ def cahn_hilliard(mobility: Any = 1, interface: Any = 1, well: Any = 1) -> list[
 WRONGS: dict[str, tuple[Operator, str]] = {
     f"{equation.__name__}, {what}": (equation, what)
     for equation, whats in (
-        (allen_cahn, ("flux", "reaction")),
+        (allen_cahn, ("reaction",)),
         (richards, ("storage",)),
         (porous, ("flux",)),
         (large_reaction, ("size",)),
