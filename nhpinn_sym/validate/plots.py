@@ -209,8 +209,9 @@ class _Scene:
         moved = moved_into(self.problem.cell, np.stack(scaled, axis=-1), ends)
         columns |= {axis.symbol: y for axis, y in zip(operator.axes, moved.T)}
         values = coefficient_values(operator, columns, parameters)
-        outside = ~np.asarray(self.problem.domain.contains(self.points.T))
-        values = np.where(outside, np.nan, values)
+        if self.problem.domain is not None:
+            inside = np.asarray(self.problem.domain.contains(self.points.T))
+            values = np.where(inside, values, np.nan)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
         return sheet.drawing(
