@@ -201,6 +201,13 @@ def test_sentences_keep_their_words_and_formulas() -> None:
     assert found.startswith("where <math") and found.endswith("</math> &amp; more")
 
 
+def test_several_panels_scroll_on_a_phone() -> None:
+    """By the width that the PNG says it has; one panel fits."""
+    wide = PNG[:16] + (1400).to_bytes(4, "big") + PNG[20:]
+    found = page(replace(made(), pictures=[Picture("error.png", "the errors", wide)])).decode()
+    assert '<figure class="panels">' in found and "<figure>" not in found
+
+
 def test_missing_libraries_are_named_before_anything_is_solved(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
