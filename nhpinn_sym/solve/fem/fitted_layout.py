@@ -86,10 +86,10 @@ class FittedLayout:
         return self.meshes.lengths
 
     def levels(self, degree: int, limit: int) -> Sequence[FittedMesh]:
-        """The meshes to try, each with triangles half as long as those before, up to about `limit`
-        nodes, three at least. SolveError where these are more."""
+        """The meshes to try, each with elements half as long as those before, up to about `limit`
+        nodes: three at least, in space two. SolveError where these are more."""
         count = self._possible(degree, limit)
-        if count < FEWEST:
+        if count < FEWEST - (self.meshes.dim == 3):
             raise too_few(limit)
         return LazyMeshes(self.meshes, FIRST, count)
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ...runtime.fitted.functions import FittedMesh
-from ...runtime.levels import FEWEST, by_name, estimate_entries, relative_estimate
+from ...runtime.levels import FEWEST, by_name, relative_estimate
 from ..progress import Progress
 from ..solution import Array, EffectiveKey
+from .refine import entry_errors
 
-# Factor by which errors of entries fall where elements are halved: interfaces of order 2 give h^4,
-# and so do elements of degree 2 and 3; corners less.
-_RATE = 16.0
+# Whose entries have errors of h^4, which is what interfaces of order 2 give too; corners less.
+_DEGREE = 2
 
 FoundT = TypeVar("FoundT")
 
@@ -38,7 +38,8 @@ def on_halved_meshes(
     progress: Progress,
     label: str,
 ) -> FinestMesh[FoundT]:
-    """On three of the meshes at least, and until the estimate is below the tolerance."""
+    """On three of the meshes at least, if there are so many, and until the estimate is below the
+    tolerance."""
     start = time.perf_counter()
     history: list[dict[EffectiveKey, Array]] = []
     with progress(label) as task:
@@ -46,7 +47,7 @@ def on_halved_meshes(
             mesh = levels[k]
             found = solve(mesh)
             history.append(entries(found))
-            errors = estimate_entries(history, _RATE)
+            errors = entry_errors(history, _DEGREE)
             estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
             task.update((k + 1) / len(levels), f"{mesh} elements, estimate {estimate:.1e}")
             if len(history) >= FEWEST and estimate <= tolerance:
