@@ -15,7 +15,7 @@ from ...problem.domain import BoundaryPart, Box, Domain
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...problem.user_input import positive_number
 from ...resolution import Resolution
-from ...runtime.arrays import Bounds
+from ...runtime.arrays import AnyArray, Bounds
 from ...runtime.lattice import Lattice
 from ...runtime.levels import FEWEST
 from ...runtime.mesh import Mesh
@@ -288,7 +288,7 @@ def _cut(ends: Array, longest: float) -> Array:
     return _equal_parts(ends, parts)
 
 
-def _equal_parts(ends: Array, parts: Array) -> Array:
+def _equal_parts(ends: Array, parts: AnyArray) -> Array:
     """Lines that cut each panel between `ends` into so many equal cells."""
     # Cells of one length are assembled once, and must be exactly equal for that.
     lengths = np.diff(ends) / parts
