@@ -340,16 +340,29 @@ def _box_integral(
 ) -> tuple[Array, Array]:
     """(integrals, integrals of the sizes) over one box, (m,) each."""
     bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
-    held = [e for e in expressions if _vanishes(e, space.symbols, lo, hi)]
+    held = tuple(e for e in expressions if _vanishes(e, space.symbols, lo, hi))
     if not held:
         integral, size = _gauss(values, lo[None], hi[None], order)
         return integral[0], size[0]
-    levels = tuple(LevelSet(e, space.symbols, bounds) for e in held)
-    last = space.axes - 1
-    sweep = Sweep(levels, _Sides(levels, bounds), tuple(range(space.axes)), True)
-    points, weights, _ = gauss_on_lines(*sweep.points(order), last, order)
+    points, weights = _rule_of_lines(held, space.symbols, bounds, order)
     found = values(points)
     return weights @ found, weights @ np.abs(found)
+
+
+@lru_cache(maxsize=8)
+def _rule_of_lines(
+    expressions: tuple[sp.Expr, ...],
+    symbols: tuple[sp.Symbol, ...],
+    bounds: tuple[Interval, ...],
+    order: int,
+) -> tuple[Array, Array]:
+    """Points and weights on lines that are cut where expressions vanish. Kept: bounds and the data
+    error of a mesh ask for those of one coefficient, and in space they are most of a solve."""
+    levels = tuple(LevelSet(e, symbols, bounds) for e in expressions)
+    axes = len(bounds)
+    sweep = Sweep(levels, _Sides(levels, bounds), tuple(range(axes)), True)
+    points, weights, _ = gauss_on_lines(*sweep.points(order), axes - 1, order)
+    return points, weights
 
 
 def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> bool:
