@@ -61,6 +61,8 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
     where = "" if not cells.slow else ", where the slow variables have their middle values"
     if x is not None:
         where = f", at x = {np.asarray(x).tolist()}"
+    if len(bounds) > 2:
+        where += ", in the middle plane of the cell"
     return sheet.drawing(
         "cell_functions",
         f"Cell functions over two cells along each axis, on one scale{where}.",

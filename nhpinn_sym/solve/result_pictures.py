@@ -23,6 +23,9 @@ _ALONG = 61
 _STATES = 25
 # Of the largest gradient, where the slope is taken.
 _NEAR = 1e-3
+# Share of the elements whose sizes make the scale, where the largest one is so many times theirs.
+_USUAL = 0.995
+_PEAK = 2.0
 # Largest eps |k| of a picture.
 _WAVES = 2.0
 # Corners of an element of the plane, by the number of its nodes: triangles and quadrilaterals.
@@ -44,7 +47,9 @@ def draw_local_fields(fields: LocalFields) -> Drawing:
     corners = nodes[elements[:, : _CORNERS[elements.shape[1]]]]
     sheet = Sheet(1, 1, (5.2, 4.4))
     axes = sheet.at(0, 0)
-    image = PolyCollection(corners, array=fields.cell.means(sizes), cmap=SEQUENTIAL, lw=0.4)
+    means = fields.cell.means(sizes)
+    image = PolyCollection(corners, array=means, cmap=SEQUENTIAL, lw=0.4)
+    image.set_clim(means.min(), _top(means))
     image.set_edgecolor("face")  # no seams between elements
     image.set_snap(False)  # nor specks in the place of small ones
     axes.add_collection(image)
@@ -55,7 +60,16 @@ def draw_local_fields(fields: LocalFields) -> Drawing:
     axes.set_xlabel("$y_1$")
     axes.set_ylabel("$y_2$")
     sheet.bar(image, axes)
-    return sheet.drawing("local_fields", "The size of the flux in one cell.")
+    peaks = (
+        "" if image.get_clim()[1] == means.max() else f"; above the scale up to {means.max():.3g}"
+    )
+    return sheet.drawing("local_fields", f"The size of the flux in one cell{peaks}.")
+
+
+def _top(values: np.ndarray) -> float:
+    """The upper end of their scale: peaks at corners, if they are few, would darken all others."""
+    most, usual = float(values.max()), float(np.quantile(values, _USUAL))
+    return usual if most > _PEAK * usual else most
 
 
 def draw_law(law: LawStates, reach: float, known: Mapping[str, ArrayLike]) -> Drawing:

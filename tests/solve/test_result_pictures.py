@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.cell_points import CellPoints
 
 from ..symbolic import S, problem
 
@@ -47,6 +48,21 @@ def test_local_fields_of_a_laminate() -> None:
     panel, _ = fields.plot().figure.axes
     assert sorted(panel.collections[0].get_array().tolist()) == pytest.approx([1, 4])
     assert "phase 1" in fields._repr_html_()
+
+
+@pytest.mark.parametrize(("peak", "top"), [(50.0, 1.995), (3.0, 3.0)])
+def test_peaks_of_local_fields_leave_the_scale_to_the_others(peak: float, top: float) -> None:
+    """At the corners of pixels fluxes have no bound: here in one square of a thousand."""
+    nodes = np.stack(np.meshgrid(np.arange(1001.0), [0.0, 1.0], indexing="ij"), -1).reshape(-1, 2)
+    first = 2 * np.arange(1000)[:, None]
+    points = np.zeros((1000, 2))
+    squares = first + np.array([0, 2, 3, 1])
+    cell = CellPoints(points, points, points, np.full(1000, 1e-3), nodes, squares)
+    flux = np.linspace(1, 2, 1000)[:, None]
+    flux[7] = peak
+    drawing = nh.LocalFields(cell, flux, flux, np.zeros(1000, int), ()).plot()
+    assert drawing.figure.axes[0].collections[0].get_clim() == (1, pytest.approx(top, abs=0.01))
+    assert (f"up to {peak:g}" in drawing.caption) == (top < peak)
 
 
 def test_cells_of_a_lattice_are_drawn_with_its_period() -> None:
