@@ -175,7 +175,7 @@ def solve_nonlinear(
                     problem, law, symmetric, first, times, keep, report, stored, stiffness
                 )
             method = f"{name}, {result.method}"
-            info = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
+            info: dict[str, Any] = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
             if result.stiffness is not None:
                 info["stiffness"] = result.stiffness
             solution = GridSolution(

@@ -118,7 +118,7 @@ class ElementLaw:
         tried: list[MeshLaw] = []
         meshes, fewest = self._meshes()
         for mesh in meshes:
-            tried.append(self.on_mesh(mesh, macro, *tried[-1:]))
+            tried.append(self.on_mesh(mesh, macro, tried[-1] if tried else None))
             level = self._level(tried, macro.count)
             settled = len(tried) >= fewest and level.estimate.max() <= self.tolerance
             if not np.all(level.states.solved) or settled:
