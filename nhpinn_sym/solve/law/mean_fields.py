@@ -94,13 +94,13 @@ class DrivenLaw:
     def __init__(self, second: SecondLaw, leading: Solution) -> None:
         self.second = second
         self.leading = leading
-        self._known: dict[int, dict[str, Array]] = {}
+        self._known: dict[bytes, dict[str, Array]] = {}
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
-        count = points.shape[1]
-        if count not in self._known:
-            self._known = {count: self._arrays(points, t)}
-        held = self._known[count]
+        places = points.tobytes()  # networks ask at several sets of points, in turns
+        if places not in self._known:
+            self._known[places] = self._arrays(points, t)
+        held = self._known[places]
         arrays = {name: a for name, a in held.items() if "_" in name}
         for name in ("flux", "reaction", "storage"):
             by_values = np.einsum("...jn,jn->...n", held[f"{name}_u"], values)
