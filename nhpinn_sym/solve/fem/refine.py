@@ -26,6 +26,7 @@ from ...runtime.mesh import Mesh
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .fitted_layout import CellLayout, FittedLayout
+from .layout import Layout
 
 EffectiveNumbers = Mapping[EffectiveKey, Array]
 
@@ -156,9 +157,9 @@ def cell_meshes(layout: CellLayout, degree: int, limit: int, n: int | None) -> S
         return layout.given(layout.divided(n))
     if isinstance(layout, FittedLayout):
         return layout.levels_or_degrees(degree, limit)
+    if not isinstance(layout, Layout) or len(layout.bounds) < 3:
+        return layout.levels(degree, limit)
     levels = layout.levels(degree, limit)
-    if len(layout.bounds) < 3:
-        return levels
     # A mesh in space costs eight times the one before: one more at the start, which costs nothing,
     # lets a large tolerance do without the last.
     return list(dict.fromkeys([layout.merged(levels[0]), *levels]))

@@ -325,7 +325,7 @@ def dual_norms(values: Tensor, lengths: Sequence[float], order: int) -> Tensor:
     count = round(len(values) ** (1 / len(lengths)))
     waves = torch.fft.fftn(values.unflatten(0, (count,) * len(lengths)), dim=axes, norm="forward")
     lines = [torch.fft.fftfreq(count, length / count, dtype=torch.float64) for length in lengths]
-    squares = sum(line.square() for line in torch.meshgrid(*lines, indexing="ij"))
+    squares = torch.stack(torch.meshgrid(*lines, indexing="ij")).square().sum(0)
     longest = 1 / max(lengths) ** 2
     weights = squares.clamp(min=longest).pow(-order / 2).to(values.device)
     return (waves.abs().square() * weights[..., None, None]).flatten(0, -2).sum(0).sqrt()
