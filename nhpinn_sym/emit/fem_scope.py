@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredEquation, WeakTerm
+from ..operator.domain_filter import DomainFilter
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from ..resolution import resolve
@@ -155,7 +156,8 @@ def equation_breaks(
     fast = [axis for axis in lowered.fast if axis.slow < dim]
     periods = [(float(axis.interval[0]), float(axis.interval[1])) for axis in fast]
     axes += [(axis.symbol, period, True) for axis, period in zip(fast, periods)]
-    found = resolve(equation_data(lowered), axes, averaged_ranges(lowered)).breaks
+    domain = DomainFilter.of(lowered.domain, lowered.coordinates)
+    found = resolve(equation_data(lowered), axes, averaged_ranges(lowered), domain).breaks
     repeated = []
     for axis, period, points in zip(fast, periods, found[dim:]):
         if points:
@@ -175,6 +177,7 @@ def equation_spans(lowered: LoweredEquation) -> tuple[float, ...] | None:
         equation_data(lowered),
         [(lowered.time, span, False)],
         {**ranges, **averaged_ranges(lowered)},
+        DomainFilter.of(lowered.domain, lowered.coordinates),
     )
     return found.axes[0].spans
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,3 +61,16 @@ def test_a_given_function_may_have_any_name(name: str, tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError):
             nh.solve_cells(model, "fourier")
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("function", [sp.besselj, sp.bessely])
+def test_bessel_functions_of_whole_and_of_other_orders(function: Any) -> None:
+    """By their recurrence, 2 n/x f_n = f_(n-1) + f_(n+1), in real and complex points."""
+    order, x = sp.symbols("order x")
+    call = lambdified((order, x), function(order, x), ["scipy", "numpy"])
+    for points in (np.linspace(0.5, 20, 7), np.linspace(1, 3, 4) + 0.5j):
+        for n in (0, 1, 1.5):
+            one, same, other = (call(n + k, points) for k in (-1, 0, 1))
+            assert 2 * n / points * same == pytest.approx(one + other, rel=1e-10, abs=1e-12)
+    mixed = call(np.array([0.0, 1.0]), np.array([2.0, 2.0]))
+    assert mixed == pytest.approx([call(0, 2.0), call(1, 2.0)])

@@ -33,7 +33,7 @@ MOST_COUPLED = max(_DEGREES)
 _CHECKS = {1: 9, 2: 20, 3: 30, 4: 40}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Demand:
     """`accuracy` of the interpolants, and what may lie `hidden` between samples, both relative to
     the
@@ -70,7 +70,7 @@ _ROUNDING = 1e-11
 _ROUGH = 1e-3
 
 
-@dataclass
+@dataclass(frozen=True)
 class Panels:
     """Lower and upper corners (n, d); `failure` says what is not resolved."""
 
@@ -91,8 +91,22 @@ def resolve_panels(
     domain: DomainFilter | None = None,
 ) -> Panels:
     """Panels for a datum of some symbols that is smooth between the cuts, and in the domain."""
+    lines = tuple(tuple(map(float, cut)) for cut in cuts)
+    return _panels(expr, tuple(symbols), lines, demand, domain)
+
+
+@lru_cache(maxsize=64)
+def _panels(
+    expr: sp.Expr,
+    symbols: tuple[sp.Symbol, ...],
+    lines: tuple[tuple[float, ...], ...],
+    demand: Demand,
+    domain: DomainFilter | None,
+) -> Panels:
+    """Kept: the text of an equation and its meshes ask for the same panels."""
+    cuts = [np.array(cut) for cut in lines]
     try:
-        return _Refinement(expr, tuple(symbols), cuts, demand, domain).run()
+        return _Refinement(expr, symbols, cuts, demand, domain).run()
     except UnsupportedError as cause:
         lo, hi = boxes(cuts)
         return Panels(lo, hi, f"{cause.what}: {cause.term}")
