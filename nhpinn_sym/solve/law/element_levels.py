@@ -14,24 +14,27 @@ from ...runtime.element_bounds import element_bounds
 from ...runtime.element_states import ElementStates
 from ...runtime.fourier.law_levels import law_entries
 from ...runtime.fourier.states import LawValues, MacroState, States
-from ...runtime.levels import FEWEST, by_name, estimate_entries, extrapolated, relative_estimate
+from ...runtime.levels import FEWEST, by_name, extrapolated, relative_estimate
 from ...runtime.mesh import Mesh
 from ..fem.fitted_layout import CellLayout
 from ..fem.layout import Layout
 from ..fem.nonlinear import Elements
+from ..fem.refine import entry_errors
 from ..interpolation import Array
 
 DEGREE = 2
-FITTED = 3
-"""Degree of elements on triangles that fit interfaces."""
+_FITTED = {2: 3, 3: 2}
+"""Degree of elements that fit interfaces, by the dimension of the cell."""
 _MOST_NODES = {1: 20_000, 2: 20_000, 3: 6_000}
 """Nodes of the finest lattice, by the dimension of the cell: every state is solved on each. Of what
 is not extrapolated a system has fewer, by the number of its unknowns.
 """
-_MOST_FITTED = 26_000
-"""Nodes of the finest triangles that fit interfaces: four meshes of one disk, the first of which
-only serves the others.
+_MOST_FITTED = {2: 26_000, 3: 40_000}
+"""Nodes of the finest mesh that fits interfaces: in the plane four of one disk, the first of which
+only serves the others; in space two.
 """
+FIRST_FITTED = {2: None, 3: _MOST_FITTED[3] // 2**3}
+"""Nodes of the first of them beyond which a lattice is taken: in space two are needed."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,12 @@ class ElementLaw:
 
     @property
     def fitted(self) -> bool:
-        """Whether the meshes are triangles that fit interfaces."""
+        """Whether the meshes fit interfaces."""
         return not isinstance(self.layout, Layout)
 
     @property
     def degree(self) -> int:
-        return FITTED if self.fitted else DEGREE
+        return _FITTED[int(self.forms.DIM)] if self.fitted else DEGREE
 
     @property
     def order(self) -> int | None:
@@ -139,7 +142,7 @@ class ElementLaw:
         """
         most = _MOST_NODES[int(self.forms.DIM)]
         if self.fitted:
-            return self.layout.levels(self.degree, _MOST_FITTED), FEWEST
+            return self.layout.levels(self.degree, _MOST_FITTED[int(self.forms.DIM)]), FEWEST
         if self.order is None:
             return self.layout.levels(self.degree, most // int(self.forms.COMPONENTS)), FEWEST
         assert isinstance(self.layout, Layout)
@@ -151,15 +154,14 @@ class ElementLaw:
 
     def _level(self, tried: list[MeshLaw], count: int) -> ElementLevel:
         history: list[Mapping[str, Array]] = [mesh.values.arrays for mesh in tried]
-        rate = 2.0 if self.layout.erratic else 2.0 ** (2 * self.degree)
+        order = 2 * self.degree
         if self.order is not None:
             history, order = extrapolated(history, self.order)
-            rate = 2.0**order
         laws = [LawValues(dict(arrays)) for arrays in history]
         estimates = []
         for k in range(count):
             levels = self._resolved([law_entries(law, k) for law in laws])
-            errors = estimate_entries(levels, rate)
+            errors = entry_errors(levels, order / 2, self.layout.erratic)
             estimates.append(relative_estimate(errors, levels[-1], by_name(errors)))
         return ElementLevel(laws[-1], np.array(estimates), tuple(tried), self.order)
 

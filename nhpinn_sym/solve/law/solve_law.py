@@ -29,11 +29,11 @@ from ...runtime.levels import FEWEST
 from ...runtime.nonlinear_arrays import VALUE
 from ..backend_choice import points_needed
 from ..backends import BACKENDS
-from ..fem.fitted_layout import CellLayout, layout_of
+from ..fem.fitted_layout import SIMPLICES, CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
 from ..progress import Progress, shown
-from .element_levels import ElementLaw
+from .element_levels import FIRST_FITTED, ElementLaw, ElementLevel
 from .given_functions import check_linearized, load_forms
 from .inverted_law import InvertedLaw
 from .law_solution import LawSolution
@@ -66,7 +66,7 @@ def solve_law(
     storage stay.
 
     backend    : "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
-                 in the plane triangles that fit shapes. They give no bounds on the energy. "pinn"
+                 triangles and tetrahedra that fit shapes. They give no bounds on the energy. "pinn"
                  for smooth data: one hidden layer of features of y, whose last layer minimizes the
                  energy (or meets the weak equation) at every state that is asked for.
                  Hamilton-Jacobi equations without diffusion have no states: on every backend their
@@ -123,7 +123,7 @@ def solve_law(
             "estimate": float(level.estimate.max()),
             "tolerance": law.tolerance,
             "n": level.sizes[-1],
-            "size": level.sizes[-1] ** model.state.dim * model.components,
+            "size": model.components * _nodes(level, law),
             "seconds": time.perf_counter() - start,
             "fredholm": level.states.multiplier,
         }
@@ -144,9 +144,9 @@ def prepared_law(
     wanted = TOLERANCE if tolerance is None else float(tolerance)
     found = law_resolution(model, numbers)
     layout: CellLayout = Layout.of(found)
-    plane = len(found.axes) == 2
-    if BACKENDS[backend].elements and found.jumps and found.curved and plane:
-        layout = layout_of(reference_cells(model.state), numbers, found, None)
+    if BACKENDS[backend].elements and found.jumps and found.curved:
+        most = FIRST_FITTED[len(found.axes)]
+        layout = layout_of(reference_cells(model.state), numbers, found, None, most)
     fitted = not isinstance(layout, Layout)
     lowered = lower_state(model.state, model.title, fitted)
     forms, source = load_forms(model.state, lowered, nonlinear_text.state, coefficients)
@@ -193,12 +193,19 @@ def _varied(model: NonlinearModel) -> frozenset[str]:
     return frozenset(own | ({VALUE} if state.cell_depends_on_values else set()))
 
 
+def _nodes(level: SolvedLevel, law: LawSolution) -> int:
+    if isinstance(level, ElementLevel) and law.elements is not None:
+        return level.meshes[-1].mesh.count(law.elements.degree)
+    return int(level.sizes[-1] ** law.model.state.dim)
+
+
 def _method(level: SolvedLevel, law: LawSolution) -> str:
     size = level.sizes[-1]
     if law.inverted is not None:
         return f"roots of the Hamiltonian at {size} points of adaptive Gauss quadrature"
     if law.elements is not None and law.elements.fitted:
-        return f"Newton on {size} fitted triangles of degree {law.elements.degree}"
+        shape = SIMPLICES[law.model.state.dim]
+        return f"Newton on {size} fitted {shape} of degree {law.elements.degree}"
     if law.elements is not None:
         return f"Newton on {size} cells per axis of degree {law.elements.degree}"
     if law.nets is not None:

@@ -13,6 +13,8 @@ import sympy as sp
 from scipy.integrate import quad
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.law import element_levels
+from nhpinn_sym.solve.law.solve_law import prepared_law
 
 from .test_law import cubic_root
 
@@ -164,3 +166,29 @@ def test_smooth_data_are_extrapolated_from_mesh_to_mesh(backend: str) -> None:
         (law.energy(grad=1.3), exact.energy(grad=1.3)),
     ):
         assert found == pytest.approx(wanted, rel=2e-10)
+
+
+def test_rods_on_tetrahedra_are_disks_in_the_plane(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Along the rods u0 is u: a (1 + 1), in the mean. On two meshes the change is the estimate."""
+    monkeypatch.setitem(element_levels._MOST_FITTED, 3, 10_000)
+    flat = nh.Cell((0, 1), (0, 1), (0, sp.Rational(1, 8)))
+    rods, disks = (
+        prepared_law(_cubic(dim, shape, cell), "skfem", 1e-2, {}, None)
+        for dim, shape, cell in (
+            (3, nh.Cylinder((0.5, 0.5), 0.3, axis=2), flat),
+            (2, nh.Disk((0.5, 0.5), 0.3), None),
+        )
+    )
+    flux = rods.flux(grad=[(1, 0.5, 0), (0, 0, 1)])
+    across = disks.flux(grad=(1, 0.5))
+    along = 2 * (1 + 4 * np.pi * 0.09)
+    assert flux == pytest.approx(np.array([[*across, 0], [0, 0, along]]), abs=5e-4)
+
+
+def _cubic(dim: int, shape: Any, cell: nh.Cell | None) -> Any:
+    s = nh.Scales(dim)
+    u = s.unknown("u")
+    g = s.grad(u)
+    a = nh.phases(s, {shape: 5}, default=1, cell=cell)
+    equation = sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 1)
+    return nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u, cell=cell))
