@@ -169,13 +169,13 @@ def _(domain: Region, equation: LoweredEquation, found: Resolution) -> RegionMes
 
 @dataclass(frozen=True)
 class HalvedMeshes:
-    """The first mesh of a domain, and those with its elements cut, see `layout.Meshes`."""
+    """The first mesh of a domain, and those with its elements cut, see `layout.Meshes`; no data
+    have their jumps on their faces for sure."""
 
     domain: MeshedDomain
     unresolved: str | None
+    erratic: bool
     made: list[RegionMesh] = field(default_factory=list)
-
-    erratic = False
 
     @property
     def bounds(self) -> Bounds:
@@ -212,4 +212,4 @@ class HalvedMeshes:
 
 @meshes_of.register
 def _(domain: MeshedDomain, equation: LoweredEquation, found: Resolution) -> HalvedMeshes:
-    return HalvedMeshes(domain, found.unresolved)
+    return HalvedMeshes(domain, found.unresolved, found.jumps or bool(found.curved))

@@ -295,3 +295,22 @@ def test_a_face_of_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
         nh.Mesh(write_cube(tmp_path / "cube.msh", 1, lambda p: p, without="y0"))
     with pytest.raises(nh.ProblemError, match="bends too much"):
         nh.Mesh(write_cube(tmp_path / "half.msh", 1, lambda p: sector(p * [1, 2, 1])))
+
+
+def test_estimates_know_of_jumps_inside_of_tetrahedra(tmp_path: Path) -> None:
+    s = nh.Scales(3)
+    u, x = s.unknown("u"), s.x[0]
+    place = sp.Rational(2, 5)
+    a = sp.Piecewise((10, x < place), (1, True))
+    exact = sp.Piecewise((x / 10, x < place), (x - place + place / 10, True))
+    given = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Mesh(write_cube(tmp_path / "cube.msh", 1, lambda p: p)),
+        boundary=[nh.Dirichlet(exact)],
+    )
+    with pytest.warns(nh.ToleranceWarning, match="estimated error"):
+        found = nh.solve_fine(given, 1, "skfem", mesh=4)
+    call = sp.lambdify(x, exact, "numpy")
+    assert 1e-3 < error(found, lambda x, y, z: call(x)) < found.info["estimate"]
