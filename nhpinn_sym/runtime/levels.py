@@ -155,17 +155,22 @@ def error_of_halving(changes: Sequence[float], order: float) -> float:
     return SAFETY * scaled / (ratio - 1)
 
 
-def error_of_erratic_levels(changes: Sequence[float], sizes: Sequence[int]) -> float:
+def error_of_erratic_levels(changes: Sequence[float], sizes: Sequence[int], dim: int) -> float:
     """Relative error on the last of some grids of `sizes` points per axis, from the relative
     `changes` between them, where errors fall like 1/size and some changes are small by accident.
 
     Twice the largest of the last three, each scaled to the last grid by that rate; infinite with
-    fewer than three grids.
+    fewer than three grids. In space errors fall more steadily, as the stairs of a surface have a
+    mean: of two grids with a and b points, the error on the second one is a/(b - a) changes.
     """
     if len(sizes) < FEWEST:
         return np.inf
-    recent = zip(changes[-_CHANGES:], sizes[1:][-_CHANGES:])
-    return SAFETY * max(change * size / sizes[-1] for change, size in recent)
+    recent = [*zip(changes, sizes, sizes[1:], strict=False)][-_CHANGES:]
+    errors = [change * after / sizes[-1] for change, _, after in recent]
+    if dim == 3:
+        left = [before / (after - before) for _, before, after in recent]
+        errors = [error * share for error, share in zip(errors, left, strict=True)]
+    return SAFETY * max(errors)
 
 
 def relative_change(

@@ -74,8 +74,15 @@ def test_one_number_on_halved_meshes(order: int) -> None:
 
 
 def test_grids_of_first_order_are_judged_by_the_changes_before() -> None:
-    assert error_of_erratic_levels([0.1], [10, 20]) == np.inf
-    assert error_of_erratic_levels([0.1, 0.0], [10, 20, 40]) == 2 * 0.1 * 20 / 40
+    assert error_of_erratic_levels([0.1], [10, 20], 2) == np.inf
+    assert error_of_erratic_levels([0.1, 0.0], [10, 20, 40], 2) == 2 * 0.1 * 20 / 40
+
+
+def test_errors_of_first_order_in_space_are_known_on_grids_that_grow_slowly() -> None:
+    """Grids a half larger each time change by a third of the error: it is not half of it."""
+    sizes = [16, 24, 36, 54]
+    changes = [1 / a - 1 / b for a, b in pairwise(sizes)]
+    assert error_of_erratic_levels(changes, sizes, 3) == pytest.approx(2 / 54)
 
 
 def test_extrapolation_takes_known_powers_away_and_leaves_three_levels() -> None:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ..arrays import MultiIndex
-from ..levels import (
-    FEWEST,
-    ROUNDING,
-    error_of_erratic_levels,
-    error_of_fast_levels,
-    relative_change,
-)
+from ..levels import ROUNDING
 from ..nonlinear_arrays import CONTINUATION, MEASURED
 from .energies import energy, energy_bounds
 from .grid import Grid, evaluate_modes
-from .refinement import grid_sizes
+from .refinement import estimate, grid_sizes
 from .states import LawValues, MacroState, States, StateSolver
 
 FIRST = {1: 27, 2: 15, 3: 9}
@@ -74,7 +67,7 @@ def law_at(
     ones serve the estimate), or on the finest there is. `solved` of its states says which were
     found. start: from where the first grid is solved.
     """
-    histories: list[list[Mapping[Any, Any]]] = [[] for _ in range(macro.count)]
+    histories: list[list[tuple[int, Mapping[Any, Any]]]] = [[] for _ in range(macro.count)]
     sizes: list[int] = []
     worst: list[float] = []
     level: LawLevel | None = None
@@ -87,8 +80,8 @@ def law_at(
         values, states = solve_states(solver, macro, guess)
         sizes.append(size)
         for k, history in enumerate(histories):
-            history.append(law_entries(values, k))
-        found = [_estimate(history, sizes, bool(forms.JUMPS)) for history in histories]
+            history.append((size, law_entries(values, k)))
+        found = [estimate(history, forms) for history in histories]
         level = LawLevel(values, states, solver, np.array(found), tuple(sizes))
         start = (states.modes, solver.grid)
         if not np.all(states.solved):
@@ -171,12 +164,3 @@ def law_entries(values: LawValues, k: int) -> dict[Any, Any]:
         array = values.arrays[name][..., k]
         found |= {(name, index): array[index] for index in np.ndindex(*array.shape)}
     return found
-
-
-def _estimate(history: list[Mapping[Any, Any]], sizes: list[int], jumps: bool) -> float:
-    if len(history) < FEWEST:
-        return np.inf
-    changes = [relative_change(before, after) for before, after in pairwise(history)]
-    if jumps:
-        return error_of_erratic_levels(changes, sizes)
-    return error_of_fast_levels(changes)
