@@ -33,16 +33,10 @@ class InvalidMesh(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class CellMesh(CurvedSimplices):
-    """Triangles, or tetrahedra, of order 2 that tile the plane, or space, when they are moved by
-    whole periods.
+    """Simplices of order 2 that tile the plane, or space, when they are moved by whole periods.
 
-    points  : (n, d) the nodes
-    cells   : (m, 6) or (m, 10) the nodes of each of them in the order of gmsh: corners,
-              counterclockwise, then the middles of the edges from corner 0 to 1, 1 to 2 and 2 to 0,
-              of tetrahedra also from 3 to 0, 3 to 2 and 3 to 1
-    phases  : (m,) whole numbers: coefficients jump between cells of different phases
-    pairs   : (k, 2) each node that is an image of another one, and that one
-    vectors : (d, d) the periods, one a row
+    pairs (k, 2): each node that is an image of another one, and that one; vectors (d, d): the
+    periods, one a row.
     """
 
     pairs: Integers
