@@ -80,15 +80,15 @@ def homogenize(
     """
     _check_number(order)
     op = parse_nonlinear(problem)
-    for kind in _KINDS:
-        if kind.holds(op):
-            if order > 1:
-                raise UnsupportedError(
-                    f"correctors of order {order} of {kind.name}",
-                    term=f"order={order}",
-                    remedy="write order=1",
-                )
-            return kind.homogenize(op)
+    kind = _kind_of(op)
+    if kind is not None and order > 1:
+        raise UnsupportedError(
+            f"correctors of order {order} of {kind.name}",
+            term=f"order={order}",
+            remedy="write order=1",
+        )
+    if kind is not None:
+        return kind.homogenize(op)
     if op.linear:
         return _homogenize_parsed(op, order)
     return homogenize_nonlinear(op, order, homogenize_linear)
@@ -100,14 +100,21 @@ def homogenize_linear(problem: MultiscaleProblem, order: int = 1) -> Homogenized
     """
     _check_number(order)
     op = parse(problem)
-    for kind in _KINDS:
-        if kind.holds(op):
-            raise UnsupportedError(
-                f"{kind.name}, where an expansion by cell functions is asked for",
-                term=op.problem.equations[0],
-                remedy="write model = nh.homogenize(problem) and nh.solve_cells(model)",
-            )
+    kind = _kind_of(op)
+    if kind is not None:
+        raise UnsupportedError(
+            f"{kind.name}, where an expansion by cell functions is asked for",
+            term=op.problem.equations[0],
+            remedy="write model = nh.homogenize(problem) and nh.solve_cells(model)",
+        )
     return _homogenize_parsed(op, order)
+
+
+def homogenize_own(problem: MultiscaleProblem) -> OwnModel | None:
+    """`homogenize` of a problem with an expansion of its own; None of another one."""
+    op = parse_nonlinear(problem)
+    kind = _kind_of(op)
+    return None if kind is None else kind.homogenize(op)
 
 
 def _check_number(order: object) -> None:
@@ -276,3 +283,7 @@ _KINDS = (
     _Kind("unknowns held at holes", holds_every_unknown, homogenize_dirichlet_holes),
     _Kind("Stokes' equations", lambda op: is_flow(op.problem), homogenize_flow),
 )
+
+
+def _kind_of(op: Operator) -> _Kind | None:
+    return next((kind for kind in _KINDS if kind.holds(op)), None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ CONVENTIONS = {
     "drift": "the equation holds in X = x - drift t/eps",
     "lambda0": "u = exp(-lambda0 t/eps^2) phi(x/eps) v, and v solves the equation",
     "h": "h[n, i, left, j, right]: D^left( . D^right U_j) in equation i of order n",
+    "M": "M[i, j]: the mean of u_i is M[i, j] f_j, times the power of eps of the law",
     "K": "K[i, j]: v_i = K[i, j]/mu (f_j - d_j p)",
     "B": "rows and columns 11, 22, 12, shears doubled; the other sign belongs to K = -D^2 u_3",
     "D": "rows and columns 11, 22, 12, shears doubled",
@@ -165,15 +166,21 @@ def effective_record(cells: CellSolution) -> dict[str, Any]:
 def _meaning(cells: CellSolution, names: Sequence[str]) -> dict[str, Any]:
     """The equation that the coefficients belong to, their conventions and units."""
     plain = EQUATION if cells.order == 2 else _FOURTH_ORDER
-    conventions, units = CONVENTIONS, UNITS
+    conventions, units = conventions_of(names), UNITS
     if "D" in names:
-        conventions = {**CONVENTIONS, "A": CONVENTIONS["D"]}
         units = {**UNITS, "A": "those of the moduli, times length of y"}
     return {
         "equation": next((_KINDS[name] for name in names if name in _KINDS), plain),
         "conventions": {name: conventions[name] for name in names if name in conventions},
         "units": {name: units[name] for name in names if name in units and cells.order == 2},
     }
+
+
+def conventions_of(names: Collection[str]) -> dict[str, str]:
+    """CONVENTIONS, where there are coefficients of these names: A beside D is that of a plate."""
+    if "D" in names:
+        return {**CONVENTIONS, "A": CONVENTIONS["D"]}
+    return CONVENTIONS
 
 
 def _functions(cells: CellSolution) -> list[CellFunction]:

@@ -11,7 +11,7 @@ No solver's estimate of itself decides; it only widens what counts as agreement,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -67,6 +67,7 @@ class CellComparison:
     limit     : relative difference up to which two backends agree, what they admit aside.
     expansions: {backend: the expansion by its cells against the Bloch oracle}, where backends
                 disagree and nothing else decides.
+    most_admitted : what an estimate adds to that at most.
     """
 
     solutions: Mapping[str, CellSolution]
@@ -79,6 +80,7 @@ class CellComparison:
     pairs: Mapping[str, tuple[float, str]]
     limit: float = _AGREE
     expansions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    most_admitted: float = _MOST_ADMITTED
 
     def allowed(self, pair: str) -> float:
         """The difference up to which the two of a pair agree."""
@@ -86,7 +88,7 @@ class CellComparison:
 
     def admitted(self, name: str) -> float:
         """The part of a difference that the backend's own estimate accounts for."""
-        return min(_ADMITTED * float(self.solutions[name].info["estimate"]), _MOST_ADMITTED)
+        return min(_ADMITTED * float(self.solutions[name].info["estimate"]), self.most_admitted)
 
     def as_dict(self) -> dict[str, Any]:
         """What a report holds: the coefficients by name, and what else was compared."""
@@ -123,9 +125,33 @@ def compare_cells(
     numbers = parameter_numbers(parameters, model.problem.parameters)
     lowered = with_image_fields(lower_cells(model, False), numbers)
     third = third_backend(model, lowered, numbers, fem)
+    solutions, refused, failed = solved_by(solve, dict.fromkeys((fem, third, "pinn")))
+    known = {name: entries(c, model.problem) for name, c in solutions.items()}
+    judges = Judges.of(model, lowered, numbers, parameters)
+    reference = third if third in solutions else next(iter(solutions))
+    found = CellComparison(
+        solutions,
+        refused,
+        failed,
+        _table(known, judges, model, _functions_of_x(solutions)),
+        function_differences(model, lowered, solutions, reference),
+        reference,
+        {name: judges.check(table["A"]) for name, table in known.items()},
+        {f"{a}, {b}": distance(known[a], known[b]) for a, b in combinations(known, 2)},
+        limit_of(tolerance),
+    )
+    if suspects(found.as_dict()) or agree(found.as_dict()):
+        return found
+    return replace(found, expansions=_expansions(model, solve, tuple(solutions), parameters))
+
+
+def solved_by(
+    solve: Callable[[str], CellSolution], backends: Iterable[str]
+) -> tuple[dict[str, CellSolution], dict[str, str], dict[str, str]]:
+    """(solutions, refused, failed) of `CellComparison`. Errors: see `compare_cells`."""
     solutions: dict[str, CellSolution] = {}
     errors: dict[str, NhpinnError] = {}
-    for name in dict.fromkeys((fem, third, "pinn")):
+    for name in backends:
         try:
             solutions[name] = solve(name)
         except SolvabilityError:
@@ -134,23 +160,13 @@ def compare_cells(
             errors[name] = cause
     if not solutions:
         raise next(iter(errors.values()))
-    known = {name: entries(c, model.problem) for name, c in solutions.items()}
-    judges = Judges.of(model, lowered, numbers, parameters)
-    reference = third if third in solutions else next(iter(solutions))
-    found = CellComparison(
-        solutions,
-        {n: str(e) for n, e in errors.items() if not isinstance(e, SolveError)},
-        {n: str(e) for n, e in errors.items() if isinstance(e, SolveError)},
-        _table(known, judges, model, _functions_of_x(solutions)),
-        function_differences(model, lowered, solutions, reference),
-        reference,
-        {name: judges.check(table["A"]) for name, table in known.items()},
-        {f"{a}, {b}": distance(known[a], known[b]) for a, b in combinations(known, 2)},
-        _AGREE if tolerance is None else max(_AGREE, 10 * tolerance),
-    )
-    if suspects(found.as_dict()) or agree(found.as_dict()):
-        return found
-    return replace(found, expansions=_expansions(model, solve, tuple(solutions), parameters))
+    refused = {n: str(e) for n, e in errors.items() if not isinstance(e, SolveError)}
+    return solutions, refused, {n: str(e) for n, e in errors.items() if n not in refused}
+
+
+def limit_of(tolerance: float | None) -> float:
+    """Of a comparison of cells that were asked for this tolerance."""
+    return _AGREE if tolerance is None else max(_AGREE, 10 * tolerance)
 
 
 def _expansions(

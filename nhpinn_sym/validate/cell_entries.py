@@ -47,8 +47,9 @@ def distance(one: Mapping[str, Array], other: Mapping[str, Array]) -> tuple[floa
     """(the largest difference of two sets of entries, relative to the largest entry of their
     tensor; its name)."""
     worst, where = 0.0, ""
+    least = _LEAST * _size(one["A"]) if "A" in one else 0.0
     for name in sorted(one.keys() & other.keys()):
-        size = max(_size(one[name]), _size(other[name]), _LEAST * _size(one["A"]))
+        size = max(_size(one[name]), _size(other[name]), least)
         found = _size(one[name] - other[name]) / size if size else 0.0
         if not found <= worst:
             worst, where = found, name

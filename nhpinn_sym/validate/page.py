@@ -21,6 +21,7 @@ import numpy as np
 import sympy as sp
 
 from .. import __version__
+from ..derive.homogenize import OwnModel
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.source import Source
@@ -30,7 +31,7 @@ from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing, fraction
 from ..problem.problem import MultiscaleProblem
 from ..problem.svg_printer import SvgPrinter
-from ..solve.cell_exports import CONVENTIONS
+from ..solve.cell_exports import conventions_of
 from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
 from ..solve.progress import Progress
 from .report import Report
@@ -87,7 +88,7 @@ class Content:
     report: Report
     problem: MultiscaleProblem
     settings: Settings
-    model: HomogenizedModel | NonlinearModel | None = None
+    model: HomogenizedModel | NonlinearModel | OwnModel | None = None
     pictures: Sequence[Picture] = ()
     sources: Sequence[Source] = ()
 
@@ -199,8 +200,8 @@ def _effective(content: Content) -> Iterator[PageBlock]:
         yield Paragraph("The law at macroscopic states: entries above begin with their number.")
         yield states_table(cells["states"])
         return
-    size = _largest(cells["A"]) if cells else 0.0
-    for name in CONVENTIONS:
+    size = _largest(cells["A"]) if "A" in cells else 0.0
+    for name, convention in conventions_of(cells).items():
         entries = cells.get(name)
         if not entries or _largest(entries) <= ROUNDING * size:
             continue
@@ -209,8 +210,8 @@ def _effective(content: Content) -> Iterator[PageBlock]:
         lines = list(_matrices(_SYMBOLS.get(name, name), entries))
         if lines:
             yield Equations(aligned(r" \\ ".join(lines)))
-        yield Paragraph(CONVENTIONS[name])
-    if cells and cells["A"].get("bounds") is not None:
+        yield Paragraph(convention)
+    if "A" in cells and cells["A"].get("bounds") is not None:
         yield Paragraph("The bounds hold for A as a quadratic form, not entry by entry.")
 
 

@@ -135,7 +135,7 @@ def problem_key(problem: MultiscaleProblem) -> tuple[str, ...]:
         problem.cell,
         problem.fast_cell,
         problem.tau_period,
-        *([problem.ranges] if problem.ranges else []),
+        *(given for given in (problem.ranges, problem.holes, problem.contacts) if given),
     )
     return (*map(str, problem.equations), *map(str, given))
 

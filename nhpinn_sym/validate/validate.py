@@ -1,5 +1,6 @@
-"""validate: PINN against FEM on one problem, at one eps; without eps `validate_cells`, for a
-problem without fast variables `plain`, for a nonlinear one `nonlinear_run`.
+"""validate: PINN against FEM on one problem, at one eps; without eps `validate_cells`, for flow,
+plates and others with a law of their own `validate_own`, for a problem without fast variables
+`plain`, for a nonlinear one `nonlinear_run`.
 
 1. derive        the model (derive/)
 2. cells         compared and judged by themselves (`cell_comparison`), and the expansion; by the
@@ -24,6 +25,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..derive.homogenize import homogenize_own
 from ..operator.parse import parse_nonlinear
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
@@ -36,6 +38,7 @@ from .plain import is_plain, validate_plain
 from .report import Report
 from .settings import Settings
 from .validate_cells import ComparedCells, validate_cells
+from .validate_own import validate_own
 
 
 def validate(
@@ -55,7 +58,8 @@ def validate(
     """Cross-validate PINN and FEM on `problem`: its cell problems and expansion, for every class;
     with `eps` also the boundary value problem, with the errors e1..e4 of NH-PINN and of
     homogenization (`Report`), in L2 (at the final time). A problem without fast variables is solved
-    itself; of a nonlinear one the law stands in the place of the cells.
+    itself; of a nonlinear one the law stands in the place of the cells. Of flow, plates, double
+    porosity and unknowns held at walls the cells are compared, which no PINN covers: without eps.
 
     out        : folder for report.html, results.json, report.txt, derivation.tex, emitted sources,
                  plots and the parts a resumed run takes; None writes nothing.
@@ -113,6 +117,9 @@ def validate(
         )
     if plain and (eps is None or exact is not None):
         return validate_plain(problem, settings, exact, out)
+    own = None if plain or eps is not None else homogenize_own(problem)
+    if own is not None:
+        return validate_own(own, settings, out)
     if not linear and eps is None:
         return validate_laws(problem, settings, out)
     if not linear:

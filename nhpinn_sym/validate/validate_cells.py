@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import __version__
-from ..derive.homogenize import homogenize_linear
+from ..derive.homogenize import OwnModel, homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.emit import emit
@@ -111,7 +111,7 @@ def emitted(model: HomogenizedModel | NonlinearModel, targets: Sequence[str]) ->
 def keep_texts(
     store: Store,
     report: Report,
-    model: HomogenizedModel | NonlinearModel,
+    model: HomogenizedModel | NonlinearModel | OwnModel,
     sources: Sequence[Source],
 ) -> None:
     """Write emitted sources, the derivation, the report and its data, where there is a folder."""

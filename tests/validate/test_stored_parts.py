@@ -16,7 +16,7 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.solve.progress import silent
 from nhpinn_sym.validate import boundary_value_run as module
-from nhpinn_sym.validate.settings import Settings
+from nhpinn_sym.validate.settings import Settings, problem_key
 from nhpinn_sym.validate.stored_parts import Store
 from nhpinn_sym.validate.versions import versions
 
@@ -84,6 +84,25 @@ def test_parts_are_known_by_all_that_they_depend_on(
             module, "versions", lambda fem, name=name: versions(fem) | {name: "another"}
         )
         keys.append(key(problem(), tmp_path))
+    assert len(set(keys)) == len(keys)
+
+
+def test_parts_are_known_by_holes_and_contacts() -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    small, large = (nh.Disk((0.5, 0.5), r) for r in (0.2, 0.3))
+    given: list[dict[str, Any]] = [
+        {},
+        {"holes": {small: nh.Neumann(0)}},
+        {"holes": {large: nh.Neumann(0)}},
+        {"holes": {small: nh.Dirichlet(0)}},
+        {"contacts": {small: 3}},
+        {"contacts": {small: 4}},
+    ]
+    equation = sp.Eq(-s.laplacian(u), 1)
+    keys = [
+        problem_key(nh.MultiscaleProblem(equation, scales=s, unknown=u, **more)) for more in given
+    ]
     assert len(set(keys)) == len(keys)
 
 
