@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -42,16 +43,17 @@ def svg(name: str, figure: Any) -> str:
 
 
 class SvgPrinter:
-    """Prints figures beside this process, in one that starts when the printer is made; or here,
-    where that fails, or would be in the way on a single processor.
+    """Prints figures beside this process; or here, where that fails, or would be in the way on a
+    single processor.
     """
 
-    def __init__(self) -> None:
-        self._given: Sequence[Named] = ()
+    def __init__(self, given: Sequence[Named]) -> None:
+        """They are not to be changed before they are printed."""
+        self._given = given
         self._process: subprocess.Popen[bytes] | None = None
         if (os.cpu_count() or 1) > 1:
-            with suppress(OSError):
-                self._process = _started()
+            with suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+                self._process = _started(pickle.dumps((_settings(), given)))
 
     def __enter__(self) -> SvgPrinter:
         return self
@@ -59,20 +61,8 @@ class SvgPrinter:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
-    def take(self, given: Sequence[Named]) -> None:
-        """Begin with these figures; they are not to be changed before they are printed."""
-        self._given = given
-        if self._process is None:
-            return
-        assert self._process.stdin is not None
-        try:
-            pickle.dump((_settings(), given), self._process.stdin)
-            self._process.stdin.close()
-        except (OSError, pickle.PicklingError, TypeError, AttributeError):
-            self._stop()
-
     def texts(self) -> list[str]:
-        """The figures that were taken, as SVG."""
+        """The figures as SVG."""
         if self._process is not None:
             assert self._process.stdout is not None
             with suppress(ValueError):  # nothing, from a process that ended
@@ -82,15 +72,20 @@ class SvgPrinter:
     def _stop(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            with suppress(OSError), process:  # what it did not read
-                process.kill()
+            process.kill()
+            process.communicate()
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _started(data: bytes) -> subprocess.Popen[bytes]:
+    """A process that reads them from a file: a pipe is broken where it ends at once."""
     places = json.dumps([str(place) for place in sys.path])
     command = [sys.executable or "", "-I", "-c", _COMMAND, places, __file__]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    with tempfile.TemporaryFile() as held:
+        held.write(data)
+        held.seek(0)
+        return subprocess.Popen(
+            command, stdin=held, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
 
 
 def _settings() -> dict[str, Any]:

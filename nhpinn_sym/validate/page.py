@@ -111,9 +111,9 @@ def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress)
     from .page_blocks import Picture
 
     kept = []
-    with progress("plots") as task, SvgPrinter() as printer:
-        held = list(drawings)
-        printer.take([(drawing.name, drawing.figure) for drawing in held])
+    held = list(drawings)
+    named = [(drawing.name, drawing.figure) for drawing in held]
+    with progress("plots") as task, SvgPrinter(named) as printer:
         for drawing in held:
             png = drawing.png()
             store.write(f"{drawing.name}.png", png)

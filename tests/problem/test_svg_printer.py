@@ -29,18 +29,16 @@ def pictures() -> list[Named]:
 
 
 def printed(given: list[Named]) -> list[str]:
-    with SvgPrinter() as printer:
-        printer.take(given)
+    with SvgPrinter(given) as printer:
         return printer.texts()
 
 
 def test_another_process_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the settings of this one."""
     given = pictures()
-    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), SvgPrinter() as printer:
+    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), SvgPrinter(given) as printer:
         expected = [svg(*one) for one in given]
         assert "<text" in expected[0]
-        printer.take(given)
         assert printer._process is not None
         with monkeypatch.context() as here:
             here.setattr("nhpinn_sym.problem.svg_printer.svg", None)  # none is printed here
@@ -63,8 +61,7 @@ def test_what_cannot_be_sent_is_printed_here() -> None:
 
 
 def test_an_interruption_ends_the_process() -> None:
-    with pytest.raises(KeyboardInterrupt), SvgPrinter() as printer:
+    with pytest.raises(KeyboardInterrupt), SvgPrinter(pictures()) as printer:
         process = printer._process
-        printer.take(pictures())
         raise KeyboardInterrupt
     assert process is not None and process.returncode is not None

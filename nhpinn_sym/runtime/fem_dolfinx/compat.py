@@ -13,9 +13,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from petsc4py import PETSc
 
 from ..arrays import Array, Integers
 from ..lattice import Lattice
+from ..signals import ignore_broken_pipes
 from .form_cache import guarded
 
 # What modules that use DOLFINx take from here rather than from it.
@@ -46,9 +45,7 @@ finally:
     sys.setdlopenflags = _setdlopenflags
 if not _wants_log:
     logging.captureWarnings(False)
-if threading.current_thread() is threading.main_thread():
-    # As Python has it: with the handler of PETSc `... | head` ends in an abort of MPI.
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+ignore_broken_pipes()
 
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise ImportError(

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, Integers
+from ..signals import ignore_broken_pipes
 from .cell_mesh import CellMesh
 from .interfaces import Label
 from .kernel_shapes import (
@@ -87,6 +88,7 @@ def _model() -> Iterator[Any]:
     if not gmsh.isInitialized():
         # Ctrl-C stays Python's, and no file of options is read.
         gmsh.initialize(readConfigFiles=False, interruptible=False)
+        ignore_broken_pipes()
     try:
         gmsh.option.restoreDefaults()
         gmsh.option.setNumber("General.Terminal", 0)
