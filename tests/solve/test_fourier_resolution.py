@@ -92,9 +92,9 @@ def test_the_estimate_of_a_jump_is_not_rounding(at: float, contrast: float) -> N
 
 def test_two_equal_grids_are_no_estimate() -> None:
     same = {("A", (0, 0)): 1.0}
-    assert estimate([(27, same), (49, same)], False) == np.inf
-    assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], False) == 0.0
-    assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], True) > 0.5
+    assert estimate([(27, same), (49, same)], False, 2) == np.inf
+    assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], False, 2) == 0.0
+    assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], True, 2) > 0.5
 
 
 def test_a_narrow_feature_of_a_given_function_warns() -> None:

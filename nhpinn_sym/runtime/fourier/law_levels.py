@@ -81,7 +81,7 @@ def law_at(
         sizes.append(size)
         for k, history in enumerate(histories):
             history.append((size, law_entries(values, k)))
-        found = [estimate(history, forms) for history in histories]
+        found = [estimate(history, forms.JUMPS, len(forms.CELL)) for history in histories]
         level = LawLevel(values, states, solver, np.array(found), tuple(sizes))
         start = (states.modes, solver.grid)
         if not np.all(states.solved):

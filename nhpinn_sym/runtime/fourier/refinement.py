@@ -79,14 +79,14 @@ def settled(table: Mapping[str, Any], tolerance: float) -> bool:
     return bool(table["estimate"] <= max(tolerance, ROUNDING))
 
 
-def estimate(history: list[tuple[int, Mapping[Any, Any]]], forms: Any) -> float:
+def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool, dim: int) -> float:
     """Error of the last entries, relative to the largest of the same name, from those of all grids,
     (points per axis, entries) each; see `levels`.
     """
     sizes = [size for size, _ in history]
     changes = [relative_change(before, after) for (_, before), (_, after) in pairwise(history)]
-    if forms.JUMPS:
-        return error_of_erratic_levels(changes, sizes, len(forms.CELL))
+    if jumps:
+        return error_of_erratic_levels(changes, sizes, dim)
     return error_of_fast_levels(changes)
 
 
@@ -181,7 +181,7 @@ def _table(cells: Cells, position: int, before: dict[str, Any]) -> dict[str, Any
         "grid": cells.grid,
         "functions": [modes[position] for modes in cells.functions],
         "effective": values,
-        "estimate": estimate(history, cells.forms),
+        "estimate": estimate(history, cells.forms.JUMPS, len(cells.forms.CELL)),
         "history": history,
         "multipliers": {name: float(value[position]) for name, value in cells.multipliers.items()},
         "before": before.get("multipliers", {}),
