@@ -110,9 +110,8 @@ def homogenize_linear(problem: MultiscaleProblem, order: int = 1) -> Homogenized
     return _homogenize_parsed(op, order)
 
 
-def homogenize_own(problem: MultiscaleProblem) -> OwnModel | None:
-    """`homogenize` of a problem with an expansion of its own; None of another one."""
-    op = parse_nonlinear(problem)
+def homogenize_own(op: Operator) -> OwnModel | None:
+    """`homogenize` of a parsed problem with an expansion of its own; None of another one."""
     kind = _kind_of(op)
     return None if kind is None else kind.homogenize(op)
 

@@ -62,12 +62,17 @@ def finer_functions(
     finer: HomogenizedModel, coefficients: UserFunctions | None, backend: str
 ) -> UserFunctions | None:
     """Those of the functions that stand in a finer level, which arrays go through."""
-    held = {f.func.__name__ for c in finer.operator.table.values() for f in c.atoms(AppliedUndef)}
+    held = names_in_table(finer.operator)
     if not isinstance(coefficients, Mapping) or not BACKENDS[backend].differentiates:
         return coefficients
     from .pinn import callables as tensors  # needs torch
 
     return {str(k): tensors.on_arrays(f) for k, f in coefficients.items() if str(k) in held}
+
+
+def names_in_table(op: Operator) -> set[str]:
+    """The functions without a formula in the terms of an operator, by name."""
+    return {f.func.__name__ for c in op.table.values() for f in c.atoms(AppliedUndef)}
 
 
 def images_of(op: Operator) -> tuple[ImageFunction, ...]:

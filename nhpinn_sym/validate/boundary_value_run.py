@@ -32,7 +32,7 @@ from ..solve.solution import Solution
 from .budget_verdict import Findings, evidence, falls, largest_share, needs_third
 from .comparison import Comparison, printed_errors, sampled_coefficients
 from .evidence import data_breaks, fewest_periods, larger_eps
-from .page import Content, keep_pictures, page
+from .page import Content, write_page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -344,6 +344,5 @@ class BoundaryValueRun:
             ),
             draw_rates(report.eps, report.budget, report.findings, report.expansion),
         )
-        pictures = keep_pictures(self.store, drawings, self.progress)
-        content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
-        self.store.write("report.html", page(content))
+        content = Content(report, self.problem, self.settings, self.model, sources=self.sources)
+        write_page(content, self.store, drawings)

@@ -39,14 +39,14 @@ from .budget_verdict import Findings, evidence, falls, needs_third
 from .comparison import Comparison, printed_errors
 from .evidence import data_breaks, fewest_periods, larger_eps
 from .law_comparison import LawComparison, compare_laws
-from .page import Content, keep_pictures, page
+from .page import Content, write_page
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
 from .solution_parts import SolutionParts
 from .stored_parts import Store, StoredArrays, check_folder
 from .supported import required_domain
-from .validate_cells import emitted, keep_texts, report_of_cells
+from .validate_cells import emitted, keep_texts, report_of_cells, store_of
 from .verdict import cell_evidence, judge_all
 from .versions import versions
 
@@ -64,7 +64,7 @@ def validate_laws(
 ) -> Report:
     """`validate` without eps."""
     model = _model(problem)
-    store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
+    store = store_of(problem, settings, out)
     compared = _compared(model, settings, store)
     return _law_report(model, settings, store, compared.as_dict(), "")
 
@@ -133,9 +133,7 @@ def _write(
         return
     sources = emitted(model, ("torch", settings.fem, "numpy"))
     keep_texts(store, report, model, sources)
-    pictures = keep_pictures(store, drawings, settings.progress)
-    content = Content(report, model.problem, settings, model, pictures, sources)
-    store.write("report.html", page(content))
+    write_page(Content(report, model.problem, settings, model, sources=sources), store, drawings)
 
 
 class _NonlinearRun:

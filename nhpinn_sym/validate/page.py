@@ -13,7 +13,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +30,8 @@ from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing, fraction
 from ..problem.problem import MultiscaleProblem
-from ..problem.svg_printer import SvgPrinter
 from ..solve.cell_exports import conventions_of
 from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
-from ..solve.progress import Progress
 from .report import Report
 from .settings import Settings
 from .stored_parts import Store, json_text
@@ -106,22 +104,12 @@ def require_page_libraries() -> None:
         ) from cause
 
 
-def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
-    """Write each picture as PNG and SVG, both side by side, and keep it for the page."""
-    from .page_blocks import Picture
+def write_page(content: Content, store: Store, drawings: Iterable[Drawing]) -> None:
+    """The page of a report, and its pictures beside it."""
+    from .page_blocks import keep_pictures
 
-    kept = []
-    held = list(drawings)
-    named = [(drawing.name, drawing.figure) for drawing in held]
-    with progress("plots") as task, SvgPrinter(named) as printer:
-        for drawing in held:
-            png = drawing.png()
-            store.write(f"{drawing.name}.png", png)
-            kept.append(Picture(drawing.name, drawing.caption, png))
-            task.update(len(kept) / (len(held) + 1), drawing.name)
-        for drawing, text in zip(held, printer.texts(), strict=True):
-            store.write(f"{drawing.name}.svg", text.encode())
-    return kept
+    pictures = keep_pictures(store, drawings, content.settings.progress)
+    store.write("report.html", page(replace(content, pictures=pictures)))
 
 
 def page(content: Content) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,7 +12,11 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
+from ..problem.pictures import Drawing
+from ..problem.svg_printer import SvgPrinter
+from ..solve.progress import Progress
 from .mathml import mathml
+from .stored_parts import Store
 
 # Where a PNG has its width, and that of one panel at most, in pixels.
 _WIDTH = slice(16, 20)
@@ -133,3 +137,19 @@ def _plain(cell: object) -> str:
     if isinstance(cell, Text):
         return cell.plain
     return str(cell)
+
+
+def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
+    """Write each picture as PNG and SVG, both side by side, and keep it for the page."""
+    kept = []
+    held = list(drawings)
+    named = [(drawing.name, drawing.figure) for drawing in held]
+    with progress("plots") as task, SvgPrinter(named) as printer:
+        for drawing in held:
+            png = drawing.png()
+            store.write(f"{drawing.name}.png", png)
+            kept.append(Picture(drawing.name, drawing.caption, png))
+            task.update(len(kept) / (len(held) + 1), drawing.name)
+        for drawing, text in zip(held, printer.texts(), strict=True):
+            store.write(f"{drawing.name}.svg", text.encode())
+    return kept

@@ -32,7 +32,7 @@ from ..solve.backends import other_elements
 from ..solve.equations import solve_fine
 from ..solve.solution import Solution
 from .evidence import data_breaks
-from .page import Content, keep_pictures, page
+from .page import Content, write_page
 from .quadrature import plot_points, resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -84,9 +84,7 @@ def validate_plain(
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", json_text(report.as_dict()))
     if store.folder is not None:
-        pictures = keep_pictures(store, run.pictures(exact, report), settings.progress)
-        content = Content(report, problem, settings, pictures=pictures)
-        store.write("report.html", page(content))
+        write_page(Content(report, problem, settings), store, run.pictures(exact, report))
     return report
 
 

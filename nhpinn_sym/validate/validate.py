@@ -102,7 +102,8 @@ def validate(
     if out is not None:
         require_page_libraries()
     plain = is_plain(problem)
-    linear = parse_nonlinear(problem).linear
+    op = parse_nonlinear(problem)
+    linear = op.linear
     if exact is not None and not plain:
         raise ProblemError(
             "exact= is the solution of a problem without fast variables, on a domain",
@@ -117,7 +118,7 @@ def validate(
         )
     if plain and (eps is None or exact is not None):
         return validate_plain(problem, settings, exact, out)
-    own = None if plain or eps is not None else homogenize_own(problem)
+    own = None if plain or eps is not None else homogenize_own(op)
     if own is not None:
         return validate_own(own, settings, out)
     if not linear and eps is None:

@@ -19,7 +19,7 @@ from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
-from .page import Content, keep_pictures, page
+from .page import Content, write_page
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Store, json_text
@@ -32,11 +32,18 @@ def validate_cells(
 ) -> Report:
     """`validate` without eps. Errors: those of `homogenize`; of the solves where all fail."""
     model = homogenize_linear(problem)
-    store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
+    store = store_of(problem, settings, out)
     found, expansion = cell_stage(model, settings, store)
     return cell_report(
         model, settings, store, found.as_dict(), expansion, "", list(found.solutions.values())
     )
+
+
+def store_of(
+    problem: MultiscaleProblem, settings: Settings, out: str | os.PathLike[str] | None
+) -> Store:
+    """Of a comparison without eps."""
+    return Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
 
 
 def report_of_cells(
@@ -142,6 +149,4 @@ def _write(
         *(d for c in solutions[-1:] for d in draw_cell_pictures(model, settings.parameters, c)),
         *draw_rates(report.eps, report.budget, report.findings, report.expansion),
     ]
-    pictures = keep_pictures(store, drawings, settings.progress)
-    content = Content(report, model.problem, settings, model, pictures, sources)
-    store.write("report.html", page(content))
+    write_page(Content(report, model.problem, settings, model, sources=sources), store, drawings)

@@ -19,12 +19,11 @@ from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from .cell_comparison import CellComparison, limit_of, solved_by
 from .cell_entries import distance, entries
-from .page import Content, keep_pictures, page
+from .page import Content, write_page
 from .report import Report
-from .settings import Settings, problem_key
+from .settings import Settings
 from .stored_parts import Store
-from .validate_cells import keep_texts, report_of_cells
-from .versions import versions
+from .validate_cells import keep_texts, report_of_cells, store_of
 
 # Tensors that are equal to their transpose, whatever the cell.
 _SYMMETRIC = ("A", "D", "K")
@@ -35,18 +34,15 @@ _NO_EXPANSION = "solutions that are exact at every eps are known of expansions b
 
 def validate_own(model: OwnModel, settings: Settings, out: str | os.PathLike[str] | None) -> Report:
     """`validate` without eps of such a model. Errors: those of the solves where all fail."""
-    key = repr((versions(settings.fem), problem_key(model.problem), settings.key()))
-    store = Store(out, key)
+    store = store_of(model.problem, settings, out)
     found = _compare(model, settings, store)
     expansion = {"rate": None, "expected": None, "refused": _NO_EXPANSION}
     name = model.problem.name
     report = report_of_cells(name, settings, store, found.as_dict(), expansion, "")
     if store.folder is not None:
         keep_texts(store, report, model, ())
-        drawings = [draw_cells(found.solutions[found.reference])]
-        pictures = keep_pictures(store, drawings, settings.progress)
-        content = Content(report, model.problem, settings, model, pictures)
-        store.write("report.html", page(content))
+        content = Content(report, model.problem, settings, model)
+        write_page(content, store, [draw_cells(found.solutions[found.reference])])
     return report
 
 

@@ -23,7 +23,13 @@ from ...lower.nonlinear import IndexTable, Integrands, LoweredNonlinearEquation,
 from ...lower.substitution import substituted
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import lambdified
-from ..callable_coefficients import UserFunctions, cell_functions, nonlinear_functions, with_numbers
+from ..callable_coefficients import (
+    UserFunctions,
+    cell_functions,
+    names_in_table,
+    nonlinear_functions,
+    with_numbers,
+)
 from ..external_fields import checked_function
 
 
@@ -110,8 +116,7 @@ def functions_of(forms: Any) -> dict[str, Callable[..., Any]]:
 
 def held_functions(forms: Any, linear: HomogenizedModel) -> dict[str, Callable[..., Any]]:
     """Those that the linearized model of a law holds."""
-    table = linear.operator.table
-    names = {f.func.__name__ for c in table.values() for f in c.atoms(AppliedUndef)}
+    names = names_in_table(linear.operator)
     return {name: f for name, f in functions_of(forms).items() if name in names}
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sympy.core.function import AppliedUndef
 
 from ...derive.nonlinear.linearized import tangent_entry, tangent_name
 from ...derive.nonlinear.model import NonlinearModel
@@ -16,6 +15,7 @@ from ...runtime.fourier.grid import Grid
 from ...runtime.fourier.law_levels import LawLevel
 from ...runtime.fourier.states import MacroState
 from ...runtime.nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, named, off_zero
+from ..callable_coefficients import names_in_table
 from ..interpolation import Array
 
 
@@ -24,7 +24,7 @@ def tangent_functions(
 ) -> dict[str, Any]:
     """T(y) of the linearized model by name, at one state."""
     state = model.state
-    names = _names_of_functions(model)
+    names = names_in_table(model.linearized.operator)
     functions: dict[str, Any] = {}
     for index in _tangent_indices(state):
         entry = tangent_entry(state, *index)
@@ -85,9 +85,3 @@ def _tangent_indices(state: StateProblem) -> list[tuple[int, int, int, int]]:
         for column in range(columns)
         if state.tangent[row, column] != 0
     ]
-
-
-def _names_of_functions(model: NonlinearModel) -> set[str]:
-    """The functions without a formula of the linearized model."""
-    table = model.linearized.operator.table
-    return {f.func.__name__ for c in table.values() for f in c.atoms(AppliedUndef)}
