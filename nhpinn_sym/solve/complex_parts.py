@@ -20,7 +20,9 @@ from .solution import (
     Coefficients,
     EquationSolver,
     Solution,
+    Told,
 )
+from .solution_file import read_solution, solution_data
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class ComplexSolution(Solution):
     behind the real ones.
     """
 
+    kind: ClassVar[str] = "complex"
+
     parts: Solution
 
     @property
@@ -98,6 +102,14 @@ class ComplexSolution(Solution):
         if m == 1:
             return found[..., 0]
         return found
+
+    def state(self) -> dict[str, Any]:
+        return {"parts": solution_data(self.parts)}
+
+    @classmethod
+    def from_state(cls, told: Told, state: Mapping[str, Any]) -> ComplexSolution:
+        """The solution that `state` came from."""
+        return cls(*told, read_solution(state["parts"]))
 
 
 def solve_in_parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -19,7 +20,8 @@ from ..runtime.arrays import Array
 from ..runtime.tensor_grids import tensor_points
 from .cell_solution import CellFunction, CellSolution
 from .exports import SolutionExtent
-from .solution import Solution
+from .solution import Solution, Told
+from .solution_file import read_solution, solution_data
 
 # Points per axis of the midpoint rule on the cell, by the number of axes.
 _POINTS = {1: 1024, 2: 128, 3: 32}
@@ -28,6 +30,8 @@ _POINTS = {1: 1024, 2: 128, 3: 32}
 @dataclass(frozen=True, eq=False, repr=False)
 class Decaying(Solution):
     """e^(-rate t) times a solution that neither grows nor decays as eps falls."""
+
+    kind: ClassVar[str] = "decaying"
 
     solution: Solution
     rate: float
@@ -39,6 +43,14 @@ class Decaying(Solution):
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         assert t is not None
         return math.exp(-self.rate * t) * self.solution.evaluate(points, indices, t)
+
+    def state(self) -> dict[str, Any]:
+        return {"solution": solution_data(self.solution), "rate": self.rate}
+
+    @classmethod
+    def from_state(cls, told: Told, state: Mapping[str, Any]) -> Decaying:
+        """The solution that `state` came from."""
+        return cls(*told, read_solution(state["solution"]), float(state["rate"]))
 
 
 def initial_share(

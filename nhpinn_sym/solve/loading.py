@@ -11,11 +11,15 @@ from .data_file import holds
 from .law.law_file import KIND as LAW
 from .law.law_file import load_law
 from .law.law_solution import LawSolution
+from .solution import Solution
+from .solution_file import KIND as SOLUTION
+from .solution_file import load_solution
 
 
-def load(path: str | os.PathLike[str]) -> CellSolution | LawSolution:
-    """Read what `CellSolution.save` or `LawSolution.save` wrote: a `CellSolution`, or a
-    `LawSolution` as `load_law` does. FileError where the file is damaged or something else.
+def load(path: str | os.PathLike[str]) -> CellSolution | LawSolution | Solution:
+    """Read what `CellSolution.save`, `LawSolution.save` or `Solution.save` wrote: a
+    `CellSolution`, a `LawSolution` as `load_law` does, or a `Solution`. FileError where the file
+    is damaged or something else.
 
     >>> import tempfile
     >>> s = nh.Scales(1)
@@ -30,6 +34,8 @@ def load(path: str | os.PathLike[str]) -> CellSolution | LawSolution:
     """
     if holds(path, LAW):
         return load_law(path)
+    if holds(path, SOLUTION):
+        return load_solution(path)
     cells, more = unpacked(path)
     if "family" in more:
         raise ProblemError(

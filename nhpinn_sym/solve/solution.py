@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
-from ..problem.errors import SolveError, shortened
+from ..problem.errors import SolveError, UnsupportedError, shortened
 from ..problem.html_text import html_table
 from ..problem.pictures import Drawing
 from ..runtime.arrays import EffectiveKey as EffectiveKey
@@ -25,6 +27,9 @@ Coefficients = Callable[[External, Array], Array]
 """Values of an external coefficient at points (n, d): shape (n,). Points are x in an equation; in
 cell problems the fast coordinates, and then the slow ones.
 """
+
+Told = tuple[str, str, Mapping[str, Any]]
+"""The backend, the method and the info of a solution."""
 
 _WHAT = "the solution"
 # Share of the interval of time by which a time may lie outside.
@@ -42,9 +47,11 @@ class Solution(Exported):
     info : which sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
 
     A class of solutions says its `extent` and gives `_values`, all derivatives that are asked for
-    at once. Errors: ProblemError for what are no points of the domain, multi-indices or times;
-    SolveError for a time that is not known.
+    at once; `kind` names it in files, where it has a form there. Errors: ProblemError for what are
+    no points of the domain, multi-indices or times; SolveError for a time that is not known.
     """
+
+    kind: ClassVar[str] = ""
 
     backend: str
     method: str
@@ -130,6 +137,33 @@ class Solution(Exported):
         if abs(time - final) <= slack:
             return final
         return time
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one .npz file, atomically; `nhpinn_sym.load` reads it again.
+
+        UnsupportedError for what has no form in a file: nets, and expansions, which are
+        made again from u0 and the cells.
+        """
+        from .solution_file import save_solution  # which makes solutions again
+
+        return save_solution(self, path)
+
+    def state(self) -> dict[str, Any]:
+        """What `from_state` of the same class makes it from; UnsupportedError without."""
+        raise UnsupportedError(
+            "this solution has no form in a file",
+            term=repr(self),
+            remedy=(
+                'write its values by to_xarray() or to_vtu("u.vtu"), or save u0 of'
+                ' backend="skfem" or "dolfinx" and the cells: reconstruct(u0, cells, eps) is made'
+                " from them"
+            ),
+        )
+
+    @classmethod
+    def from_state(cls, told: Told, state: Mapping[str, Any]) -> Solution:
+        """The solution that `state` came from; ValueError or KeyError where parts do not fit."""
+        raise KeyError(cls.__name__)
 
     def plot(self, t: float | None = None) -> Drawing:
         """The solution over its domain, at the time t (default: the final one), in three

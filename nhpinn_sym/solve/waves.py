@@ -8,8 +8,9 @@ coefficients, and solved in the same way.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy as sp
@@ -33,7 +34,8 @@ from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..runtime.tensor_grids import tensor_points
 from .exports import SolutionExtent
-from .solution import Array, Solution
+from .solution import Array, Solution, Told
+from .solution_file import read_solution, solution_data
 
 # Time steps of the method of order 4, so that half of them still say something of the error.
 _STEPS_A_PERIOD = 40
@@ -135,6 +137,8 @@ def check_homogenized_wave(model: HomogenizedModel) -> None:
 class Displacement(Solution):
     """u of the system of u and u_t, whose `count` components come first."""
 
+    kind: ClassVar[str] = "displacement"
+
     system: Solution
     count: int
 
@@ -152,6 +156,14 @@ class Displacement(Solution):
         if self.count == 1:
             return found[..., 0]
         return found
+
+    def state(self) -> dict[str, Any]:
+        return {"system": solution_data(self.system), "count": self.count}
+
+    @classmethod
+    def from_state(cls, told: Told, state: Mapping[str, Any]) -> Displacement:
+        """The solution that `state` came from."""
+        return cls(*told, read_solution(state["system"]), int(state["count"]))
 
 
 def displacement(system: Solution, count: int) -> Displacement:

@@ -72,7 +72,11 @@ class DomainMesh(CurvedSimplices):
         return found
 
     def check(self) -> None:
-        """InvalidMesh, which says where, for elements that are folded, overlap or leave gaps."""
+        """InvalidMesh, which says where, for elements that are folded, overlap or leave gaps, and
+        for facets on parts without names."""
+        known = np.arange(len(self.names))
+        if len(self.parts) != len(self.facets) or not np.isin(self.parts, known).all():
+            raise InvalidMesh("facets are on a part of the boundary that has no name")
         folded = np.flatnonzero(~(self.least_stretch > 0))
         if len(folded):
             place = self.points[self.cells[folded[0], : self.dim + 1]].mean(axis=0)

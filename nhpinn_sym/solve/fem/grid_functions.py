@@ -18,7 +18,7 @@ from ...problem.domain import Box, Domain
 from ...problem.errors import ProblemError
 from ...runtime.broken_grid import BrokenGrid
 from ...runtime.fitted.cell_mesh import CellMesh
-from ...runtime.fitted.domain_mesh import RegionMesh
+from ...runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ...runtime.fitted.elements import nodes
 from ...runtime.fitted.functions import FittedMesh, SimplexFunction
 from ...runtime.hermite_grid import HermiteGrid, grid_of
@@ -28,7 +28,7 @@ from ...runtime.mesh import MeshFunction
 from ...runtime.quadrature import Quadrature, rule_on
 from ..exports import COUNTS, SolutionExtent, equally_spaced
 from ..fields import CellField
-from ..solution import Array, CellBatch, EffectiveKey, Solution
+from ..solution import Array, CellBatch, EffectiveKey, Solution, Told
 from ..time_levels import time_weights
 from ..vtk_files import VTK_NODES
 
@@ -57,17 +57,24 @@ class LagrangeField(CellField):
         return self.grid.lattice.lines
 
     def state(self) -> dict[str, Any]:
-        grid = self.grid
-        lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
-        kind = {"elements": "hermite"} if isinstance(grid, HermiteGrid) else {}
-        return {**lines, **kind, "degree": grid.degree, "values": grid.values}
+        return _grid_state(self.grid)
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> LagrangeField:
         """ValueError or KeyError where the arrays do not fit together."""
-        kind = str(state.get("elements", "lagrange"))
-        degree = int(state["degree"])
-        return cls(grid_of(kind, _lattice(state), degree, np.asarray(state["values"])))
+        return cls(_read_grid(state))
+
+
+def _grid_state(grid: LagrangeGrid) -> dict[str, Any]:
+    lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
+    kind = {"elements": "hermite"} if isinstance(grid, HermiteGrid) else {}
+    return {**lines, **kind, "degree": grid.degree, "values": grid.values}
+
+
+def _read_grid(state: Mapping[str, Any]) -> LagrangeGrid:
+    kind = str(state.get("elements", "lagrange"))
+    degree = int(state["degree"])
+    return grid_of(kind, _lattice(state), degree, np.asarray(state["values"]))
 
 
 def _lattice(state: Mapping[str, Any]) -> Lattice:
@@ -200,6 +207,8 @@ class GridSolution(Solution):
     `largest` is, with time, the largest absolute value of each component at any time.
     """
 
+    kind: ClassVar[str] = "elements"
+
     grid: MeshFunction
     times: Array | None = None
     largest: Array | None = None
@@ -237,6 +246,48 @@ class GridSolution(Solution):
         window = self.grid[first : first + len(weights)]
         found = _evaluated(window, points, indices)
         return np.stack([np.tensordot(weights, levels, 1).T for levels in found])
+
+    def state(self) -> dict[str, Any]:
+        grid = self.grid
+        kept = {"times": self.times, "largest": self.largest}
+        if isinstance(grid, LagrangeGrid):
+            return {**kept, "grid": _grid_state(grid)}
+        if isinstance(grid, SimplexFunction) and isinstance(grid.mesh, RegionMesh):
+            return {**kept, "simplices": _simplices_state(grid.mesh, grid)}
+        return super().state()
+
+    @classmethod
+    def from_state(cls, told: Told, state: Mapping[str, Any]) -> GridSolution:
+        """ValueError or KeyError where the arrays do not fit together."""
+        if "grid" in state:
+            grid: MeshFunction = _read_grid(state["grid"])
+        else:
+            grid = _read_simplices(state["simplices"])
+        times, largest = state["times"], state["largest"]
+        levels = () if times is None else np.shape(times)
+        if len(levels) > 1 or grid.batch[: len(levels)] != levels:
+            raise ValueError("the levels of a solution do not fit its times")
+        return cls(*told, grid, times, largest)
+
+
+def _simplices_state(mesh: RegionMesh, function: SimplexFunction) -> dict[str, Any]:
+    arrays = {name: getattr(mesh.mesh, name) for name in DomainMesh.__dataclass_fields__}
+    own = {"gap": mesh.gap, "own_degree": mesh.degree}
+    return {**arrays, **own, "degree": function.degree, "values": function.values}
+
+
+def _read_simplices(state: Mapping[str, Any]) -> SimplexFunction:
+    names = tuple(map(str, state["names"]))
+    arrays = [name for name in DomainMesh.__dataclass_fields__ if name != "names"]
+    mesh = DomainMesh(**{name: np.asarray(state[name]) for name in arrays}, names=names)
+    mesh.check()
+    degree = int(state["degree"])
+    own = state["own_degree"]
+    values = np.asarray(state["values"])
+    if values.shape[-2:] != (len(mesh.cells), len(nodes(degree, mesh.dim))):
+        raise ValueError("values do not fit the elements")
+    found = RegionMesh(mesh, float(state["gap"]), None if own is None else int(own))
+    return SimplexFunction(found, degree, values)
 
 
 def _evaluated(grid: MeshFunction, points: Array, indices: Sequence[MultiIndex]) -> list[Array]:
