@@ -40,7 +40,8 @@ def skfem_simplices(mesh: SimplexMesh) -> skfem.Mesh:
     ends = np.ascontiguousarray(points[corners].T)
     straight = _STRAIGHT[mesh.dim](ends, np.ascontiguousarray(np.sort(numbers, axis=1).T))
     edges = straight.facets if mesh.dim == 2 else straight.edges
-    first, last = np.sort(edges, axis=0)
+    # Of scikit-fem they have 32 bits, which products of numbers of corners exceed.
+    first, last = np.sort(edges, axis=0).astype(np.int64)
     known = np.sort(numbers[:, EDGES[mesh.dim]].reshape(-1, 2), axis=1) @ [len(corners), 1]
     order = np.argsort(known)
     found = order[np.searchsorted(known, first * len(corners) + last, sorter=order)]

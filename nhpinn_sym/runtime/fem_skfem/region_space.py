@@ -17,9 +17,11 @@ from ..fitted.functions import SimplexFunction, function_of
 from .fitted_space import ELEMENTS, skfem_simplices
 from .space import FunctionSpace, space_on
 
-# Of Newton's method, which is quadratic, and the last step of it: rounding in small triangles.
+# Of Newton's method, which is quadratic, and the last step of it: rounding in small triangles, or
+# as many times what that of coordinates makes of it.
 _STEPS = 8
 _FOUND = 1e-6
+_ROUNDING = 16 * np.finfo(float).eps
 
 
 class CurvedMapping(MappingIsoparametric):
@@ -29,9 +31,11 @@ class CurvedMapping(MappingIsoparametric):
     def invF(self, x: Array, tind: Any = None, **options: Any) -> Array:
         place = np.full(x.shape, 1 / (len(x) + 1))
         for _ in range(_STEPS):
-            step = np.einsum("ijkl,jkl->ikl", self.invDF(place, tind), x - self.F(place, tind))
+            inverse = self.invDF(place, tind)
+            step = np.einsum("ijkl,jkl->ikl", inverse, x - self.F(place, tind))
             place = np.clip(place + step, 0.0, 1.0)
-        if not np.abs(step).max(initial=0.0) < _FOUND:
+        noise = _ROUNDING * np.einsum("ijkl,jkl->ikl", np.abs(inverse), np.abs(x))
+        if not (np.abs(step) < _FOUND + noise).all():
             raise RuntimeError("an edge of a triangle is not found in it")
         return place
 
