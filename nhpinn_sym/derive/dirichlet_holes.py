@@ -24,14 +24,15 @@ from ..problem.problem import MultiscaleProblem
 from .branches import name_branches
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
+from .derived import OwnModel
 from .ellipticity import check_ellipticity
 from .notation import equation
 
 _FORM = "write sp.Eq(-s.div(a*s.grad(u)), f) with a = a(y) and f = f(x)"
 
 
-@dataclass(frozen=True)
-class DirichletHolesModel:
+@dataclass(frozen=True, repr=False)
+class DirichletHolesModel(OwnModel):
     """Result of `homogenize` for unknowns that are 0 at the walls of holes: <u> = eps^power M f.
     `print(model)` shows the derivation.
 
@@ -66,17 +67,7 @@ class DirichletHolesModel:
         "this is a law without derivatives, u = eps^power M f: solve_cells(model) gives its"
         " effective['M']"
     )
-    """What a verb that takes other models says."""
-
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'unknowns held at the walls of holes'}"
-
-    @property
-    def dim(self) -> int:
-        """The number of spatial dimensions."""
-        return self.problem.scales.dim
+    subject = "unknowns held at the walls of holes"
 
     @cached_property
     def effective(self) -> dict[str, sp.Basic]:
@@ -136,14 +127,6 @@ class DirichletHolesModel:
             ),
         )
         return Derivation(self.title, name_branches(steps))
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
 
 
 def _by_cell(kept: Operator, term: Term) -> sp.Expr:

@@ -26,6 +26,7 @@ from ..problem.problem import MultiscaleProblem
 from .branches import name_branches
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
+from .derived import OwnModel
 from .model import HomogenizedModel
 from .notation import equation
 
@@ -37,8 +38,8 @@ _SLOW = 2
 """The power of eps of the blocks."""
 
 
-@dataclass(frozen=True)
-class DoublePorosityModel:
+@dataclass(frozen=True, repr=False)
+class DoublePorosityModel(OwnModel):
     """Result of `homogenize` for blocks of conductivity eps^2 b between fractures: a law with
     memory. `print(model)` shows the derivation.
 
@@ -71,17 +72,7 @@ class DoublePorosityModel:
         "this is a model of double porosity: solve_cells(model) and solve_homogenized(model, cells)"
         " are there"
     )
-    """What a verb that takes other models says."""
-
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'a medium of double porosity'}"
-
-    @property
-    def dim(self) -> int:
-        """The number of spatial dimensions."""
-        return self.problem.scales.dim
+    subject = "a medium of double porosity"
 
     @cached_property
     def effective(self) -> dict[str, sp.Basic]:
@@ -138,14 +129,6 @@ class DoublePorosityModel:
             Step("Homogenized equation", "with the sum over all modes.", (self.equation,)),
         )
         return Derivation(self.title, name_branches(steps))
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
 
 
 def mixes_powers(problem: MultiscaleProblem) -> bool:

@@ -28,12 +28,12 @@ from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .coefficient_checks import check_coefficients
 from .contacts import acting_contacts, check_contacts
+from .derived import OwnModel
 from .dirichlet_holes import (
-    DirichletHolesModel,
     holds_every_unknown,
     homogenize_dirichlet_holes,
 )
-from .double_porosity import DoublePorosityModel, homogenize_blocks, mixes_powers
+from .double_porosity import homogenize_blocks, mixes_powers
 from .effective_law import effective_law
 from .effective_terms import EffectiveEntry, Transformation
 from .ellipticity import check_ellipticity
@@ -41,8 +41,8 @@ from .fast_time import average_fast_time
 from .model import CellProblem, HomogenizedModel
 from .nonlinear.homogenize import homogenize_nonlinear
 from .nonlinear.model import NonlinearModel
-from .plates import PlateModel, homogenize_plate
-from .porous import FlowModel, homogenize_flow, is_flow
+from .plates import homogenize_plate
+from .porous import homogenize_flow, is_flow
 from .products import Corrector
 from .recursion import Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
@@ -51,8 +51,6 @@ from .time_averages import Powers
 from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 
-OwnModel = FlowModel | PlateModel | DoublePorosityModel | DirichletHolesModel
-"""Those of problems with an expansion of their own."""
 MAX_ORDER = 64
 """Highest order of an expansion: far beyond what double precision can use."""
 

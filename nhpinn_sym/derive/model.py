@@ -16,6 +16,7 @@ from ..operator.table import MultiIndex, Operator, Table
 from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation
+from .derived import DerivedModel
 from .effective_terms import EffectiveEntry, Frame, Transformation
 from .hierarchy import hierarchy
 from .notation import text
@@ -37,8 +38,8 @@ class CellProblem:
     name: str
     sources: tuple[tuple[MacroscopicSource, int], ...]
     order: float
-    cell_function: Corrector = field(repr=False)
-    writer: Writer = field(repr=False)
+    cell_function: Corrector
+    writer: Writer
 
     @property
     def key(self) -> MacroscopicSource:
@@ -63,8 +64,8 @@ class CellProblem:
     __repr__ = __str__
 
 
-@dataclass(frozen=True)
-class HomogenizedModel:
+@dataclass(frozen=True, repr=False)
+class HomogenizedModel(DerivedModel):
     """Result of `homogenize`. `print(model)` shows the derivation; in a notebook it is LaTeX.
 
     operator      : the problem as parsed; `cell_operator` after faster scales were averaged.
@@ -90,12 +91,12 @@ class HomogenizedModel:
     cell_operator: Operator
     powers: Mapping[int, Table]
     order: int
-    recursion: Recursion = field(repr=False)
+    recursion: Recursion
     symmetric: bool
     definite: bool
     cell_problems: tuple[CellProblem, ...]
     law: tuple[EffectiveEntry, ...]
-    writer: Writer = field(repr=False)
+    writer: Writer
     transformations: tuple[Transformation, ...] = ()
     frame: tuple[Frame, ...] = ()
     eigenvalue: sp.Symbol | None = None
@@ -105,15 +106,12 @@ class HomogenizedModel:
     one.
     """
 
+    subject = "a multiscale equation"
+
     @property
     def linear(self) -> bool:
         """True: the problem is linear in its unknowns."""
         return True
-
-    @property
-    def components(self) -> int:
-        """The number of scalar unknowns."""
-        return self.operator.components
 
     @property
     def homogenized_order(self) -> int:
@@ -146,11 +144,6 @@ class HomogenizedModel:
         """The equations of the mean fields U_0, ..., U_order of U = U_0 + eps U_1 + ..."""
         return hierarchy(self)
 
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'a multiscale equation'}"
-
     @cached_property
     def derivation(self) -> Derivation:
         """The steps from the multiscale equation to the homogenized one, for text and LaTeX."""
@@ -180,14 +173,6 @@ class HomogenizedModel:
         if self.eigenvalue is not None:
             table["lambda0"] = self.eigenvalue
         return table
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
 
     def plot(self, parameters: Mapping[sp.Symbol, float] | None = None) -> Drawing:
         """The most oscillating coefficient over two cells along each axis: a notebook shows it,

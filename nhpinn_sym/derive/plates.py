@@ -25,6 +25,7 @@ from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .coefficient_checks import check_coefficients
 from .derivation import Derivation, Step
+from .derived import OwnModel
 from .ellipticity import check_ellipticity
 from .notation import equation
 
@@ -36,8 +37,8 @@ Load = tuple[int, int]
 """The two indices of a strain in the plane."""
 
 
-@dataclass(frozen=True)
-class PlateModel:
+@dataclass(frozen=True, repr=False)
+class PlateModel(OwnModel):
     """Result of `homogenize` for elasticity on a cell of `nh.Cell.plate`: forces and moments
     N = A E + B K, M = B^T E + D K of the strains E of the middle surface and of K = D^2 u_3.
     `print(model)` shows the derivation.
@@ -62,17 +63,7 @@ class PlateModel:
     operator: Operator
 
     instead = "this is a model of a plate: solve_cells(model) gives its effective A, B and D"
-    """What a verb that takes other models says."""
-
-    @property
-    def dim(self) -> int:
-        """The number of spatial dimensions, that of the thickness among them."""
-        return self.problem.scales.dim
-
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'a plate'}"
+    subject = "a plate"
 
     @property
     def thickness(self) -> sp.Expr:
@@ -140,14 +131,6 @@ class PlateModel:
                 ),
             ),
         )
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
 
     def stiffness(self, i: int, k: int, j: int, n: int) -> sp.Expr:
         """C_ikjn in the symbols of the cell."""

@@ -20,6 +20,7 @@ from ..problem.contacts import refuse_contacts
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation, Step
+from .derived import OwnModel
 
 _FORM = (
     "write [(-s.eps**2*mu*s.laplacian(v) + s.grad(p), f), (s.div(v), 0)], unknown=[v, p] and"
@@ -27,8 +28,8 @@ _FORM = (
 )
 
 
-@dataclass(frozen=True)
-class FlowModel:
+@dataclass(frozen=True, repr=False)
+class FlowModel(OwnModel):
     """Result of `homogenize` for Stokes' equations around obstacles: Darcy's law.
     `print(model)` shows the derivation.
 
@@ -58,17 +59,7 @@ class FlowModel:
     fluid: sp.Expr
 
     instead = "this is a model of flow: solve_cells(model) gives its permeability effective['K']"
-    """What a verb that takes other models says."""
-
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'a flow around obstacles'}"
-
-    @property
-    def dim(self) -> int:
-        """The number of spatial dimensions."""
-        return self.problem.scales.dim
+    subject = "a flow around obstacles"
 
     @cached_property
     def effective(self) -> dict[str, sp.Basic]:
@@ -121,14 +112,6 @@ class FlowModel:
                 ),
             ),
         )
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
 
 
 def is_flow(problem: MultiscaleProblem) -> bool:

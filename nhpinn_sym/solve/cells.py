@@ -12,11 +12,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.dirichlet_holes import DirichletHolesModel
-from ..derive.double_porosity import DoublePorosityModel
+from ..derive.derived import OwnModel
 from ..derive.model import HomogenizedModel
-from ..derive.plates import PlateModel
-from ..derive.porous import FlowModel
 from ..lower.forms import LoweredCells
 from ..operator.sampling import domain_of
 from ..problem.errors import (
@@ -59,7 +56,7 @@ ONE_NODE = Nodes((), 0)
 
 
 def solve_cells(
-    model: HomogenizedModel | FlowModel | PlateModel | DoublePorosityModel | DirichletHolesModel,
+    model: HomogenizedModel | OwnModel,
     backend: str = AUTO,
     *,
     tolerance: float | None = None,

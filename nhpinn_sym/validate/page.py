@@ -21,7 +21,7 @@ import numpy as np
 import sympy as sp
 
 from .. import __version__
-from ..derive.homogenize import OwnModel
+from ..derive.derived import OwnModel
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.source import Source

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from .. import __version__
-from ..derive.homogenize import OwnModel, homogenize_linear
+from ..derive.derived import OwnModel
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..derive.nonlinear.model import NonlinearModel
 from ..emit.emit import emit

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..derive.homogenize import OwnModel
+from ..derive.derived import OwnModel
 from ..runtime.arrays import Array
 from ..solve.backends import other_elements
 from ..solve.cell_picture import draw_cells

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
@@ -12,13 +12,14 @@ from ...operator.table import Operator
 from ...problem.errors import ProblemError, UnsupportedError
 from ...problem.problem import MultiscaleProblem
 from ..derivation import HOMOGENIZED, Derivation
+from ..derived import DerivedModel
 from ..model import HomogenizedModel
 from .change_of_unknown import ChangeOfUnknown
 from .state import StateProblem
 
 
-@dataclass(frozen=True)
-class NonlinearModel:
+@dataclass(frozen=True, repr=False)
+class NonlinearModel(DerivedModel):
     """Result of `homogenize` for a nonlinear problem. `print(model)` shows the derivation.
 
     state      : what stands under each derivative, by powers of eps
@@ -44,17 +45,18 @@ class NonlinearModel:
 
     problem: MultiscaleProblem
     operator: Operator
-    state: StateProblem = field(repr=False)
-    tangent: HomogenizedModel | None = field(repr=False)
-    written: Callable[[NonlinearModel], Derivation] = field(repr=False)
+    state: StateProblem
+    tangent: HomogenizedModel | None
+    written: Callable[[NonlinearModel], Derivation]
     order: int = 1
-    change: ChangeOfUnknown | None = field(default=None, repr=False)
+    change: ChangeOfUnknown | None = None
 
     instead = (
         "this model is nonlinear: law = solve_law(model), then solve_homogenized(model, law) and"
         " law.state(grad=...); model.linearized is a linear model"
     )
     """What a verb that takes linear models says to one that is not."""
+    subject = "a nonlinear multiscale equation"
 
     @property
     def linear(self) -> bool:
@@ -94,16 +96,6 @@ class NonlinearModel:
         """Whether the flux is linear in the gradient, with coefficients of y and u."""
         return self.state.frozen
 
-    @property
-    def components(self) -> int:
-        """The number of scalar unknowns."""
-        return self.operator.components
-
-    @property
-    def title(self) -> str:
-        """What the derivation and reports are headed by."""
-        return f"Homogenization of {self.problem.name or 'a nonlinear multiscale equation'}"
-
     @cached_property
     def derivation(self) -> Derivation:
         """The steps from the multiscale equation to the law, for text and LaTeX."""
@@ -127,11 +119,3 @@ class NonlinearModel:
                 term=self.title,
                 remedy="write model = homogenize(problem, order=2)",
             )
-
-    def __str__(self) -> str:
-        return str(self.derivation)
-
-    __repr__ = __str__
-
-    def _repr_latex_(self) -> str:
-        return self.derivation.fragment()
