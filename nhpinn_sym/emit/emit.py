@@ -139,8 +139,9 @@ def _solved_files(model: HomogenizedModel, target: str) -> Source:
         mains["cells"] = cells_main(target, cells, parameters, box, _MESH if mesh else None)
     if target != "numpy" and model.problem.domain is not None:
         for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
-            files |= _equation(emitter, equation, name, target)
-            if name in ("homogenized", "fine") and target not in _SCRIPTS:
+            own = _equation(emitter, equation, name, target)
+            files |= own
+            if own and name in ("homogenized", "fine") and target not in _SCRIPTS:
                 if DOMAIN_MESH not in arrays:
                     arrays |= _domain_mesh(equation, parameters)
                 if target == "torch":

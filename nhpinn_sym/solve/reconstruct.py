@@ -79,7 +79,7 @@ class Reconstruction(Solution):
         extent = self.fields[0].extent
         most = COUNTS[self.cells.dim]
         lines = tuple(_resolving(line, self.eps, most) for line in extent.lines)
-        return SolutionExtent(lines, extent.times)
+        return SolutionExtent(lines, extent.times, extent.holds)
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """d_i( N D^alpha U ) = (d_yi N D^alpha U) / eps + d_xi N D^alpha U + N d_i D^alpha U."""

@@ -168,6 +168,39 @@ def test_nets_read_the_corners_and_holes_of_a_region(tmp_path: Path) -> None:
     assert values[inside] == pytest.approx(known(points[inside]), abs=2e-3)
 
 
+def test_folders_hold_the_triangles_of_a_file(tmp_path: Path) -> None:
+    """A square of four triangles; nets take values on its sides, no fluxes, and no main is left
+    over where there are."""
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1), (0.5, 0.5)]
+    triangles = [(1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 1, 5)]
+    lines = ["$MeshFormat", "2.2 0 8", "$EndMeshFormat", "$PhysicalNames", "3", '1 1 "low"']
+    lines += ['1 2 "high"', '2 3 "inside"', "$EndPhysicalNames", "$Nodes", "5"]
+    lines += [f"{k} {x} {y} 0" for k, (x, y) in enumerate(corners, 1)]
+    lines += ["$EndNodes", "$Elements", "8"]
+    for k, (a, b, _) in enumerate(triangles):
+        lines.append(f"{k + 1} 1 2 {1 + (k == 2)} {k + 1} {a} {b}")
+    lines += [f"{5 + k} 2 2 3 1 {a} {b} {c}" for k, (a, b, c) in enumerate(triangles)]
+    path = tmp_path / "square.msh"
+    path.write_text("\n".join([*lines, "$EndElements", ""]))
+    x, y = nh.Scales(2).x
+    given = nh.Dirichlet(x * y, on="low")
+    held = {"torch": nh.Dirichlet(x * y, on="high"), "skfem": nh.Robin(1, 2 * x, on="high")}
+    for target, more in held.items():
+        harmonic = diffusion(lambda s: 1, source=0)
+        model = derived(harmonic, 2, domain=nh.Mesh(path), boundary=[given, more])
+        nh.emit(model, target).save(tmp_path / target)
+        give_parameters(tmp_path / target)
+        size = {"torch": "n=100", "skfem": "halvings=1"}[target]
+        done = run_main(tmp_path / target, "fine", size)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / target / "fine.npz") as found:
+            known = found["points"].prod(axis=1)
+            assert found["values"].ravel() == pytest.approx(known, abs=1e-3)
+    with pytest.warns(UserWarning, match="a condition for a flux on a part of a mesh, by nets"):
+        source = nh.emit(model, "torch")
+    assert "main_cells.py" in repr(source) and "main_fine.py" not in repr(source)
+
+
 def test_the_fine_mesh_of_a_region_fits_the_shapes_of_every_period(tmp_path: Path) -> None:
     """Four periods along two sides of a triangle, against the package on its own meshes."""
     s = nh.Scales(2)

@@ -209,3 +209,13 @@ def test_without_xarray(cells: nh.CellSolution, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(__import__("sys").modules, "xarray", None)
     with pytest.raises(nh.BackendMissingError, match="xarray is not installed"):
         cells.to_xarray()
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_expansions_are_where_their_region_is(cells: nh.CellSolution) -> None:
+    disk = {"domain": nh.Disk((0, 0), 1), "boundary": [nh.Dirichlet(0)]}
+    wavy = lambda s, u: sp.Eq(-s.div((2 + S(s.y[0]) * C(s.y[1])) * s.grad(u)), 1)  # noqa: E731
+    model = nh.homogenize(problem(wavy, 2, **disk))
+    u0 = nh.solve_homogenized(model, cells, "skfem", mesh=4)
+    values = nh.reconstruct(u0, cells, 1 / 2).to_xarray(5)["u"].values
+    assert np.isnan(values[0, 0]) and values[2, 2] == pytest.approx(0.127, abs=0.02)
