@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ..runtime.arrays import AnyArray
-from .errors import BackendMissingError, FileError, ProblemError, shortened
+from .errors import BackendMissingError, FileError, NhpinnError, ProblemError, shortened
 
 
 def label_array(labels: object, dim: int) -> AnyArray:
@@ -37,11 +38,7 @@ def label_array(labels: object, dim: int) -> AnyArray:
             remedy="give labels such as 0 and 255",
         )
     if array.ndim == dim + 1 and array.shape[-1] in (3, 4):
-        raise ProblemError(
-            "an image of colours",
-            term=f"shape {array.shape}",
-            remedy="give one channel, array[..., 0], or gray values",
-        )
+        raise _colours(array)
     if array.ndim != dim or not array.size:
         raise ProblemError(
             f"an image of {array.ndim} axes on a cell of {dim}",
@@ -69,7 +66,9 @@ def _read(path: Path) -> AnyArray:
         )
     try:
         found = np.load(path, allow_pickle=False) if kind == ".npy" else _pages(path)
-    except (OSError, ValueError, EOFError, SyntaxError) as cause:
+    except NhpinnError:
+        raise
+    except Exception as cause:  # of any kind: readers of broken files raise what they meet
         raise _unreadable(path, cause) from cause
     if not isinstance(found, np.ndarray):
         raise _unreadable(path, "an archive of several arrays")
@@ -80,7 +79,15 @@ def _unreadable(path: Path, why: object) -> FileError:
     return FileError(
         "the file of an image cannot be read",
         term=f"{path}: {why}",
-        remedy="give a .npy, .png or .tif file of gray values",
+        remedy="give a .npy, .png or .tif file of gray values, or the array itself",
+    )
+
+
+def _colours(array: AnyArray) -> ProblemError:
+    return ProblemError(
+        "an image of colours",
+        term=f"shape {array.shape}",
+        remedy="give one channel, array[..., 0], or gray values",
     )
 
 
@@ -94,11 +101,15 @@ def _pages(path: Path) -> AnyArray:
             term=cause,
             remedy="pip install pillow, or give the array itself",
         ) from cause
-    with Reader.open(path) as file:
+    with warnings.catch_warnings(), Reader.open(path) as file:
+        # Of a file that ends too early pillow drops pages, and says no more than that.
+        warnings.filterwarnings("error", "(Possibly c|C)orrupt")
         pages = []
         for k in range(getattr(file, "n_frames", 1)):
             file.seek(k)
             pages.append(np.asarray(file))
+    if any(page.ndim > 2 for page in pages):
+        raise _colours(pages[0])
     if len(pages) == 1:
         return pages[0]
     return np.stack(pages)

@@ -123,14 +123,40 @@ def test_files(name: str, tmp_path: Path) -> None:
     assert found.image == nh.image(S, array, {0: 1, 255: 10}).image
 
 
-def test_pages_of_a_file_are_the_first_axis(tmp_path: Path) -> None:
+def stack(path: Path, array: np.ndarray, **options: Any) -> Path:
+    """A file with one page for each [k] of the array."""
     reader = pytest.importorskip("PIL.Image")
-    array = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).astype(np.uint8)
     first, *others = [reader.fromarray(page) for page in array]
-    first.save(tmp_path / "stack.tif", save_all=True, append_images=others)
+    first.save(path, save_all=True, append_images=others, **options)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i4", "f4"])
+def test_pages_of_a_file_are_the_first_axis(kind: str, tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 2, (3, 4, 5)).astype(kind)
     s = nh.Scales(3)
-    found = nh.image(s, str(tmp_path / "stack.tif"), {0: 1, 1: 2})
+    found = nh.image(s, str(stack(tmp_path / "stack.tif", array)), {0: 1, 1: 2})
     assert found.image == nh.image(s, array, {0: 1, 1: 2}).image
+
+
+def test_a_file_that_ends_too_early_is_not_read(tmp_path: Path) -> None:
+    """Of compressed pages those that are left were taken for all."""
+    array = np.random.default_rng(0).integers(0, 2, (4, 5, 6)).astype("u1")
+    whole = stack(tmp_path / "stack.tif", array, compression="tiff_lzw").read_bytes()
+    for length in (150, len(whole) // 3, len(whole) // 2, len(whole) - 20):
+        (tmp_path / "cut.tif").write_bytes(whole[:length])
+        with pytest.raises(nh.FileError, match="cannot be read"):
+            image(tmp_path / "cut.tif")
+
+
+def test_pages_of_colours_are_no_voxels(tmp_path: Path) -> None:
+    path = stack(tmp_path / "colours.png", np.zeros((1, 5, 6, 4), dtype="u1"))
+    with pytest.raises(nh.ProblemError, match="colours"):
+        nh.image(nh.Scales(3), path, {0: 1})
+    wrong = np.zeros((2, 3, 4), dtype="f4")
+    wrong[1, 2, 3] = np.nan
+    with pytest.raises(nh.ProblemError, match=r"nan at pixel \(1, 2, 3\)"):
+        nh.image(nh.Scales(3), stack(tmp_path / "wrong.tif", wrong), {0: 1})
 
 
 @pytest.mark.parametrize(
