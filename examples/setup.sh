@@ -166,6 +166,8 @@ install() {
         with_wheel=
         pip_install "$quiet" "$extras" ${requirements[@]+"${requirements[@]}"} || pip_failed
     fi
+    # As pip does with packages that are not editable: half a second of every command, where Python keeps no bytecode.
+    "$venv/bin/python" -m compileall -q "$root/nhpinn_sym" || true
     echo "$stamp" >"$venv/.done-$1"
     if [ "$1" = dev ]; then echo "$stamp" >"$venv/.done-core"; fi
     rm "$venv/.unfinished"

@@ -49,6 +49,7 @@ case "$1 $2" in
     if [ -e $state/slow-pip ]; then sleep 0.3; fi
     if [ -e $state/killed ]; then kill -9 $PPID; fi
     touch "$(dirname "$0")/torch" ;;
+"-m compileall") touch $state/compiled ;;
 "-m pytest")
     echo "pytest ${@:3}" >>$state/calls
     if [ -e "$(dirname "$0")/mpirun" ]; then echo "$(command -v mpirun) $UCX_TLS" >>$state/calls; fi
@@ -124,6 +125,7 @@ def test_executable(script: str) -> None:
 def test_quickstart_sets_up_once(project: Project) -> None:
     first = project.run("examples/quickstart.sh")
     assert first.returncode == 0, first.stderr
+    assert (project.state / "compiled").exists()
     assert project.calls() == [VENV, f"pip {project.root} torch==2.13.0", JOB]
     second = project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]

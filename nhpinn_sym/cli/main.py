@@ -9,6 +9,7 @@ validate's verdict is not agreement, or a rate of study is below the expected on
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import json
 import os
@@ -38,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     warnings.showwarning = _show_warning
     gc.set_threshold(*_COLLECTED)
+    # At the end all objects go at once: to look for cycles among them takes a second.
+    atexit.register(gc.freeze)
     if _silent():  # ranks other than the first
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
