@@ -10,8 +10,6 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,17 +41,16 @@ def svg(name: str, figure: Any) -> str:
 
 
 class SvgPrinter:
-    """Prints figures beside this process; or here, where that fails, or would be in the way on a
-    single processor.
+    """Prints figures beside this process, which draws the next ones; or here, where that fails, or
+    would be in the way on a single processor.
     """
 
-    def __init__(self, given: Sequence[Named]) -> None:
-        """They are not to be changed before they are printed."""
-        self._given = given
+    def __init__(self) -> None:
+        self._given: list[Named] = []
         self._process: subprocess.Popen[bytes] | None = None
         if (os.cpu_count() or 1) > 1:
-            with suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
-                self._process = _started(pickle.dumps((_settings(), given)))
+            with suppress(OSError):
+                self._process = _started()
 
     def __enter__(self) -> SvgPrinter:
         return self
@@ -61,12 +58,22 @@ class SvgPrinter:
     def __exit__(self, *_: object) -> None:
         self._stop()
 
+    def send(self, name: str, figure: Any) -> None:
+        """It is not to be changed before `texts`."""
+        self._given.append((name, figure))
+        if self._process is None:
+            return
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(pickle.dumps((_settings(), name, figure)))
+        except (OSError, pickle.PicklingError, TypeError, AttributeError):
+            self._stop()
+
     def texts(self) -> list[str]:
-        """The figures as SVG."""
+        """The figures as SVG, in the order in which they were sent."""
         if self._process is not None:
-            assert self._process.stdout is not None
-            with suppress(ValueError):  # nothing, from a process that ended
-                return list(json.loads(self._process.stdout.read()))
+            with suppress(OSError, ValueError):  # nothing, from a process that ended
+                return list(json.loads(self._process.communicate()[0]))
         return [svg(name, figure) for name, figure in self._given]
 
     def _stop(self) -> None:
@@ -76,16 +83,12 @@ class SvgPrinter:
             process.communicate()
 
 
-def _started(data: bytes) -> subprocess.Popen[bytes]:
-    """A process that reads them from a file: a pipe is broken where it ends at once."""
+def _started() -> subprocess.Popen[bytes]:
     places = json.dumps([str(place) for place in sys.path])
     command = [sys.executable or "", "-I", "-c", _COMMAND, places, __file__]
-    with tempfile.TemporaryFile() as held:
-        held.write(data)
-        held.seek(0)
-        return subprocess.Popen(
-            command, stdin=held, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
 
 
 def _settings() -> dict[str, Any]:
@@ -96,11 +99,16 @@ def _settings() -> dict[str, Any]:
 
 
 def _main() -> None:
-    settings, given = pickle.load(sys.stdin.buffer)
-    from matplotlib import rcParams
+    """Nothing is written before all is read: the other process would wait for this one."""
+    import matplotlib.backends.backend_svg  # before the first figure is there
 
-    rcParams.update(settings)
-    print(json.dumps([svg(name, figure) for name, figure in given]))
+    found = []
+    with suppress(EOFError):
+        while True:
+            settings, name, figure = pickle.load(sys.stdin.buffer)
+            matplotlib.rcParams.update(settings)
+            found.append(svg(name, figure))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

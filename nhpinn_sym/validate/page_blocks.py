@@ -141,15 +141,14 @@ def _plain(cell: object) -> str:
 
 def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
     """Write each picture as PNG and SVG, both side by side, and keep it for the page."""
-    kept = []
-    held = list(drawings)
-    named = [(drawing.name, drawing.figure) for drawing in held]
-    with progress("plots") as task, SvgPrinter(named) as printer:
-        for drawing in held:
+    kept: list[Picture] = []
+    with progress("plots") as task, SvgPrinter() as printer:
+        for drawing in drawings:
+            printer.send(drawing.name, drawing.figure)
             png = drawing.png()
             store.write(f"{drawing.name}.png", png)
             kept.append(Picture(drawing.name, drawing.caption, png))
-            task.update(len(kept) / (len(held) + 1), drawing.name)
-        for drawing, text in zip(held, printer.texts(), strict=True):
-            store.write(f"{drawing.name}.svg", text.encode())
+            task.update(len(kept) / (len(kept) + 1), drawing.name)
+        for picture, text in zip(kept, printer.texts(), strict=True):
+            store.write(f"{picture.name}.svg", text.encode())
     return kept

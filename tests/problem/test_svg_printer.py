@@ -29,14 +29,18 @@ def pictures() -> list[Named]:
 
 
 def printed(given: list[Named]) -> list[str]:
-    with SvgPrinter(given) as printer:
+    with SvgPrinter() as printer:
+        for one in given:
+            printer.send(*one)
         return printer.texts()
 
 
 def test_another_process_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the settings of this one."""
     given = pictures()
-    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), SvgPrinter(given) as printer:
+    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), SvgPrinter() as printer:
+        for one in given:
+            printer.send(*one)
         expected = [svg(*one) for one in given]
         assert "<text" in expected[0]
         assert printer._process is not None
@@ -61,7 +65,7 @@ def test_what_cannot_be_sent_is_printed_here() -> None:
 
 
 def test_an_interruption_ends_the_process() -> None:
-    with pytest.raises(KeyboardInterrupt), SvgPrinter(pictures()) as printer:
+    with pytest.raises(KeyboardInterrupt), SvgPrinter() as printer:
         process = printer._process
         raise KeyboardInterrupt
     assert process is not None and process.returncode is not None
