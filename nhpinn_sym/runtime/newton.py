@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
-from .assembly import Assembly
+from .assembly import Assembly, Solve
 from .nonlinear_arrays import CURVATURE, NOTHING
 
 MOST_STEPS = 50
@@ -18,6 +18,8 @@ _SETTLED = 1e-10
 _NO_STEP = 1e-12
 # Share of the residual that a step leaves at most where its derivative is good for the next one.
 _KEPT = 1e-3
+# The same for the matrix of a problem before, as that of the last stage in time.
+_KEPT_FROM_BEFORE = 0.1
 # Residual, relative to the sizes of its parts, that is rounding.
 _ROUNDED = 1e-13
 # One with which the iteration ends where no step helps any more.
@@ -45,7 +47,8 @@ Problem = Callable[[Array], Linearized]
 @dataclass(frozen=True)
 class NewtonResult:
     """`at` belongs to u; `rest` is the sum of the residual, relative to the size of its parts;
-    `stalled`: no step lowers it any more.
+    `stalled`: no step lowers it any more. `solve` is the inverse of a derivative near u, by a
+    `method`; None where none was asked for.
     """
 
     u: Array
@@ -53,6 +56,7 @@ class NewtonResult:
     rest: float
     steps: int
     method: str
+    solve: Solve | None
     stalled: bool = False
 
 
@@ -60,42 +64,54 @@ class NewtonError(RuntimeError):
     """Newton's method did not converge."""
 
 
-def newton(assembly: Assembly, problem: Problem, u: Array, *, symmetric: bool) -> NewtonResult:
+def newton(
+    assembly: Assembly,
+    problem: Problem,
+    u: Array,
+    *,
+    symmetric: bool,
+    before: NewtonResult | None = None,
+) -> NewtonResult:
     """The zero of a problem, from u. NewtonError, on all processes, where it is not found.
 
     symmetric : whether the residual is the derivative of a convex energy
+    before    : of a problem with nearly the same derivative, whose matrix serves here as long as it
+                lowers the residual well; the iteration ends by the rate at which it does
     """
-    method = ""
+    enough = _KEPT if before is None else _KEPT_FROM_BEFORE
+    method, solve = ("", None) if before is None else (before.method, before.solve)
     here = problem(u)
-    kept = False
+    kept = solve is not None
     for step in range(MOST_STEPS):
         rest = _relative(assembly, here)
         if not np.isfinite(rest):
             raise NewtonError("the law has no numbers at an iterate of Newton's method")
         if rest <= _ROUNDED:
-            return NewtonResult(u, here, rest, step, method)
-        if not kept:
+            return NewtonResult(u, here, rest, step, method, solve)
+        if solve is None or not kept:
             solve, method = assembly.solver(here.derivative(), symmetric)
         change = -solve(here.residual)
         moved = _largest(assembly, change) / max(_largest(assembly, u), NOTHING)
         if kept and moved <= _NO_STEP:
-            return NewtonResult(u, here, rest, step, method)
+            return NewtonResult(u, here, rest, step, method, solve)
         length, there = _damped(assembly, problem, u, change, here, symmetric)
         if there is None and kept:
             kept = False
             continue
         if there is None:
             why = f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
-            return _stalled(NewtonResult(u, here, rest, step, method, stalled=True), why)
+            return _stalled(NewtonResult(u, here, rest, step, method, None, stalled=True), why)
         u = u + assembly.extended(length * change)
-        kept = length == 1.0 and _norm(assembly, there) <= _KEPT * _norm(assembly, here)
+        rate = _norm(assembly, there) / _norm(assembly, here)
+        kept = length == 1.0 and rate <= enough
         here = there
-        if length == 1.0 and moved <= _SETTLED:
-            return NewtonResult(u, here, _relative(assembly, here), step + 1, method)
+        left = moved if before is None or not kept else rate * moved
+        if length == 1.0 and left <= _SETTLED:
+            return NewtonResult(u, here, _relative(assembly, here), step + 1, method, solve)
     # Where parts of the flux cancel, steps of rounding may go on for ever.
     rest = _relative(assembly, here)
     why = f"Newton's method has not converged in {MOST_STEPS} steps"
-    return _stalled(NewtonResult(u, here, rest, MOST_STEPS, method, stalled=True), why)
+    return _stalled(NewtonResult(u, here, rest, MOST_STEPS, method, None, stalled=True), why)
 
 
 def _stalled(found: NewtonResult, why: str) -> NewtonResult:

@@ -4,7 +4,8 @@ what it is called with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,34 @@ NOTHING = 1e-40
 """Size of a flux, or of the parts of a residual, that stands for none."""
 
 NamedTables = Mapping[str, Mapping[tuple[int, ...], Any]]
+
+
+class LazyArrays(Mapping[str, np.ndarray]):
+    """Arrays by name, of which derivatives are computed when one of them is asked for: a residual
+    needs none.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, np.ndarray],
+        derivatives: Callable[[], Mapping[str, np.ndarray]],
+    ) -> None:
+        self._values = values
+        self._derivatives = derivatives
+
+    @cached_property
+    def _slopes(self) -> Mapping[str, np.ndarray]:
+        return self._derivatives()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._values[name] if name in self._values else self._slopes[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._values
+        yield from self._slopes
+
+    def __len__(self) -> int:
+        return len(self._values) + len(self._slopes)
 
 
 def dense(
@@ -78,31 +107,41 @@ def by_values_and_slopes(array: Callable[[str, str], np.ndarray], name: str) -> 
 
 
 def law_arrays(name: str, mean: np.ndarray, slopes: np.ndarray, m: int) -> dict[str, np.ndarray]:
-    """A mean of a law (*axes, ...) and its derivatives name_u and name_p by values and slopes of
-    u0, from both together: (*axes, m + m d, ...).
+    """A mean of a law (*axes, ...) and its derivatives, see `law_slopes`."""
+    return {name: mean, **law_slopes(name, slopes, m)}
+
+
+def law_slopes(name: str, slopes: np.ndarray, m: int) -> dict[str, np.ndarray]:
+    """The derivatives name_u and name_p of a law by values and slopes of u0, from both together:
+    (*axes, m + m d, ...).
     """
     place = len(LAW_AXES[name])
     by_values, by_slopes = np.split(slopes, [m], axis=place)
     shape = by_slopes.shape
     split = by_slopes.reshape(*shape[:place], m, -1, *shape[place + 1 :])
-    return {name: mean, f"{name}_u": by_values, f"{name}_p": split}
+    return {f"{name}_u": by_values, f"{name}_p": split}
 
 
 def equation_arrays(
     forms: Any, values: np.ndarray, slopes: np.ndarray, data: Mapping[str, Any]
-) -> dict[str, np.ndarray]:
+) -> LazyArrays:
     """The arrays (*axes, n) of an emitted equation, and their derivatives, at n points with values
     (m, n) and slopes (m, d, n) of the unknowns; data: coordinates, time and parameters.
     """
     m, d, count = slopes.shape
     held = {**data, **named(VALUE, values, 1), **named(SLOPE, off_zero(slopes), 2)}
     sizes = {"m": m, "d": d}
-    tables = {**forms.values(held), **forms.slopes(held)}
-    found = {}
-    for name, axes in EQUATION_AXES.items():
-        shape = [sizes[c] for c in axes]
-        found[name] = dense(tables, name, shape, (count,))
-        for letter, more in BY.items():
-            whole = [*shape, *(sizes[c] for c in more)]
-            found[f"{name}_{letter}"] = dense(tables, f"{name}_{letter}", whole, (count,))
-    return found
+
+    def arrays(tables: NamedTables, letter: str, more: str) -> dict[str, np.ndarray]:
+        shapes = {name: [sizes[c] for c in axes + more] for name, axes in EQUATION_AXES.items()}
+        return {
+            name + letter: dense(tables, name + letter, shape, (count,))
+            for name, shape in shapes.items()
+        }
+
+    def derivatives() -> dict[str, np.ndarray]:
+        tables = forms.slopes(held)
+        found = (arrays(tables, f"_{letter}", more) for letter, more in BY.items())
+        return {name: array for part in found for name, array in part.items()}
+
+    return LazyArrays(arrays(forms.values(held), "", ""), derivatives)

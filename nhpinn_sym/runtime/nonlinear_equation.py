@@ -194,8 +194,13 @@ class _System:
         vector, _ = self.assembly.load(flux, reaction)
         return self.assembly.restricted(vector + self.problem.robin_times(change))
 
-    def _newton(self, u: Array, linearized: Callable[[Array], Linearized]) -> NewtonResult:
-        found = newton(self.assembly, linearized, u, symmetric=self.symmetric)
+    def _newton(
+        self,
+        u: Array,
+        linearized: Callable[[Array], Linearized],
+        before: NewtonResult | None = None,
+    ) -> NewtonResult:
+        found = newton(self.assembly, linearized, u, symmetric=self.symmetric, before=before)
         if found.method:
             self.method = f"Newton, {found.method}"
         if found.stalled:
@@ -211,6 +216,7 @@ class _System:
         last = _LastLevels()
         levels: list[Array] = []
         largest = np.zeros(assembly.m)
+        before: list[NewtonResult] = []
 
         def stage(t: float, known: Array, weight: float) -> Array:
             def linearized(u: Array) -> Linearized:
@@ -227,11 +233,12 @@ class _System:
 
             try:
                 guess = self.problem.with_essential(last.ahead(t), t)
-                found = self._newton(guess, linearized)
+                found = self._newton(guess, linearized, *before)
             except NewtonError:  # values ahead may be where the law has none
                 guess = self.problem.with_essential(current[0], t)
                 found = self._newton(guess, linearized)
             current[0] = found.u
+            before[:] = [found]
             return self.residual(found.u, t, found.at.arrays)[0]
 
         def on_step(step: int, t: float) -> None:

@@ -7,7 +7,7 @@ tangent have the square of the error of the states. It holds for every state, wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,10 @@ from .nonlinear_arrays import (
     NOTHING,
     SLOPE,
     VALUE,
+    LazyArrays,
     by_values_and_slopes,
     dense,
-    law_arrays,
+    law_slopes,
     named,
     off_zero,
 )
@@ -68,16 +69,27 @@ class ReducedLaw:
         """The law at n states with its derivatives, and the coefficients (n, k) of the states;
         those that are not found are nan.
         """
+        first = np.zeros((macro.count, self.basis.count)) if guess is None else guess
+        found = [self._found(own, first[chosen]) for own, chosen in self._batches(macro)]
+        values, c, lost = zip(*found)
+        coefficients, missed = np.concatenate(c), np.concatenate(lost)
+
+        def derivatives() -> dict[str, np.ndarray]:
+            return _joined(
+                [
+                    self._slopes(own, coefficients[chosen], missed[chosen])
+                    for own, chosen in self._batches(macro)
+                ]
+            )
+
+        return LawValues(LazyArrays(_joined(values), derivatives)), coefficients
+
+    def _batches(self, macro: MacroState) -> Iterator[tuple[MacroState, slice]]:
+        """States, and which of all they are, of as many as are solved at once."""
         count = self._at_once
-        parts = []
         for start in range(0, max(1, macro.count), count):
             chosen = slice(start, start + count)
-            own = macro.part(chosen)
-            first = np.zeros((own.count, self.basis.count)) if guess is None else guess[chosen]
-            parts.append(self._batch(own, first))
-        names = parts[0][0]
-        values = {name: np.concatenate([p[0][name] for p in parts], -1) for name in names}
-        return LawValues(values), np.concatenate([c for _, c in parts])
+            yield macro.part(chosen), chosen
 
     @property
     def _at_once(self) -> int:
@@ -87,13 +99,10 @@ class ReducedLaw:
 
     def columns(self, macro: MacroState, c: np.ndarray) -> np.ndarray:
         """The derivatives (n, k, m + m d) of coefficients (n, k) by values and slopes of u0."""
-        count = self._at_once
-        parts = []
-        for start in range(0, macro.count, count):
-            chosen = slice(start, start + count)
-            own = macro.part(chosen)
-            slopes = self.forms.slopes(self.data(own, c[chosen]))
-            parts.append(self._columns(slopes, own.count))
+        parts = [
+            self._columns(self.forms.slopes(self.data(own, c[chosen])), own.count)
+            for own, chosen in self._batches(macro)
+        ]
         return np.concatenate(parts)
 
     def data(self, macro: MacroState, c: np.ndarray) -> dict[str, Any]:
@@ -216,26 +225,33 @@ class ReducedLaw:
             product = product[np.triu_indices(self.basis.count)]
         return np.ascontiguousarray(product.reshape(-1, self.q).T)
 
-    def _batch(self, macro: MacroState, c: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        n = macro.count
-        lost = np.zeros(n, dtype=bool)
+    def _found(
+        self, macro: MacroState, start: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """The law, the coefficients of the states, and which of these are not found."""
+        c = start
+        lost = np.zeros(macro.count, dtype=bool)
         if self.basis.count:
-            start = c
             c, lost = self._solved(macro, start)
             again = np.flatnonzero(lost & np.any(start != 0, axis=1))
             if again.size:
                 c[again], lost[again] = self._solved(macro.part(again), np.zeros_like(c[again]))
-        data = self.data(macro, c)
-        values = self.forms.values(data)
-        slopes = self.forms.slopes(data)
-        columns = self._columns(slopes, n)
+        tables = self.forms.values(self.data(macro, c))
+        arrays = {
+            name: self._array(tables, name, axes, macro.count) @ self.weights
+            for name, axes in LAW_AXES.items()
+        }
+        return _without(arrays, lost), c, lost
+
+    def _slopes(self, macro: MacroState, c: np.ndarray, lost: np.ndarray) -> dict[str, np.ndarray]:
+        """The derivatives of the law at states with coefficients c."""
+        n = macro.count
+        tables = self.forms.slopes(self.data(macro, c))
+        columns = self._columns(tables, n)
         arrays: dict[str, np.ndarray] = {}
-        for name, axes in LAW_AXES.items():
-            mean = self._array(values, name, axes, n) @ self.weights
-            arrays |= law_arrays(name, mean, self._derivatives(slopes, name, n, columns), self.m)
-        for array in arrays.values():
-            array[..., lost] = np.nan
-        return arrays, c
+        for name in LAW_AXES:
+            arrays |= law_slopes(name, self._derivatives(tables, name, n, columns), self.m)
+        return _without(arrays, lost)
 
     def _solved(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The coefficients by Newton's method, and which are not found."""
@@ -323,6 +339,18 @@ class ReducedLaw:
         by_values = self._array(slopes, f"{name}_N", f"{axes}m", n)
         inner = _paired(by_slopes, self._tested_slopes) + _paired(by_values, self._tested_values)
         return total + np.einsum("...nk,nkc->...cn", inner, columns, optimize=True)
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of some states and of those after them."""
+    return {name: np.concatenate([part[name] for part in parts], -1) for name in parts[0]}
+
+
+def _without(arrays: dict[str, np.ndarray], lost: np.ndarray) -> dict[str, np.ndarray]:
+    """nan for the states that are not found."""
+    for array in arrays.values():
+        array[..., lost] = np.nan
+    return arrays
 
 
 def _paired(array: np.ndarray, basis: np.ndarray) -> np.ndarray:

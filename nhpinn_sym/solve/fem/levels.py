@@ -33,7 +33,7 @@ from .fitted_layout import CellLayout, by_degree
 from .grid_functions import GridSolution
 from .layout import Meshes, meshes_of
 from .options import cells_per_axis
-from .refine_equation import SolveLevel, refine_equation, solve_on_mesh
+from .refine_equation import SolveLevel, equation_change, refine_equation, solve_on_mesh
 
 # Where none is given: far below any error of homogenization.
 _TOLERANCE = 1e-7
@@ -42,6 +42,9 @@ _MAX_DOFS = 300_000
 _MAX_DOFS_IN_TIME = 70_000
 # Time steps on a given mesh.
 _STEPS = 64
+# Relative change from half the steps, by the dimension, below which there are enough of them on a
+# given mesh where each one is costly: its own error is a fifteenth of that.
+_CHANGE_IN_TIME = {2: 1e-5, 3: 1e-4}
 # Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
 # axis.
 _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
@@ -73,6 +76,7 @@ def solve_levels(
     tolerance: float | None,
     max_dofs: int | None,
     by_elements: bool = False,
+    costly_steps: bool = False,
     fields: Mapping[str, PointFunction] = MappingProxyType({}),
 ) -> GridSolution:
     """The solution, on one of three kinds of meshes. SolveError where it does not fit into memory.
@@ -81,6 +85,7 @@ def solve_levels(
     mesh     : about so many cells along each axis, with lines where data jump
     at_least : so many cells along each axis at least, and lines wherever the data ask for them
     neither  : refined from the panels of the data until the estimate is below `tolerance`
+    costly_steps : whether those on a given mesh are as few as its coarsest one allows
     """
     found = resolve_equation(equation, parameters)
     numbers = _numbers(equation.parameters, parameters)
@@ -117,6 +122,8 @@ def solve_levels(
             if len(meshes) == 1 and isinstance(meshes[0], RegionMesh):
                 # A mesh alone shows no error: elements of lower degree on it do.
                 meshes = by_degree(meshes[0], degree)
+        if steps is None and costly_steps and spans is not None and dim in _CHANGE_IN_TIME:
+            steps = _enough_steps(level, meshes[0], spans, _CHANGE_IN_TIME[dim])
         count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
         if equation.repeats is not None and spans is not None and len(spans) > 2:
             count = _spread(count, spans, 2 ** (len(meshes) - 1))
@@ -144,6 +151,25 @@ def _least(steps: int, spans: Sequence[float] | None, times: int) -> int:
     if spans is None or len(spans) == 2:
         return steps
     return max(steps, times * FIRST_STEPS)
+
+
+def _enough_steps(level: SolveLevel, mesh: Mesh, spans: Sequence[float], change: float) -> int:
+    """The fewest that change the solution by less, relatively, when they become as many out of
+    half of them; `_STEPS` at most.
+    """
+    steps = FIRST_STEPS // 2
+    before = level(mesh, time_lines(spans, steps), _quiet)
+    while steps < _STEPS:
+        steps *= 2
+        after = level(mesh, time_lines(spans, steps), _quiet)
+        if equation_change(after, before) <= change:
+            break
+        before = after
+    return steps
+
+
+def _quiet(fraction: float) -> None:
+    """No progress: what these levels take is not known before."""
 
 
 def _spread(steps: int, spans: Sequence[float], times: int) -> int:

@@ -200,6 +200,7 @@ def solve_nonlinear(
             tolerance=tolerance,
             max_dofs=max_dofs,
             by_elements=elements.name == "skfem",
+            costly_steps=True,
         )
     warn_of_rest(label, found.info["newton"])
     return replace(found, info=dict(found.info))

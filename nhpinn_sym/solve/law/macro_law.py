@@ -4,7 +4,7 @@ where it is not known to the tolerance.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from ...runtime.arrays import Integers
 from ...runtime.fourier.states import MacroState, States
 from ...runtime.hyper_reduction import on_few_points
+from ...runtime.nonlinear_arrays import LAW_AXES, LazyArrays
 from ...runtime.reduced_basis import ReducedBasis
 from ...runtime.reduced_law import ReducedLaw
 from ..interpolation import Array
@@ -58,7 +59,7 @@ class MacroLaw:
     def modes(self) -> int:
         return 0 if self.basis is None else self.basis.count
 
-    def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
+    def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> LazyArrays:
         macro = self.macro(points, t, values, slopes)
         if t not in self._seen and self._seen:
             before, seen = self._seen.popitem()
@@ -74,9 +75,17 @@ class MacroLaw:
         if guess is not None and not np.all(np.isfinite(found.flux)):
             found, c = self.reduced(macro)
         self._guesses = {macro.count: c}
-        arrays = dict(self.law.frame.law(found).arrays)
-        arrays["reaction"] = arrays["reaction"] - arrays["load"]
-        return arrays
+        return self._along_axes(found.arrays)
+
+    def _along_axes(self, arrays: Mapping[str, Array]) -> LazyArrays:
+        """The arrays of an equation, whose reaction holds the load."""
+
+        def turned(names: Iterable[str]) -> dict[str, Array]:
+            return {name: self.law.frame.array(name, arrays[name]) for name in names}
+
+        values = turned(LAW_AXES)
+        values["reaction"] = values["reaction"] - values["load"]
+        return LazyArrays(values, lambda: turned(set(arrays) - set(values)))
 
     def solved(
         self, points: Array, t: float, values: Array, slopes: Array

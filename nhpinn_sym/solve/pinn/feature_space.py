@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
 
@@ -99,10 +100,16 @@ class FeatureSpace(Assembly):
             pairs = [(own.values, self.weights * reaction[i])]
             if flux is not None:
                 pairs += [(own.slopes[:, k], self.weights * flux[i, k]) for k in range(self.d)]
-            for basis, weighted in pairs:
+            for (basis, weighted), sizes in zip(pairs, self._sizes[i]):
                 total[part] += basis @ weighted
-                size += float(np.sum(np.abs(basis) @ np.abs(weighted)))
+                size += float(sizes @ np.abs(weighted))
         return total, size
+
+    @cached_property
+    def _sizes(self) -> list[list[Array]]:
+        """Of each component the sums of |v|, |d v/dx_1|, ... over its basis, at the points."""
+        rows = [[b.values, *np.moveaxis(b.slopes, 1, 0)] for b in self.basis]
+        return [[np.abs(row).sum(axis=0) for row in own] for own in rows]
 
     def matrix(self, arrays: Mapping[str, Array], flux: str | None, reaction: str) -> Array:
         result = np.zeros((self.count, self.count))
