@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import runpy
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from sympy.core.function import AppliedUndef
 
 from ..problem.errors import NhpinnError, ProblemError
+from ..problem.images import ImageFunction
 from ..problem.problem import MultiscaleProblem
 
 
+class ProblemFile(NamedTuple):
+    """What the commands take from a file. coefficients: a mapping of that name, with functions for
+    the coefficients without a formula; None where the problem has none of these.
+    """
+
+    problem: MultiscaleProblem
+    coefficients: Mapping[str, Callable[..., Any]] | None
+
+
 def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
-    """The problem called `name` in the Python file at `path`.
+    """The problem of `read_file`."""
+    return read_file(path, name).problem
+
+
+def read_file(path: str, name: str = "problem") -> ProblemFile:
+    """The problem called `name` in the Python file at `path`, and its `coefficients`.
 
     ProblemError where there is no such file or name, or where the file itself fails (the line that
     failed is quoted).
@@ -49,4 +68,9 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
             if others
             else f"write {name} = nh.MultiscaleProblem(...) there; nhpinn new makes such a file",
         )
-    return problem
+    given = found.get("coefficients")
+    functions = {f for e in problem.equations for f in e.atoms(AppliedUndef)}
+    known = {f for f in functions if isinstance(f, ImageFunction)} | {*problem.unknowns}
+    if isinstance(given, Mapping) and functions - known:
+        return ProblemFile(problem, given)
+    return ProblemFile(problem, None)

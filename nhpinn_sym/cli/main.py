@@ -24,7 +24,7 @@ import sympy as sp
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
 from ..problem.user_input import number_from_text
-from .files import load_problem
+from .files import load_problem, read_file
 from .options import build_parser
 
 # Of three generations of objects. Collections of the oldest walk through all that torch and SymPy
@@ -102,13 +102,14 @@ def _cells(arguments: argparse.Namespace) -> int:
     from ..solve.cells import solve_cells
     from .tables import print_cells
 
-    problem = load_problem(arguments.file, arguments.problem)
+    problem, coefficients = read_file(arguments.file, arguments.problem)
     model: Any = homogenize(problem, arguments.order)
     cells = solve_cells(
         model,
         arguments.backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
+        coefficients=coefficients,
         progress=_progress(arguments),
         **_pinn_options(arguments, arguments.backend),
         **_processes(arguments, arguments.backend),
@@ -128,7 +129,7 @@ def _validate(arguments: argparse.Namespace) -> int:
     from ..validate.report import Verdict
     from ..validate.validate import validate
 
-    problem = load_problem(arguments.file, arguments.problem)
+    problem, coefficients = read_file(arguments.file, arguments.problem)
     report = validate(
         problem,
         None if arguments.eps is None else _number(arguments.eps, "--eps"),
@@ -138,6 +139,7 @@ def _validate(arguments: argparse.Namespace) -> int:
         per_period=arguments.per_period,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
+        coefficients=coefficients,
         progress=_progress(arguments),
     )
     if arguments.json:
@@ -159,7 +161,7 @@ def _study(arguments: argparse.Namespace) -> int:
     from ..validate.study import study
     from .side_by_side import processes
 
-    problem = load_problem(arguments.file, arguments.problem)
+    problem, coefficients = read_file(arguments.file, arguments.problem)
     with processes(arguments.jobs) as executor:
         found = study(
             problem,
@@ -171,6 +173,7 @@ def _study(arguments: argparse.Namespace) -> int:
             per_period=arguments.per_period,
             tolerance=arguments.tolerance,
             parameters=_parameters(problem, arguments.set),
+            coefficients=coefficients,
             progress=_progress(arguments),
         )
     if arguments.json:

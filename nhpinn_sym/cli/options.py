@@ -194,7 +194,10 @@ def _add_without_problem(commands: Any, runs: Mapping[str, Run]) -> None:
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument(
-        "file", metavar="FILE", help="Python file that defines `problem`; nhpinn new writes one"
+        "file",
+        metavar="FILE",
+        help="Python file that defines `problem`, `coefficients` too where they have no formula;"
+        " nhpinn new writes one",
     )
     parser.add_argument(
         "--problem",

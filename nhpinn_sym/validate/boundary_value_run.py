@@ -156,9 +156,7 @@ class BoundaryValueRun:
                     "pinn",
                     method="energy",
                     tolerance=_ENCLOSED,
-                    parameters=self.parameters,
-                    coefficients=self.settings.coefficients,
-                    progress=self.progress,
+                    **self.settings.shared,
                 ),
             )
         except UnsupportedError:
@@ -182,9 +180,7 @@ class BoundaryValueRun:
             eps,
             backend,
             per_period=self.settings.per_period,
-            parameters=self.parameters,
-            coefficients=self.settings.coefficients,
-            progress=self.progress,
+            **self.settings.shared,
             **options,
         )
 
@@ -200,9 +196,7 @@ class BoundaryValueRun:
             cells,
             backend,
             eps=here,
-            parameters=self.parameters,
-            coefficients=self.settings.coefficients,
-            progress=self.progress,
+            **self.settings.shared,
             **options,
         )
         return leading_term(remembered(solution), cells, float(here), self.growth)

@@ -235,9 +235,7 @@ class _Plain:
                 self.problem,
                 _UNUSED,
                 backend,
-                parameters=self.settings.parameters,
-                coefficients=self.settings.coefficients,
-                progress=self.settings.progress,
+                **self.settings.shared,
                 **options,
             )
             return {

@@ -85,6 +85,15 @@ class Settings:
             *([uuid.uuid4().hex] if self.coefficients else []),
         )
 
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What every solve is given."""
+        return {
+            "parameters": self.parameters,
+            "coefficients": self.coefficients,
+            "progress": self.progress,
+        }
+
     def solve_cells(
         self, model: HomogenizedModel, backend: str, store: Store, hierarchy: bool = False
     ) -> CellSolution:
@@ -96,10 +105,8 @@ class Settings:
                 model,
                 backend,
                 tolerance=self._cell_tolerance(model, backend),
-                parameters=self.parameters,
-                progress=self.progress,
                 hierarchy=hierarchy or None,
-                coefficients=self.coefficients,
+                **self.shared,
                 **options,
             ),
         )

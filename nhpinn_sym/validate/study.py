@@ -58,6 +58,7 @@ def study(
     per_period: int | None = None,
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """How errors fall with `eps`, with the mesh size `h` or with the number of `features` of the
@@ -102,7 +103,9 @@ def study(
         "the problem",
         "write problem = MultiscaleProblem(equation, ...)",
     )
-    settings = Settings.read(problem, fem, pinn, per_period, tolerance, parameters, progress)
+    settings = Settings.read(
+        problem, fem, pinn, per_period, tolerance, parameters, progress, coefficients
+    )
     sweep = _sweep(problem, settings, {"eps": eps, "h": h, "features": features})
     store = Store(
         out, repr((versions(settings.fem), problem_key(problem), settings.key(), sweep.key))

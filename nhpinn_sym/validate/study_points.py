@@ -162,8 +162,7 @@ def _reference(problem: MultiscaleProblem, settings: Settings, **options: Any) -
             cells = solve_cells(
                 model,
                 tolerance=_CELL_REFERENCE,
-                parameters=settings.parameters,
-                progress=settings.progress,
+                **settings.shared,
             )
         if problem.domain is None:
             return Reference(cells, None, None, None)
@@ -192,8 +191,7 @@ def _point(
             cells = solve_cells(
                 model,
                 backend,
-                parameters=settings.parameters,
-                progress=settings.progress,
+                **settings.shared,
                 **cell_options,
             )
             errors |= _cell_errors(model, cells, reference.cells)
@@ -220,7 +218,7 @@ def _macro(
     options: Mapping[str, Any],
 ) -> Solution:
     """The homogenized solution; that of the PDE itself where it has no fast variables."""
-    given = {"parameters": settings.parameters, "progress": settings.progress, **options}
+    given = {**settings.shared, **options}
     if model is None or cells is None:
         return solve_fine(problem, 1, backend, **given)
     return solve_homogenized(model, cells, backend, **given)

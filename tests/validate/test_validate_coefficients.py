@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import sympy as sp
 import torch
 
 import nhpinn_sym as nh
+from nhpinn_sym.cli.main import main
 from nhpinn_sym.validate.settings import Settings
 
 S = nh.Scales(1)
@@ -44,6 +46,27 @@ def test_the_comparison_takes_functions(tmp_path: Path) -> None:
         assert found.errors[name] == pytest.approx(known.errors[name], rel=1e-4)
     assert found.cells["A"]["pinn"][0, 0] == pytest.approx(np.sqrt(3), abs=1e-9)
     assert "coefficients=coefficients" in (tmp_path / "given" / "report.html").read_text()
+
+
+FILE = """
+import sympy as sp, nhpinn_sym as nh
+s = nh.Scales(1)
+u = s.unknown("u")
+a = {coefficient}
+problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+two = 2
+coefficients = {{"a": lambda y: two + 0 * y}}
+"""
+
+
+@pytest.mark.parametrize("coefficient", ['sp.Function("a")(s.y[0])', "sp.Integer(2)"])
+def test_a_problem_file_holds_functions(
+    coefficient: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By their name; where every coefficient has a formula, that is a name of the user's own."""
+    (tmp_path / "own.py").write_text(FILE.format(coefficient=coefficient))
+    assert main(["cells", str(tmp_path / "own.py"), "--backend", "fourier", "--quiet"]) == 0
+    assert re.search(r"A\[1, 1\]\W+2\b", capsys.readouterr().out)
 
 
 def test_parts_of_an_earlier_run_are_not_taken() -> None:
