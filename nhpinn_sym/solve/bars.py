@@ -1,7 +1,7 @@
 """Progress in the terminal: a bar for each task, with the estimated rest of its time.
 
-Where there is no terminal, a line now and then: after ten seconds, and after twice the time of the
-line before. A task over two seconds leaves a line.
+Where there is no terminal, a line now and then: after ten seconds, or after one where more than a
+minute is left, and after twice the time of the line before. A task over two seconds leaves a line.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .progress import Task
 
 _SHOWN_AFTER = 2.0
 _FIRST_LINE = 10.0
+_LONG = 60.0
 
 
 class _Bar:
@@ -41,14 +42,16 @@ class _Lines:
     def __init__(self, console: Console, label: str) -> None:
         self.console, self.label = console, label
         self.start = time.monotonic()
-        self.due = _FIRST_LINE
+        self.due, self.early = _FIRST_LINE, 1.0
 
     def update(self, fraction: float, note: str = "") -> None:
         seconds = time.monotonic() - self.start
-        if seconds < self.due or not 0 < fraction < 1:
+        if not 0 < fraction < 1:
             return
-        self.due = 2 * seconds
         left = seconds * (1 - fraction) / fraction
+        if seconds < (self.early if left > _LONG else self.due):
+            return
+        self.early = self.due = max(2 * seconds, self.due)
         text = f"{self.label}: {fraction:.0%} in {seconds:.0f} s, about {left:.0f} s left"
         _print(self.console, f"{text}; {note}" if note else text)
 

@@ -30,8 +30,8 @@ def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remed
     free = free_memory()
     if size > _SHARE * free:
         raise SolveError(
-            f"this solve would need about {_readable(size)} of memory, and {_readable(free)} are"
-            " free",
+            f"this solve would need about {readable_bytes(size)} of memory, and"
+            f" {readable_bytes(free)} are free",
             term=what,
             remedy=remedy,
         )
@@ -82,7 +82,7 @@ def _text(path: str) -> str:
         return ""
 
 
-def _readable(size: float) -> str:
-    """Bytes with a unit."""
+def readable_bytes(size: float) -> str:
+    """A number of them with a unit."""
     power = min(6, max(0, int(math.log(max(size, 1.0), 1000))))
     return f"{size / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[power]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +28,7 @@ from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
 from . import region_layout as region_layout  # tells `meshes_of` of its meshes
-from .cost import require_memory
+from .cost import described, require_memory
 from .data_error import FieldData, data_error, fields_error
 from .fitted_layout import CellLayout, by_degree
 from .grid_functions import GridSolution
@@ -97,6 +98,9 @@ def solve_levels(
         in_time = resolve_time(equation, parameters)
         spans = in_time.axes[0].spans
         unresolved = unresolved or in_time.unresolved
+    told = partial(
+        described, degree=degree, components=equation.components, by_elements=by_elements
+    )
     if mesh is None and at_least is None:
         solution = refine_equation(
             level,
@@ -109,6 +113,7 @@ def solve_levels(
             label,
             missed,
             spans,
+            told,
         )
     else:
         _refuse_without_effect(tolerance=tolerance, max_dofs=max_dofs)
@@ -122,6 +127,8 @@ def solve_levels(
             if len(meshes) == 1 and isinstance(meshes[0], RegionMesh):
                 # A mesh alone shows no error: elements of lower degree on it do.
                 meshes = by_degree(meshes[0], degree)
+        finest = meshes[-1]
+        require_memory(finest.cells, degree, equation.components, by_elements, finest.dim)
         if steps is None and costly_steps and spans is not None and dim in _CHANGE_IN_TIME:
             steps = _enough_steps(level, meshes[0], spans, _CHANGE_IN_TIME[dim])
         count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
@@ -137,6 +144,7 @@ def solve_levels(
             label,
             missed,
             spans,
+            told,
         )
     if unresolved is None:
         return solution

@@ -21,6 +21,7 @@ from ..progress import Progress
 from ..solution import Array
 from .grid_functions import GridSolution, relative_difference
 from .layout import Meshes
+from .pace import Pace
 
 SolveLevel = Callable[[Mesh, Array | None, Callable[[float], None]], GridSolution]
 """(mesh, ends of the time steps, report) -> solution; it calls report(fraction) while it works."""
@@ -45,30 +46,29 @@ def solve_on_mesh(
     label: str,
     missed: Callable[[Mesh], float] = lambda mesh: 0.0,
     spans: Sequence[float] | None = None,
+    told: Callable[[Mesh], str] = lambda mesh: f"{mesh} cells",
 ) -> GridSolution:
     """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
     those before it, with half the steps each.
 
     `spans`: see `time_lines`; None without a time. `missed` is the relative error of the data on a
-    mesh: the solution is not known better.
+    mesh: the solution is not known better. `told` says of a mesh what a solve on it takes.
     """
     start = time.perf_counter()
     changes = _Changes(_space_rate(layout, degree))
-    done = 0.0
+    counts = [max(1, math.ceil(steps / 2**left)) for left in reversed(range(len(meshes)))]
+    sizes = [_size(m, degree, n, spans) for m, n in zip(meshes, counts, strict=True)]
     with progress(label) as task:
+        pace = Pace()
         for k, mesh in enumerate(meshes):
-            left = len(meshes) - 1 - k
-            count = max(1, math.ceil(steps / 2**left))
-            # A mesh of halved cells takes about five times as long, for the bar of progress.
-            share = 0.8 / 5**left
 
-            def report(
-                fraction: float, mesh: Mesh = mesh, done: float = done, share: float = share
-            ) -> None:
-                task.update(done + share * fraction, f"{mesh} cells")
+            def report(fraction: float, k: int = k) -> None:
+                task.update(pace.done(sizes[k:], fraction), told(meshes[k]))
 
-            changes.add(solve_level(mesh, _times(spans, count), report))
-            done += share
+            report(0.0)
+            begun = time.perf_counter()
+            changes.add(solve_level(mesh, _times(spans, counts[k]), report))
+            pace.add(sizes[k], time.perf_counter() - begun)
         assert changes.last is not None
         solution = changes.last
         changes.require_balance()
@@ -89,6 +89,7 @@ def refine_equation(
     label: str,
     missed: Callable[[Mesh], float] = lambda mesh: 0.0,
     spans: Sequence[float] | None = None,
+    told: Callable[[Mesh], str] = lambda mesh: f"{mesh} cells",
 ) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
     errors is below `tolerance`.
@@ -96,7 +97,7 @@ def refine_equation(
     The estimates are relative, in L2, at the final time, for each component, from three meshes and
     from three numbers of steps at least. `steps` are those of the first mesh, in `spans` of which
     data are smooth (None without a time); `missed` is the relative error of the data on a mesh: the
-    solution is not known better.
+    solution is not known better; `told` says of a mesh what a solve on it takes.
     The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
     """
     start = time.perf_counter()
@@ -104,13 +105,20 @@ def refine_equation(
     done = 0.0
     estimates: list[float] = []
     with progress(label) as task:
+        pace = Pace()
 
         def solve(mesh: Mesh, count: int) -> GridSolution:
-            return solve_level(
+            size = _size(mesh, degree, count, spans)
+            so_far = min(done, pace.done([size])) if estimates else pace.done([size])
+            task.update(so_far, told(mesh))
+            begun = time.perf_counter()
+            found = solve_level(
                 mesh,
                 _times(spans, count),
-                lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}"),
+                lambda fraction: task.update(so_far, f"{told(mesh)}, {fraction:.0%}"),
             )
+            pace.add(size, time.perf_counter() - begun)
+            return found
 
         solution = solve(levels[0], steps)
         parts = {"space": _Changes(_space_rate(layout, degree), solution)}
@@ -142,6 +150,12 @@ def refine_equation(
     data_error = missed(levels[level])
     estimate = max(sum(changes.error for changes in parts.values()), data_error)
     return _finished(solution, estimate, data_error, tolerance, _times(spans, steps), start)
+
+
+def _size(mesh: Mesh, degree: int, steps: int, spans: Sequence[float] | None) -> float:
+    """The unknowns of one field, times the time steps."""
+    times = _times(spans, steps)
+    return float(mesh.count(degree) * (1 if times is None else len(times) - 1))
 
 
 def _times(spans: Sequence[float] | None, steps: int) -> Array | None:

@@ -1,11 +1,14 @@
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nhpinn_sym.problem.errors import SolvabilityError
 from nhpinn_sym.runtime.lagrange_grid import LagrangeGrid
+from nhpinn_sym.solve.fem import refine_equation as refinement
 from nhpinn_sym.solve.fem.grid_functions import GridSolution
 from nhpinn_sym.solve.fem.layout import Layout, equal_cells
 from nhpinn_sym.solve.fem.refine import entry_errors, refine_cells
@@ -146,6 +149,25 @@ def test_refines_what_is_worst(timely):
     if timely:
         assert solution.info["steps"] == steps
     assert len(calls) <= 13
+
+
+def test_what_a_mesh_takes_is_told_before(monkeypatch):
+    """Seconds as many as cells: 10 and 20 are done where 40 are left."""
+    now, said = [0.0], []
+    monkeypatch.setattr(refinement.time, "perf_counter", lambda: now[0])
+    right = equation([], timely=False)
+
+    def level(mesh, times, report):
+        now[0] += mesh.cells[0]
+        return right(mesh, times, lambda fraction: None)
+
+    @contextmanager
+    def progress(label):
+        yield SimpleNamespace(update=lambda *told: said.append(told))
+
+    solve_on_mesh(level, LINE, 2, LINE.given((40,)), 1, progress, "equation")
+    fraction, note = said[2]
+    assert fraction == pytest.approx(3 / 7, abs=0.02) and note == "40 cells"
 
 
 def test_no_mesh_above_the_limit():
