@@ -22,13 +22,15 @@ from ..problem.errors import (
 from ..problem.images import images_in
 from ..problem.numeric import lambdified
 from ..problem.user_input import parameter_numbers, positive_integer
+from ..resolution.interface_meshes import MESHERS
 from ..runtime.assembly import MeshAssembly
 from ..runtime.fitted.functions import FittedMesh
+from .arguments import require_choice
 from .backend_choice import AUTO
 from .backends import check_options
 from .cell_arguments import CellArguments, solve_model
 from .cell_solution import CellSolution
-from .fem.fitted_layout import FittedLayout, layout_around
+from .fem.fitted_layout import SIMPLICES, FittedLayout, layout_around
 from .fem.grid_functions import SimplexField
 from .fem.halved_meshes import on_halved_meshes
 from .fem.nonlinear import Elements, elements_of
@@ -38,8 +40,11 @@ from .progress import shown
 from .provenance import KEY, operator_digest
 from .solution import Array, EffectiveKey
 
-TOLERANCE = 1e-6
-_DEGREE = 3
+TOLERANCE = {2: 1e-6, 3: 1e-3}
+"""By the dimension of the cell."""
+_DEGREE = {2: 3, 3: 2}
+# Where nothing is given: in space equations are solved directly too.
+_MAX_DOFS = {2: 300_000, 3: 150_000}
 # Share of the largest reaction that is negative by rounding.
 _TINY = 1e-12
 
@@ -54,11 +59,11 @@ def _(model: DirichletHolesModel, arguments: CellArguments) -> CellSolution:
             term=shortened(library),
             remedy='use backend="skfem" or "dolfinx"',
         )
-    if model.dim != 2 or images_in(model.between):
+    if images_in(model.between):
         raise UnsupportedError(
-            "unknowns held at the walls of holes in three dimensions, or around images",
+            "unknowns held at the walls of images, whose stairs no mesh of curved elements follows",
             term=model.between,
-            remedy="take shapes in two dimensions",
+            remedy="take shapes: nh.Disk, nh.Polygon, nh.Ball, ...",
         )
     chosen = check_options(solve_between_walls, arguments.options, library)
     return solve_between_walls(model, library, arguments, **chosen)
@@ -69,13 +74,18 @@ def solve_between_walls(
     library: str,
     arguments: CellArguments,
     *,
-    max_dofs: int = 300_000,
+    max_dofs: int | None = None,
+    mesh: str = "own",
 ) -> CellSolution:
-    """On meshes whose triangles are halved until the estimate is below the tolerance."""
+    """On meshes whose triangles, or tetrahedra, are halved until the estimate is below the
+    tolerance; mesh: who makes the first one: "own", "gmsh" or "netgen"."""
+    require_choice("mesher", mesh, tuple(MESHERS))
+    dim, degree = model.dim, _DEGREE[model.dim]
+    most = positive_integer(_MAX_DOFS[dim] if max_dofs is None else max_dofs, "max_dofs")
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
     progress = shown(arguments.progress)
     elements = elements_of(library, None, values, progress)
-    layout = _layout(model, values)
+    layout = _layout(model, values, mesh)
 
     def solve(mesh: FittedMesh) -> _Solved:
         with elements.errors():
@@ -84,15 +94,15 @@ def solve_between_walls(
     level = on_halved_meshes(
         solve,
         lambda found: _entries(found.tensor),
-        layout.levels(_DEGREE, positive_integer(max_dofs, "max_dofs") // len(model.force)),
-        arguments.tolerance_or(TOLERANCE),
+        layout.levels(degree, most // len(model.force)),
+        arguments.tolerance_or(TOLERANCE[dim]),
         progress,
         f"{model.title} ({library})",
     )
     warn_of_estimate(f"{library}: M has", level.info, layout.unresolved)
     info = {
         **level.info,
-        "method": f"P{_DEGREE} finite elements on fitted triangles, {level.found.method}",
+        "method": f"P{degree} finite elements on fitted {SIMPLICES[dim]}, {level.found.method}",
         "size": level.found.unknowns,
         KEY: operator_digest(model.operator),
     }
@@ -100,11 +110,11 @@ def solve_between_walls(
     return flow_solution(model, library, fields, level.entries, info)
 
 
-def _layout(model: DirichletHolesModel, values: Mapping[str, float]) -> FittedLayout:
+def _layout(model: DirichletHolesModel, values: Mapping[str, float], mesher: str) -> FittedLayout:
     """The meshes that fit the walls, and the jumps of coefficients."""
     numbers = {symbol: sp.Float(values[str(symbol)], 17) for symbol in model.problem.parameters}
     data = [c.xreplace(numbers) for c in (model.between, *model.leading.values())]
-    return layout_around(data, model.operator.fast, model.problem.cell.bounds)
+    return layout_around(data, model.operator.fast, model.problem.cell.bounds, mesher)
 
 
 def _entries(tensor: Array) -> dict[EffectiveKey, Array]:
@@ -131,7 +141,9 @@ class _Between:
         self, model: DirichletHolesModel, elements: Elements, mesh: Any, values: Mapping[str, float]
     ) -> None:
         self.model = model
-        self.assembly: MeshAssembly = elements.cells(mesh, _DEGREE, len(model.force))
+        self.assembly: MeshAssembly = elements.cells(
+            mesh, _DEGREE[model.dim], len(model.force)
+        )
         self._values = values
         self._outside = self._at_points(model.between)
         self.assembly.hold(self._outside == 0)

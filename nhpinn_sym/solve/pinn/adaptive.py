@@ -176,6 +176,11 @@ class Formulation(NetProblem[FitResult]):
         """The relative change from fit to fit: of each group by its largest number."""
         return largest_change(values, before)
 
+    def in_common(self, fit: Fit[FitResult], before: Fit[FitResult]) -> float:
+        """How many times larger the error of a fit may be than its change from the one before, as
+        they have functions and rows in common."""
+        return 1.0
+
     def patience(self, fit: Fit[FitResult], before: float) -> int:
         """How many worse scales to try in a row at the size of a fit, 0 for none, where the fit of
         the size before had the residual `before`.
@@ -254,6 +259,7 @@ class _Fits(Generic[FitResult]):
         self.formulation = formulation
         self.estimate = math.inf
         self._best: Fit[FitResult] | None = None
+        self._last: Fit[FitResult] | None = None
         self._values: Array | None = None
         self._changes: list[float] = []
         self._held_out = [math.inf]
@@ -264,8 +270,10 @@ class _Fits(Generic[FitResult]):
 
     def add(self, fit: Fit[FitResult], values: Array) -> float:
         """The estimated error of the fit of the next size, from its values."""
-        if self._values is not None:
-            self._changes.append(self.formulation.change(values, self._values))
+        if self._values is not None and self._last is not None:
+            change = self.formulation.change(values, self._values)
+            self._changes.append(change * self.formulation.in_common(fit, self._last))
+        self._last = fit
         self._values = values
         self._held_out.append(fit.held_out)
         error = self.formulation.estimate(fit, self._changes)

@@ -52,6 +52,20 @@ def test_the_corners_of_a_triangle_that_is_cut_out() -> None:
     assert off < found.info["estimate"] + finer.info["estimate"] < 1e-2
 
 
+def test_what_all_fits_lack_is_in_the_estimate() -> None:
+    """A source in the hole, so far from its centre that eight poles there do not make up for it."""
+    exact = sp.log((S.x[0] - sp.Rational(3, 10)) ** 2 + S.x[1] ** 2)
+    held = [nh.Dirichlet(exact)]
+    equation = sp.Eq(-S.laplacian(U), 0)
+    ring = nh.MultiscaleProblem(equation, scales=S, unknown=U, domain=RING, boundary=held)
+    with pytest.warns(nh.ToleranceWarning, match="estimated error"):
+        found = nh.solve_fine(ring, 1, "pinn", features=200)
+    rule = quadrature_rule(RING, (24, 24), 3).inside()
+    known = sp.lambdify(S.x, exact)(*rule.points.T)
+    off = rule.relative(found(rule.points) - known, known)
+    assert off < found.info["estimate"] < 10 * off
+
+
 def test_given_values_beside_a_flux_on_a_straight_side() -> None:
     """Motz' problem: the coefficient of Re sqrt(z) in u/500 (Li, Mathon and Sermer 1987)."""
     below = nh.Polygon([(-1, 0), (0, 0), (1, 0), (1, 1), (-1, 1)])
