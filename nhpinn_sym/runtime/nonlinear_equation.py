@@ -127,6 +127,7 @@ class _System:
         self.symmetric = symmetric
         self.method = "Newton"
         self.rest = 0.0
+        self._load: tuple[float, Array] | None = None
 
     def arrays(self, u: Array, t: float) -> Mapping[str, Array]:
         """The law at the quadrature points."""
@@ -141,8 +142,14 @@ class _System:
         weights = self._weights(weight)
         flux, reaction = (_weighted(arrays[name], weights) for name in ("flux", "reaction"))
         vector, size = self.assembly.load(flux, reaction)
-        walls = self.problem.robin_times(u) - self.problem.natural_load(t)
+        walls = self.problem.robin_times(u) - self._natural_load(t)
         return self.assembly.restricted(vector + walls * self._by_unknown(weights)), size
+
+    def _natural_load(self, t: float) -> Array:
+        """That of the time it was asked for last is kept: a stage asks for one alone."""
+        if self._load is None or self._load[0] != t:
+            self._load = (t, self.problem.natural_load(t))
+        return self._load[1]
 
     def _by_unknown(self, weights: Array) -> Any:
         """Those of the equations, for vectors of all unknowns."""

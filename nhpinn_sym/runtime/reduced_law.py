@@ -133,13 +133,14 @@ class ReducedLaw:
 
     def _residual(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n, k): <flux . grad phi + source phi>; and the size of the flux (n,)."""
-        tables = self.forms.values(self.data(macro, c))
-        n = macro.count
+        return self._residual_of(self.forms.values(self.data(macro, c)), macro.count)
+
+    def _residual_of(self, tables: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
         flux = np.moveaxis(self._array(tables, "flux", "md", n), 2, 0).reshape(n, -1)
         source = np.moveaxis(self._array(tables, "source", "m", n), 1, 0).reshape(n, -1)
         k = self.basis.count
-        found = flux @ self._tested_slopes.reshape(k, -1).T
-        found += source @ self._tested_values.reshape(k, -1).T
+        found = flux @ self._tested_slopes.reshape(k, flux.shape[1]).T
+        found += source @ self._tested_values.reshape(k, source.shape[1]).T
         size = np.sqrt(np.sum(flux.reshape(n, -1, self.q) ** 2, axis=1) @ self.weights)
         return found, np.maximum(size, _BESIDE * size.max(initial=NOTHING))
 
@@ -229,14 +230,16 @@ class ReducedLaw:
         self, macro: MacroState, start: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """The law, the coefficients of the states, and which of these are not found."""
-        c = start
+        c = np.where(np.isfinite(start), start, 0.0)
         lost = np.zeros(macro.count, dtype=bool)
-        if self.basis.count:
-            c, lost = self._solved(macro, start)
+        tables = self.forms.values(self.data(macro, c))
+        residual, size = self._residual_of(tables, macro.count)
+        if not np.all(np.abs(residual) <= _SETTLED * size[:, None]):
+            c, lost = self._solved(macro, c, residual, size)
             again = np.flatnonzero(lost & np.any(start != 0, axis=1))
             if again.size:
-                c[again], lost[again] = self._solved(macro.part(again), np.zeros_like(c[again]))
-        tables = self.forms.values(self.data(macro, c))
+                c[again], lost[again] = self._from_zero(macro.part(again))
+            tables = self.forms.values(self.data(macro, c))
         arrays = {
             name: self._array(tables, name, axes, macro.count) @ self.weights
             for name, axes in LAW_AXES.items()
@@ -253,11 +256,16 @@ class ReducedLaw:
             arrays |= law_slopes(name, self._derivatives(tables, name, n, columns), self.m)
         return _without(arrays, lost)
 
-    def _solved(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The coefficients by Newton's method, and which are not found."""
+    def _from_zero(self, macro: MacroState) -> tuple[np.ndarray, np.ndarray]:
+        c = np.zeros((macro.count, self.basis.count))
+        return self._solved(macro, c, *self._residual(macro, c))
+
+    def _solved(
+        self, macro: MacroState, c: np.ndarray, residual: np.ndarray, size: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The coefficients by Newton's method from c, and which are not found."""
         n = macro.count
-        c = np.where(np.isfinite(c), c, 0.0)
-        residual, size = self._residual(macro, c)
+        c, residual, size = c.copy(), residual.copy(), size.copy()
         stalled = np.zeros(n, dtype=bool)
         stale = np.ones(n, dtype=bool)
         matrices = np.zeros((n, self.basis.count, self.basis.count))

@@ -55,8 +55,9 @@ from .versions import versions
 _LAW = {1: 1e-6, 2: 1e-5, 3: 1e-4}
 _MACRO = {1: 1e-6, 2: 5e-4, 3: 2e-3}
 _MACRO_IN_TIME = {**_MACRO, 1: 1e-5}
-# Mesh that is tried before it is refined: every point of it asks for a state of the law.
-_FIRST_MESH = {2: 16, 3: 8}
+# Meshes that are tried before one is refined, which takes three of them and of numbers of steps:
+# every point asks for a state of the law.
+_FIRST_MESHES = {1: (), 2: (16, 32), 3: (8,)}
 
 
 def validate_laws(
@@ -224,11 +225,10 @@ class _NonlinearRun:
         wanted = allowed[self.problem.scales.dim]
         if backend == "pinn":
             return self._solved(law, backend, {"tolerance": wanted, **self.settings.equation})
-        first = _FIRST_MESH.get(self.problem.scales.dim)
-        if first is not None:
+        for mesh in _FIRST_MESHES[self.problem.scales.dim]:
             with warnings.catch_warnings():  # of a mesh that may be too coarse
                 warnings.simplefilter("ignore", ToleranceWarning)
-                found = self._solved(law, backend, {"mesh": first})
+                found = self._solved(law, backend, {"mesh": mesh})
             if found.info["estimate"] <= wanted:
                 return found
         return self._solved(law, backend, {"tolerance": wanted})

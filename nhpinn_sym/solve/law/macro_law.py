@@ -52,7 +52,8 @@ class MacroLaw:
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
         self.source = source_of(law)
-        self._guesses: dict[int, Array] = {}
+        self._guesses: dict[int, tuple[MacroState, Array]] = {}
+        self._response = np.zeros((0, 0))
         self._seen: dict[float, MacroState] = {}
 
     @property
@@ -68,14 +69,21 @@ class MacroLaw:
         if self.reduced is None:
             self._begin(self._of_all(macro))
         assert self.reduced is not None
-        guess = self._guesses.get(macro.count)
-        if guess is not None and guess.shape[1] != self.modes:
-            guess = None
+        guess = self._guess(macro)
         found, c = self.reduced(macro, guess)
         if guess is not None and not np.all(np.isfinite(found.flux)):
             found, c = self.reduced(macro)
-        self._guesses = {macro.count: c}
+        self._guesses = {macro.count: (macro, c)}
         return self._along_axes(found.arrays)
+
+    def _guess(self, macro: MacroState) -> Array | None:
+        """Coefficients (n, k) of the correctors, from those of as many states before and a mean
+        derivative: of correctors that are linear the very ones.
+        """
+        if macro.count not in self._guesses:
+            return None
+        before, c = self._guesses[macro.count]
+        return np.asarray(c + (_rows(macro) - _rows(before)).T @ self._response)
 
     def _along_axes(self, arrays: Mapping[str, Array]) -> LazyArrays:
         """The arrays of an equation, whose reaction holds the load."""
@@ -99,7 +107,7 @@ class MacroLaw:
                 break
             self(points, t, values, slopes)
         macro = self.macro(points, t, values, slopes)
-        return macro, self._guesses[macro.count]
+        return macro, self._guesses[macro.count][1]
 
     def grown(self) -> bool:
         """Whether the law at the states that it was asked for last, at each time, was not known to
@@ -171,6 +179,8 @@ class MacroLaw:
         spread = _ranges(self.training)
         self.basis = self.source.basis(states, spread).first(_MOST_MODES)
         self.reduced = self._on_few_points(ReducedLaw(self.law.forms, self.basis), spread)
+        _, c = self.reduced(self.training)
+        self._response = np.nan_to_num(self.reduced.columns(self.training, c)).mean(axis=0).T
         self._guesses = {}
 
     def _on_few_points(self, whole: ReducedLaw, spread: Array) -> ReducedLaw:
@@ -185,9 +195,14 @@ class MacroLaw:
         return few
 
 
+def _rows(macro: MacroState) -> Array:
+    """Values and slopes, (m + m d, n)."""
+    return np.concatenate([macro.values, macro.slopes.reshape(-1, macro.count)])
+
+
 def _coordinates(macro: MacroState) -> Array:
     """States as points (n, k)."""
-    rows = [macro.values, macro.slopes.reshape(-1, macro.count)]
+    rows = [_rows(macro)]
     rows += [np.asarray(v)[None] for _, v in sorted(macro.others.items()) if np.ndim(v)]
     return np.concatenate(rows).T
 
@@ -224,8 +239,7 @@ def _share(count: int) -> Integers:
 
 def _ranges(macro: MacroState) -> Array:
     """How far values and slopes differ among states: (m + m d,)."""
-    rows = np.concatenate([macro.values, macro.slopes.reshape(-1, macro.count)])
-    spread = np.ptp(rows, axis=1)
+    spread = np.ptp(_rows(macro), axis=1)
     slopes = spread[len(macro.values) :]
     spread[len(macro.values) :] = np.maximum(slopes, 0.1 * slopes.max(initial=0.0))
     return spread

@@ -23,7 +23,7 @@ from ...progress import Progress
 from ...solution import Array
 from ...time_levels import time_weights
 from .. import adaptive
-from ..adaptive import sizes
+from ..adaptive import Fit, sizes
 from ..network import Network
 from ..options import Options
 from .conditions import require_continuous
@@ -31,6 +31,10 @@ from .nonlinear import NonlinearEquation, Solved
 from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
 from .weak_problem import WeakEquation, WeakProblem
 
+# Steps of the first size, by the dimension: in the plane a fit is the more costly part.
+_STEPS = {1: FIRST_STEPS, 2: FIRST_STEPS // 2, 3: FIRST_STEPS // 2}
+# Features up to which scales are sought at later sizes.
+_SOUGHT = 400
 # Levels whose rate the residual at the final time takes.
 _LEVELS = 5
 
@@ -131,11 +135,20 @@ class NonlinearEvolution(NonlinearEquation):
         self._stored = stored
         self._spans = resolve_time(equation.reference, equation.numbers).axes[0].spans
         ladder = sizes(max(1, round(options.features / self.per_feature)))
-        self._per_size = FIRST_STEPS / ladder[0] if steps is None else steps / ladder[-1]
+        self._fewest = _STEPS[equation.d]
+        self._per_size = self._fewest / ladder[0] if steps is None else steps / ladder[-1]
+
+    def patience(self, fit: Fit[Solved], before: float) -> int:
+        """Beyond the line one more scale is costly: they are sought at the first size, and later
+        where a larger one brings little.
+        """
+        if self.equation.d == 1 or math.isinf(before):
+            return super().patience(fit, before)
+        return int(fit.size <= _SOUGHT and fit.held_out > before / 2)
 
     def times(self, size: int) -> Array:
         """The ends of the steps."""
-        return time_lines(self._spans, max(FIRST_STEPS, math.ceil(self._per_size * size)))
+        return time_lines(self._spans, max(self._fewest, math.ceil(self._per_size * size)))
 
     def _solved(self, problem: WeakProblem) -> Evolved:
         equation = self.equation
