@@ -21,7 +21,7 @@ from .reduced_law import ReducedLaw
 
 # Random combinations of integrands that are tried, and numbers of an array of them over all points.
 _COUNTS = (200, 400, 800)
-_NUMBERS = 2**24
+_NUMBERS = 2**25
 # Share of them that has to be superfluous: all integrands are among them then.
 _SPARE = 0.1
 # Combinations that are made at once.

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
-import skfem
 from numpy.typing import NDArray
 
 from ..arrays import Array, Flags
 from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
 from ..nonlinear_equation import BoundaryProblem
-from .block_forms import block_matrix, block_vector
+from .element_functions import ElementFunctions
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
 from .hermite_space import space_on  # which lattices are told to
 from .linear_solvers import linear_solver
@@ -34,6 +33,7 @@ class ElementAssembly(MeshAssembly):
         self.d = space.dim
         self.free = free
         self._smooth = smooth
+        self.functions = ElementFunctions(space)
         places = space.places(space.basis)
         self._shape = places.shape[1:]
         self.points = places.reshape(self.d, -1)
@@ -49,12 +49,7 @@ class ElementAssembly(MeshAssembly):
         return self.space.nodes.T
 
     def fields(self, u: Array) -> tuple[Array, Array]:
-        values = np.zeros((self.m, *self._shape))
-        slopes = np.zeros((self.m, self.d, *self._shape))
-        for j in range(self.m):
-            field = self.space.basis.interpolate(self.space.prolongation @ u[j :: self.m])
-            values[j] = np.asarray(field)
-            slopes[j] = field.grad
+        values, slopes = self.functions.fields(u.reshape(-1, self.m))
         return values.reshape(self.m, -1), slopes.reshape(self.m, self.d, -1)
 
     def function(self, values: Array) -> MeshFunction:
@@ -67,51 +62,35 @@ class ElementAssembly(MeshAssembly):
         return array.reshape(*array.shape[:-1], *self._shape)
 
     def load(self, flux: Array | None, reaction: Array) -> tuple[Array, float]:
-        d = self.d
-        total = np.zeros(self.size)
+        total = np.empty((self.integrals.size, self.m))
         size = 0.0
-
-        def integrand(v: Any, w: Any) -> Any:
-            return w["r"] * v + sum(w[f"f{k}"] * v.grad[k] for k in range(d))
-
+        sources = self._by_element(reaction)
+        fluxes = None if flux is None else self._by_element(flux)
         for i in range(self.m):
-            fields = {"r": self._by_element(reaction[i])}
-            if flux is not None:
-                fields |= {f"f{k}": self._by_element(flux[i, k]) for k in range(d)}
-            form = skfem.LinearForm(integrand if flux is not None else _mass_load)
-            part, own = block_vector(self.space, {i: form}, self.space.basis, fields, self.m)
-            total += part
-            size += own
-        return total, size
+            own = None if fluxes is None else fluxes[i]
+            total[:, i], part = self.functions.load(own, sources[i])
+            size += part
+        return total.ravel(), size
 
     def matrix(
         self, arrays: Mapping[str, Array], flux: str | None, reaction: str
     ) -> sps.csr_matrix:
-        total = None
+        held = {
+            name: self._by_element(arrays[name])
+            for integrand in (flux, reaction)
+            for name in (f"{integrand}_u", f"{integrand}_p")
+            if integrand is not None
+        }
+        blocks = {}
         for i, j in product(range(self.m), repeat=2):
-            held = self._held(arrays, flux, reaction, i, j)
-            if not held:
-                continue
-            form = skfem.BilinearForm(_bilinear(held, self.d))
-            part = block_matrix(self.space, {(i, j): form}, self.space.basis, held, self.m)
-            total = part if total is None else total + part
-        if total is None:
-            return sps.csr_matrix((self.size, self.size))
-        return total.tocsr()
-
-    def _held(
-        self, arrays: Mapping[str, Array], flux: str | None, reaction: str, i: int, j: int
-    ) -> dict[str, Array]:
-        """What stands in one block and is not zero, by the names that `_bilinear` reads."""
-        fields = {"ru": arrays[f"{reaction}_u"][i, j]}
-        for k in range(self.d):
-            fields[f"rp{k}"] = arrays[f"{reaction}_p"][i, j, k]
-            if flux is None:
-                continue
-            fields[f"fu{k}"] = arrays[f"{flux}_u"][i, k, j]
-            for n in range(self.d):
-                fields[f"fp{k}{n}"] = arrays[f"{flux}_p"][i, k, j, n]
-        return {name: self._by_element(c) for name, c in fields.items() if np.any(c)}
+            fluxes = None
+            if flux is not None:
+                fluxes = held[f"{flux}_u"][i, :, j], held[f"{flux}_p"][i, :, j]
+            sources = held[f"{reaction}_u"][i, j], held[f"{reaction}_p"][i, j]
+            found = self.functions.products(fluxes, sources)
+            if found is not None:
+                blocks[i, j] = found
+        return self.functions.matrix(blocks, self.m)
 
     def solver(self, matrix: Any, definite: bool, many: bool = False) -> tuple[Solve, str]:
         return linear_solver(
@@ -188,27 +167,3 @@ class ElementProblem(BoundaryProblem):
 
     def grid(self, values: Array) -> MeshFunction:
         return self.linear.grid(values)
-
-
-def _mass_load(v: Any, w: Any) -> Any:
-    return w["r"] * v
-
-
-def _bilinear(held: Mapping[str, Array], dim: int) -> Callable[[Any, Any, Any], Any]:
-    """The integrand of the fields that are there."""
-
-    def integrand(u: Any, v: Any, w: Any) -> Any:
-        total: Any = w["ru"] * u * v if "ru" in held else 0.0
-        for k in range(dim):
-            inner: Any = 0.0
-            if f"rp{k}" in held:
-                total = total + w[f"rp{k}"] * u.grad[k] * v
-            if f"fu{k}" in held:
-                inner = w[f"fu{k}"] * u
-            for n in range(dim):
-                if f"fp{k}{n}" in held:
-                    inner = inner + w[f"fp{k}{n}"] * u.grad[n]
-            total = total + inner * v.grad[k]
-        return total
-
-    return integrand

@@ -68,6 +68,23 @@ def _keast() -> tuple[Array, Array]:
     return np.ascontiguousarray(np.array(points)[:, 1:].T), np.array(weights)
 
 
+def _gatermann() -> tuple[Array, Array]:
+    """Points (2, 12) and weights on the reference triangle, of degree 7: the rule of scikit-fem has
+    a negative weight, with which convex energies need not stay convex (K. Gatermann, Computing 40
+    (1988) 229).
+    """
+    orbits = [
+        (0.06238226509439084, 0.06751786707392436, 0.02651702815743450),
+        (0.05522545665692000, 0.3215024938520156, 0.04388140871444811),
+        (0.03432430294509488, 0.6609491961867980, 0.02877504278497528),
+        (0.5158423343536001, 0.2777161669764050, 0.06749318700980879),
+    ]
+    shares = [(a, b, 1 - a - b) for a, b, _ in orbits]
+    points = [(s[k], s[(k + 1) % 3]) for s in shares for k in range(3)]
+    weights = np.repeat([weight for _, _, weight in orbits], 3)
+    return np.ascontiguousarray(np.array(points).T), weights
+
+
 @dataclass(frozen=True)
 class FittedSpace(FunctionSpace):
     """P_degree functions on curved triangles or tetrahedra; unknowns are the nodes of the torus."""
@@ -89,7 +106,8 @@ class FittedSpace(FunctionSpace):
         better."""
         element = ELEMENTS[self.dim, self.degree]()
         order = 2 * self.degree + 1
-        rule = _keast() if (self.dim, order) == (3, 5) else None
+        rules = {(3, 5): _keast, (2, 7): _gatermann}
+        rule = rules[self.dim, order]() if (self.dim, order) in rules else None
         return skfem.Basis(skfem_simplices(self.mesh), element, intorder=order, quadrature=rule)
 
     @cached_property
