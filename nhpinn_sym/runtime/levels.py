@@ -30,6 +30,8 @@ SAFETY = 2.0
 SLOWEST = 2.0
 """Factor by which an error falls from level to level that is taken for granted where changes
 shrink."""
+# Of an error that falls more slowly, by the factor that all changes show.
+_SLOW_MARGIN = 1.2
 # A change that is not below this share of the one before shows no convergence.
 _SHRINKS = 0.9
 ROUNDING = 1e-13
@@ -62,8 +64,10 @@ def estimate_entries(
     levels are left. Otherwise, with the last three changes from level to level, each scaled to
     the last level by the rate that the changes themselves show (at least 2, at most `rate`):
     twice the largest / (rate - 1). A change that is small by accident is thereby judged by those
-    before it. Where the last change is not smaller than the one before, convergence is not
-    shown: then the error is twice the range of the entry over the levels.
+    before it. Where all fall more slowly than by 2, as at corners where phases meet diagonally,
+    the error is no less than the last one times 1.2 / (the largest rate - 1). Where the last change
+    is not smaller than the one before, convergence is not shown: then the error is twice the range
+    of the entry over the levels.
     """
     trusted = [level for k, level in enumerate(history) if resolved is None or resolved[k]]
     if len(trusted) < FEWEST:
@@ -87,11 +91,14 @@ def _error(values: Array, rate: float, rounding: float) -> Array:
     changes = np.abs(np.diff(values, axis=0))
     # The rate that is believed is the slowest that the changes show, and never above theory.
     ratio = np.full(values.shape[1:], rate)
+    fastest = np.full(values.shape[1:], 1 / _SHRINKS)
     for before, after in pairwise(changes):
         seen = np.divide(before, after, out=np.full_like(before, rate), where=after > rounding)
         ratio = np.clip(seen, SLOWEST, ratio)
+        fastest = np.maximum(fastest, seen)
     scaled = [change / ratio**k for k, change in enumerate(changes[::-1])]
     error = SAFETY * np.max(scaled, axis=0) / (ratio - 1)
+    error = np.maximum(error, _SLOW_MARGIN * changes[-1] / (fastest - 1))
     # Where a change does not shrink no extrapolation holds: the range of the values is left.
     stalled = (changes[-1] > _SHRINKS * changes[-2]) & (changes[-1] > rounding)
     spread = np.max(np.abs(values - values[-1]), axis=0)
