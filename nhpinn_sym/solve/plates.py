@@ -34,6 +34,8 @@ TOLERANCE = {2: 1e-6, 3: 1e-3}
 _INSIDE = 1e-13
 # Cells along the longest axis where moduli vary across the thickness alone.
 _FEW = 4
+# Unknowns in space, where nothing else is asked for: they take less than a minute.
+_MOST = 80_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,9 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
     found = resolve_cells(cells, values)
     few = {"n": _FEW} if all(axis.harmonics == 0 for axis in found.axes[:-1]) else {}
+    given = "n" in options or "h" in options
+    if model.dim == 3 and not given:
+        options = {"max_dofs": _MOST, **options}
 
     def solved(chosen: Mapping[str, Any]) -> CellBatch:
         task = CellTask(cells, values, (), wanted, shown(arguments.progress))
@@ -110,14 +115,13 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
         batch: CellBatch = solver.solve(np.zeros((1, 0)))
         return batch
 
-    given = "n" in options or "h" in options
     batch = solved(options if given else {**options, **few})
     if few and not given and not batch.info["estimate"] <= wanted:
         batch = solved(options)
     info = {**batch.info, "tolerance": wanted, "data_error": batch.info.get("data_error", 0.0)}
     estimate = max(float(info["estimate"]), float(info["data_error"]))
     if found.unresolved or not (estimate <= wanted or (given and tolerance is None)):
-        advice = found.unresolved or "raise n="
+        advice = found.unresolved or info.get("advice", "raise max_dofs=")
         warn_tolerance(
             f"{backend}: the stiffness of the plate has an estimated error of {estimate:.1e} of the"
             f" largest entry of (A, B/h, D/h^2), asked for was {wanted:.1e}; {advice}"

@@ -12,6 +12,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.runtime.arrays import Array
+from nhpinn_sym.solve import plates
 
 HALF, FIFTH, NU = sp.Rational(1, 2), sp.Rational(1, 5), sp.Rational(3, 10)
 REDUCED = np.array([[1, 0.3, 0], [0.3, 1, 0], [0, 0, 0.35]]) / (1 - 0.3**2)
@@ -146,6 +147,18 @@ def test_estimates_of_columns_hold_on_a_few_cells() -> None:
         coarse = nh.solve_cells(strip, n=n)
         error = np.abs(coarse.effective["A"] / exact["A"] - 1).item()
         assert error < coarse.info["estimate"] < 6 * error
+
+
+def test_a_plate_stops_where_it_would_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns, which a strip has too: what is not reached is told."""
+    monkeypatch.setattr(plates, "_MOST", 3_000)
+    columns = {nh.Layer(0, (0, HALF)): 10}
+    strip = plate(2, nh.Cell.plate((0, 1), thickness=1), columns)
+    exact = nh.solve_cells(strip, n=12).effective["A"].item()
+    with pytest.warns(nh.ToleranceWarning, match="raise max_dofs="):
+        cells = nh.solve_cells(plate(3, nh.Cell.plate((0, 1), (0, 1), thickness=1), columns))
+    assert cells.info["size"] <= 3_000
+    assert abs(cells.effective["A"][0, 0] - exact) < cells.info["estimate"] * exact
 
 
 def test_shapes_do_not_come_back_at_the_other_face() -> None:

@@ -89,21 +89,26 @@ class FittedLayout:
         """The meshes to try, each with elements half as long as those before, up to about `limit`
         nodes: three at least, in space two. SolveError where these are more."""
         count = self._possible(degree, limit)
-        if count < FEWEST - (self.meshes.dim == 3):
+        if count < self._fewest:
             raise too_few(limit)
         return LazyMeshes(self.meshes, FIRST, count)
 
     def levels_or_degrees(self, degree: int, limit: int) -> Sequence[FittedMesh]:
-        """The same; where these are fewer than three, the finest one with elements of all degrees.
-        SolveError where that has more nodes."""
+        """The same; where these are fewer, the finest one with elements of all degrees. SolveError
+        where that has more nodes."""
         count = self._possible(degree, limit)
-        if count >= FEWEST:
+        if count >= self._fewest:
             return LazyMeshes(self.meshes, FIRST, count)
         mesh = self.meshes.mesh(FIRST, max(count - 1, 0))
         possible = [k for k in range(1, degree + 1) if mesh.count(k) <= limit]
         if len(possible) < 2:
             raise too_few(limit)
         return by_degree(mesh, possible[-1])
+
+    @property
+    def _fewest(self) -> int:
+        """Meshes without which nothing is said: a third one in space costs too much."""
+        return FEWEST - (self.meshes.dim == 3)
 
     def _possible(self, degree: int, limit: int) -> int:
         """How many meshes have no more nodes."""
