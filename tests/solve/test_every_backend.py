@@ -139,6 +139,27 @@ def test_a_mesh_that_misses_a_given_function_is_told() -> None:
     assert found.info["estimate"] >= found.info["data_error"] > 0.1
 
 
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+@pytest.mark.parametrize("components", [1, 2])
+def test_a_disk_on_triangles_pixels_and_waves(components: int) -> None:
+    """Three methods that share nothing know as much as their estimates say."""
+    s = nh.Scales(2)
+    u = s.unknown("u", components=components)
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    flux = a * s.grad(u)
+    if components == 2:
+        flux = a * s.sym_grad(u).trace() * sp.eye(2) + 2 * a * s.sym_grad(u)
+    equation = (-s.div(flux), sp.ones(components, 1) if components == 2 else 1)
+    model = nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u))
+    options = {"skfem": {"n": 8}, "voxel": {"n": 32, "n_sub": 1}, "fourier": {"n": 27}}
+    found = {by: nh.solve_cells(model, by, **chosen) for by, chosen in options.items()}
+    sharp = found["skfem"].effective["A"]
+    for by, cells in found.items():
+        apart = np.abs(cells.effective["A"] - sharp).max() / np.abs(sharp).max()
+        assert apart <= cells.info["estimate"] + found["skfem"].info["estimate"], by
+        assert cells.info["estimate"] < 0.12
+
+
 def test_what_is_emitted_stands_alone() -> None:
     """A folder of forms cannot know what only the solve of a finer level gives."""
     for target in ("torch", "skfem", "dolfinx"):
