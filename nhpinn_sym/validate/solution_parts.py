@@ -37,7 +37,8 @@ FineVerb = Callable[[sp.Expr, str], Solution]
 """(eps, backend) -> the fine solution."""
 # The backend of smooth cells, whose correctors of second order are smooth too.
 _SMOOTH = "fourier"
-# The backend that checks fine solutions of another one: it compiles nothing.
+# The backend that checks fine solutions of another one, and solves cells of second order that jump:
+# it compiles nothing.
 _QUICK = "skfem"
 
 
@@ -158,11 +159,14 @@ class SolutionParts:
 
     def _second_order(self, solution: Solution, backend: str) -> _Evaluated | None:
         """The expansion of second order, where it is derived and has layers: for stationary
-        problems whose cells are smooth enough for Fourier.
+        problems whose cells are smooth enough for Fourier, or on a line, where meshes have nodes at
+        all jumps.
         """
         problem = self.model.problem
-        if backend != _SMOOTH or problem.time_order or not self._layered:
+        line = problem.scales.dim == 1
+        if not (backend == _SMOOTH or line) or problem.time_order or not self._layered:
             return None
+        backend = backend if backend == _SMOOTH else _QUICK
         try:
             model = homogenize_linear(problem, order=2)
             cells = self.settings.solve_cells(model, backend, self.store)

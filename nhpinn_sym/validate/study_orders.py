@@ -53,12 +53,12 @@ def eps_orders(
 ) -> ExpectedOrders:
     """Orders in eps, by the name of the error; names of which theory says nothing are left out.
 
-    u0: eps in L2. u0 + eps N.u0, where boundary layers arise: eps in L2 by what is left of them far
-    from the walls, and eps^(3/2) beside the walls; eps^(1/2) in H1, but eps in one dimension, where
-    a layer is a constant flux; without layers eps in H1, and eps^2 in L2 where the equation of the
-    mean has no term of order eps. Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov,
-    Oleinik 1994, sec. 1.4; Allaire, Amar 1999. docs/theory.md has the argument for those with
-    layers added.
+    u0: eps in L2, with parts of order eps^2 where no layers arise. u0 + eps N.u0, where boundary
+    layers arise: eps in L2 by what is left of them far from the walls, and eps^(3/2) beside the
+    walls; eps^(1/2) in H1, but eps in one dimension, where a layer is a constant flux; without
+    layers eps in H1, and eps^2 in L2 where the equation of the mean has no term of order eps.
+    Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov, Oleinik 1994, sec. 1.4; Allaire,
+    Amar 1999. docs/theory.md has the argument for those with layers added.
     """
     model = homogenize_linear(problem)
     further = len(model.operator.axes) > problem.scales.dim
@@ -72,6 +72,8 @@ def eps_orders(
         orders |= {f"first order, L2{LAYERS}": Order(1, 2), f"first order, H1{LAYERS}": one}
         return orders
     layered = has_layers(model)
+    if not layered:  # eps N.u0 with the terms beyond, where eps is no small number
+        orders |= dict.fromkeys(orders, Order(1, 2))
     even = _mean_is_even(model, parameters)
     line = problem.scales.dim == 1
     bare, slopes = (two if even else Order(1, 2)), one
