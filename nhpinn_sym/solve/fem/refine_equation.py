@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...problem.errors import SolveError
+from ...runtime.fitted.domain_mesh import RegionMesh
 from ...runtime.levels import (
     error_of_halving,
 )
@@ -55,7 +56,7 @@ def solve_on_mesh(
     mesh: the solution is not known better. `told` says of a mesh what a solve on it takes.
     """
     start = time.perf_counter()
-    changes = _Changes(_space_rate(layout, degree))
+    changes = _Changes(_space_rate(layout, degree, meshes[0]))
     counts = [max(1, math.ceil(steps / 2**left)) for left in reversed(range(len(meshes)))]
     sizes = [_size(m, degree, n, spans) for m, n in zip(meshes, counts, strict=True)]
     with progress(label) as task:
@@ -121,7 +122,7 @@ def refine_equation(
             return found
 
         solution = solve(levels[0], steps)
-        parts = {"space": _Changes(_space_rate(layout, degree), solution)}
+        parts = {"space": _Changes(_space_rate(layout, degree, levels[0]), solution)}
         if solution.times is not None:
             parts["time"] = _Changes(_TIME_RATE, solution)
         level = 0
@@ -169,11 +170,11 @@ def _fits(spans: Sequence[float] | None, steps: int) -> bool:
     return times is not None and len(times) - 1 <= MAX_STEPS
 
 
-def _space_rate(layout: Meshes, degree: int) -> int:
+def _space_rate(layout: Meshes, degree: int, mesh: Mesh) -> int:
     """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
-    erratic.
+    erratic, and from degree to degree on one mesh, where a corner leaves a power of the degree.
     """
-    if layout.erratic:
+    if layout.erratic or (isinstance(mesh, RegionMesh) and mesh.degree is not None):
         return 1
     return degree + 1
 

@@ -75,6 +75,18 @@ def test_the_coarsest_mesh_alone_has_an_estimate(backend: str, options: dict[str
     assert error(found, sp.lambdify((X, Y), exact)) < found.info["estimate"] < 1e-2
 
 
+def test_degrees_on_one_mesh_say_what_a_corner_leaves() -> None:
+    """r^(2/7) sin(2t/7): values and no flux on the sides of a corner of 315 degrees."""
+    wedge = nh.Polygon([(0, 0), (1, 0), (1, 1), (-1, 1), (-1, -1), (1, -1)])
+    angle = sp.atan2(Y, X) + sp.Piecewise((0, Y >= 0), (2 * sp.pi, True))
+    exact = sp.sqrt(X**2 + Y**2) ** sp.Rational(2, 7) * sp.sin(sp.Rational(2, 7) * angle)
+    sides = [nh.Dirichlet(0, on=wedge.edge(0)), nh.Neumann(0, on=wedge.edge(5))]
+    given = problem(wedge, [*sides, nh.Dirichlet(exact, on="rest")], 0)
+    with pytest.warns(nh.ToleranceWarning, match="estimated error"):
+        found = nh.solve_fine(given, 1, "skfem", mesh=4)
+    assert 1e-2 < error(found, sp.lambdify((X, Y), exact)) < found.info["estimate"] < 3e-2
+
+
 def test_an_l_shape_is_graded_at_its_corner() -> None:
     """The torsion constant by rational functions (Gopal and Trefethen)."""
     found = nh.solve_fine(problem(L_SHAPE, [nh.Dirichlet(0)]), 1, "skfem", tolerance=1e-4)
