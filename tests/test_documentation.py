@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -68,6 +69,18 @@ def test_a_row_without_errors_says_why() -> None:
     assert found is not None and found["eps"] is None and found["refused"] in row
     cells = max(found["cells"].values())
     assert f"| {cells:.2g} | {found['rate']:.2f} (2) | `AGREEMENT` |" in row
+
+
+def test_what_an_unknown_costs_stays_the_same() -> None:
+    from _make import results
+
+    cost: dict[str, list[float]] = {}
+    for row in json.loads((results.FOLDER / "dofs.json").read_text(encoding="utf-8")):
+        if row["unknowns"] > 30_000:
+            cost.setdefault(row["case"], []).append(row["seconds"] / row["unknowns"])
+    assert len(cost) > 3
+    assert all(max(each) < 2 * min(each) for each in cost.values())
+    assert results.sizes().count("elastic ball") > 2
 
 
 def test_docstrings_are_definitions() -> None:

@@ -97,5 +97,24 @@ def choice() -> str:
     return table(("problem", "by", "s", "relative error"), rows) + "\n"
 
 
+def sizes() -> str:
+    """What cell problems of many unknowns take."""
+    held = json.loads((FOLDER / "dofs.json").read_text(encoding="utf-8"))
+    header = ("case", "unknowns", "s", "us an unknown", "GB", "iterations", "estimate")
+    rows = (
+        (
+            escaped(r["case"]),
+            f"{r['unknowns']:,}",
+            f"{r['seconds']:.3g}",
+            f"{1e6 * r['seconds'] / r['unknowns']:.0f}",
+            number(r["gigabytes"]),
+            number(r["iterations"]),
+            number(r["estimate"]),
+        )
+        for r in held
+    )
+    return table(header, rows) + "\n"
+
+
 def number(value: float | None) -> str:
     return "" if value is None else f"{value:.2g}"

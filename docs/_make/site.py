@@ -38,6 +38,7 @@ def write_pages(folder: Path = GENERATED) -> None:
     _write(folder / "verdicts.md", messages.verdicts_page())
     _write(folder / "overview.md", results.overview())
     _write(folder / "choice.md", results.choice())
+    _write(folder / "sizes.md", results.sizes())
 
 
 def _write(path: Path, text: str) -> None:

@@ -55,6 +55,18 @@ def elastic(labels: np.ndarray, value: float) -> Any:
     return nh.homogenize(nh.MultiscaleProblem((-s.div(stress), load), scales=s, unknown=v))
 
 
+def elastic_ball() -> Any:
+    """In space, of another stiffness than what is around it."""
+    s = nh.Scales(3)
+    v = s.unknown("v", components=3)
+    e = s.sym_grad(v)
+    ball = nh.Ball((0.5, 0.5, 0.5), 0.3)
+    lam, mu = (nh.phases(s, {ball: inside}, default=1) for inside in (6, 9))
+    stress = lam * e.trace() * sp.eye(3) + 2 * mu * e
+    problem = nh.MultiscaleProblem((-s.div(stress), sp.Matrix([1, 0, 0])), scales=s, unknown=v)
+    return nh.homogenize(problem)
+
+
 def voxel_rows() -> Iterator[Row]:
     """Images of contrast 1000 with one element a pixel."""
     flat = random_disks(512, 40, 0.06, 2)
@@ -193,14 +205,7 @@ def domain_rows() -> Iterator[Row]:
 
 def solid_rows() -> Iterator[Row]:
     """A ball in elasticity, six loads, on tetrahedra that fit it: on any number of ranks."""
-    s = nh.Scales(3)
-    v = s.unknown("v", components=3)
-    e = s.sym_grad(v)
-    ball = nh.Ball((0.5, 0.5, 0.5), 0.3)
-    lam, mu = (nh.phases(s, {ball: inside}, default=1) for inside in (6, 9))
-    stress = lam * e.trace() * sp.eye(3) + 2 * mu * e
-    problem = nh.MultiscaleProblem((-s.div(stress), sp.Matrix([1, 0, 0])), scales=s, unknown=v)
-    model = nh.homogenize(problem)
+    model = elastic_ball()
     for n in (8, 12, 16, 21):
         start = time.process_time()
         cells = nh.solve_cells(model, "dolfinx", n=n, max_dofs=10**6)
