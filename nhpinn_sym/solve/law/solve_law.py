@@ -27,8 +27,8 @@ from ...runtime.fourier.law_levels import FIRST
 from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.levels import FEWEST
 from ...runtime.nonlinear_arrays import VALUE
-from ..backend_choice import points_needed
-from ..backends import BACKENDS
+from ..backend_choice import AUTO, points_needed
+from ..backends import BACKENDS, choose_fem
 from ..fem.fitted_layout import SIMPLICES, CellLayout, layout_of
 from ..fem.layout import Layout
 from ..fem.nonlinear import elements_of
@@ -53,7 +53,7 @@ _POINTS_SAFE = 2
 
 def solve_law(
     model: NonlinearModel,
-    backend: str = "fourier",
+    backend: str = AUTO,
     *,
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
@@ -65,8 +65,10 @@ def solve_law(
     method on Fourier grids, or finite element meshes, that grow until flux, tangent, reaction and
     storage stay.
 
-    backend    : "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
-                 triangles and tetrahedra that fit shapes. They give no bounds on the energy. "pinn"
+    backend    : "auto" (default: finite elements where data jump on the line or in the plane,
+                 "fourier" elsewhere, and where elements refuse the model or `n` is given) |
+                 "fourier", or "skfem" and "dolfinx" where data jump: meshes have lines there, or
+                 triangles and tetrahedra that fit shapes. "pinn"
                  for smooth data: one hidden layer of features of y, whose last layer minimizes the
                  energy (or meets the weak equation) at every state that is asked for.
                  Hamilton-Jacobi equations without diffusion have no states: on every backend their
@@ -99,6 +101,9 @@ def solve_law(
             remedy="write cells = solve_cells(model)",
         )
     model = instance(model, NonlinearModel, "the model", "write model = homogenize(problem)")
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    if backend == AUTO:
+        backend = _suited_backend(model, numbers, n)
     _check_backend(backend)
     if model.hamiltonian and not model.state.first_order and BACKENDS[backend].elements:
         raise UnsupportedError(
@@ -110,7 +115,6 @@ def solve_law(
         refuse_finite_strain(model, f"the law by {backend}")
     if tolerance is not None:
         positive_number(tolerance, ProblemError, "tolerance", "write 1e-6")
-    numbers = parameter_numbers(parameters, model.problem.parameters)
     law = prepared_law(model, backend, tolerance, numbers, n, progress, coefficients)
     check_linearized(law.forms, model)
     start = time.perf_counter()
@@ -211,6 +215,15 @@ def _method(level: SolvedLevel, law: LawSolution) -> str:
     if law.nets is not None:
         return f"last layer of {law.nets.features} features, {size} quadrature points per axis"
     return f"Newton on a Fourier grid of {size} points per axis"
+
+
+def _suited_backend(model: NonlinearModel, numbers: Mapping[str, float], n: object) -> str:
+    """Elements where data jump, which grids know to 1/n alone; grids where elements are refused, or
+    take minutes (in space)."""
+    refused = model.hamiltonian or model.finite_strain or model.order > 1
+    if refused or n is not None or model.state.dim > 2:
+        return "fourier"
+    return choose_fem(AUTO) if law_resolution(model, numbers).jumps else "fourier"
 
 
 def _check_backend(backend: object) -> None:
