@@ -139,7 +139,9 @@ def _check_scope(problem: MultiscaleProblem, terms: OperatorTerms) -> None:
     for _, left, c, _, right in terms:
         if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
             raise UnsupportedError(
-                "a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for"
+                "a second, or a mixed, time derivative",
+                term=c,
+                remedy="rho u_t is solved for, and the stationary problem without it",
             )
         if sum(left[:d]) > 2 or sum(right[:d]) > 2:
             raise UnsupportedError(
