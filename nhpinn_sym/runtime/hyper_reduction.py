@@ -20,7 +20,7 @@ from .nonlinear_arrays import LAW_AXES
 from .reduced_law import ReducedLaw
 
 # Random combinations of integrands that are tried, and numbers of an array of them over all points.
-_COUNTS = (200, 400, 800)
+_COUNTS = (25, 50, 100, 200, 400, 800)
 _NUMBERS = 2**25
 # Share of them that has to be superfluous: all integrands are among them then.
 _SPARE = 0.1
