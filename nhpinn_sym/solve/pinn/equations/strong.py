@@ -27,9 +27,6 @@ from .known_functions import known_functions
 from .solution import GOAL, NetAndKnown, probe, require_balanced_data, solution
 from .subdomains import solve_across_jumps
 
-# On what the residuals of two fits say of the error, which was .2 to 1.9 times that in 31 fits on
-# ten regions: thin gaps, corners, ellipses, drifts.
-_SAFETY = 3.0
 # Relative residual at which a problem that leaves its mean open has no solution.
 _UNSOLVABLE = 0.1
 
@@ -116,16 +113,16 @@ class StrongEquation(Formulation[NetAndKnown]):
     def change(self, values: Array, before: Array) -> float:
         return norm_change(values, before)
 
-    def in_common(self, fit: Fit[NetAndKnown], before: Fit[NetAndKnown]) -> float:
+    def reach(self, fit: Fit[NetAndKnown], before: Fit[NetAndKnown], change: float) -> float:
         """Fits on a region have its corner functions in common: what these leave, as in a thin gap
         between two holes, is no change from one to the next, but a residual that stays. The error
         is to the residual as the change of the solution is to that of the residual.
         """
         if isinstance(self.problem.equation.domain, Box):
-            return 1.0
+            return 0.0
         last, earlier = (self._residual(f.solved) for f in (fit, before))
-        change = safe_divisor((last - earlier).norm())
-        return max(1.0, _SAFETY * float(last.norm() / change))
+        residual = (last - earlier).square().mean().sqrt() / safe_divisor(self._held.size.max())
+        return change / float(safe_divisor(residual))
 
     def _residual(self, solved: NetAndKnown) -> Tensor:
         """At points that no fit uses."""
