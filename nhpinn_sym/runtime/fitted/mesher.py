@@ -13,7 +13,7 @@ from ..lattice import Lattice
 from .cell_mesh import CellMesh
 from .corners import LevelValues, corners_of, graded, with_corners
 from .interfaces import Label, TooCoarse, cut_triangles, snapped, with_arcs, with_thin_parts
-from .small_parts import curve_points
+from .small_parts import InterfacePoints, interface_points
 from .triangulation import Triangulation, regular
 
 # So that two nodes share one edge at most, and nodes that are images of each other none.
@@ -74,16 +74,17 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
     while fine.longest.max() > _SEEN * np.linalg.norm(interfaces.vectors, axis=1).max():
         fine = fine.quartered()
     corners = corners_of(fine, interfaces.levels, interfaces.label)
-    base = seeing(base, *curve_points(fine, interfaces.levels, interfaces.label))
+    base = seeing(base, interface_points(fine, interfaces.levels, interfaces.label))
     while True:
         base, found = resolved(graded(base, corners), corners, interfaces.label)
         yield found
         base = base.quartered()
 
 
-def seeing(base: Triangulation, points: Array, radii: Array) -> Triangulation:
-    """The base, made finer where curves through points are smaller than its triangles: their nodes
-    would not meet them."""
+def seeing(base: Triangulation, curves: InterfacePoints) -> Triangulation:
+    """The base, made finer where curves are smaller than its triangles: their nodes would not meet
+    them."""
+    points, radii = curves.places, curves.radii
     for _ in range(_ROUNDS):
         if not len(points):
             break

@@ -14,7 +14,7 @@ from .curved_simplices import CurvedSimplices
 from .domain_mesh import DomainMesh, boundary_of
 from .interfaces import Label
 from .mesher import resolved, seeing
-from .small_parts import curve_points
+from .small_parts import interface_points
 from .triangulation import Triangulation, regular
 
 # Share of the box within which triangles become smaller towards a corner.
@@ -95,7 +95,7 @@ def _with_interfaces(
     found = corners_of(fine, levels, outline.label)
     apart = np.linalg.norm(found[:, None] - outline.corners, axis=2).min(axis=1, initial=np.inf)
     new = apart > _SAME * (outline.high - outline.low).max()
-    return seeing(base, *curve_points(fine, levels, outline.label)), found[new]
+    return seeing(base, interface_points(fine, levels, outline.label)), found[new]
 
 
 def _inside(mesh: CurvedSimplices, outline: RegionOutline) -> DomainMesh:

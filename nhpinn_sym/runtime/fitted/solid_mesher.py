@@ -8,21 +8,25 @@ nodes that are moved no farther, no tetrahedron becomes flat. What remains is cu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import Array, Flags, Integers
 from .cell_mesh import CellMesh
-from .elements import EDGES, inside, nodal_polynomials
+from .elements import inside, nodal_polynomials
 from .interfaces import Label, TooCoarse, crossing, first_change, snapped, touched
 from .mesher import Interfaces, UnresolvedInterfaces
-from .triangulation import PeriodicSimplices
+from .octree import Octree
+from .small_parts import interface_points, thicknesses
+from .tetrahedralization import Tetrahedralization, cut_at, positive
 
-# So that two nodes share one edge at most, and nodes that are images of each other none.
-_FEWEST = 3
-# Shares of edges along the axes, and of the others, by which a node may be moved onto an interface.
-_SNAP_LONG, _SNAP_SHORT = 0.25, 0.41
+# Shares of edges along the axes, of the others, and of those between cubes of two sizes, by which a
+# node may be moved onto an interface.
+_SNAP_LONG, _SNAP_SHORT, _SNAP_BETWEEN = 0.25, 0.41, 0.15
+# In which lengths are rounded that are one.
+_DIGITS = 9
 # Share of its length by which the middle of an edge may be moved onto the interface.
 _BENT = 0.15
 # How far the interface may be from a curved face, as a share of its size.
@@ -33,79 +37,89 @@ _UNFOLDED = 0.1
 # Nodes of the faces of a tetrahedron, counterclockwise from outside, and their edges.
 _FACE_NODES = np.array([(0, 2, 1), (0, 1, 3), (1, 2, 3), (0, 3, 2)])
 _FACE_EDGES = np.array([(2, 1, 0), (0, 5, 3), (1, 4, 5), (3, 4, 2)])
-# Finer lattices that are tried, by that factor, and nodes beyond which that ends.
-_FINER = 1.25
-_MOST = 30_000
-
-
-@dataclass(frozen=True)
-class Tetrahedralization(PeriodicSimplices):
-    """tetrahedra (m, 4) of positive volume."""
-
-    tetrahedra: Integers
-
-    @property
-    def simplices(self) -> Integers:
-        return self.tetrahedra
+# Length of tetrahedra at a surface as a share of its radius, and of what lies between two.
+_WIDEST = 1.25
+_THICKEST = 3.0
+# By which other numbers of cubes are larger that are tried.
+_FINER = (1.0, 1.25, 1.25**2)
+# Cubes, and by which factor more than those without, beyond which these are not cut.
+_MOST = 3_000
+_MORE = 1.5
 
 
 def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
-    """Meshes with about n, 2 n, 4 n, ... cubes of the lattice along the longest vector.
+    """Meshes with about n, 2 n, 4 n, ... cubes of the lattice along the longest vector, and smaller
+    ones where interfaces bend or come close: those places are the same ones on all of them.
 
-    UnresolvedInterfaces where they touch, or have edges or corners, or finer lattices do not help.
+    UnresolvedInterfaces where they touch, or have edges or corners, or smaller ones do not help.
     """
-    size = float(n)
+    cubes, found = _first(interfaces, n)
     while True:
-        found, size = _resolved(interfaces, size)
         yield found
-        size *= 2
+        cubes, found = _resolved(cubes.halved(), interfaces)
 
 
-def _resolved(interfaces: Interfaces, size: float) -> tuple[CellMesh, float]:
-    """The mesh, from a lattice that is made finer where it does not resolve the interfaces."""
-    lengths = np.linalg.norm(interfaces.vectors, axis=1)
+def _first(interfaces: Interfaces, n: int) -> tuple[Octree, CellMesh]:
+    """On about n cubes of one size, or the next larger number that resolves the interfaces: where
+    cubes are cut, as those here where none does, there are more."""
+    for finer in _FINER:
+        cubes = _seeing(Octree.regular(finer * n, interfaces.vectors), interfaces)
+        if cubes.levels.any():
+            break
+        with suppress(TooCoarse):
+            return cubes, _along(*_lattice(cubes, interfaces), interfaces.label)
+    return _resolved(_seeing(Octree.regular(n, interfaces.vectors), interfaces), interfaces)
+
+
+def _lattice(cubes: Octree, interfaces: Interfaces) -> tuple[Tetrahedralization, Array]:
+    """Tetrahedra of the cell, and by which share of each of their edges (t,) nodes may be moved."""
+    base = cubes.tetrahedralization()
+    points = interfaces.origin + base.points @ np.linalg.inv(base.vectors) @ interfaces.vectors
+    tetrahedra = positive(points, base.tetrahedra)
+    mesh = Tetrahedralization(points, base.originals, interfaces.vectors, tetrahedra)
+    sides = base.edges.torus[base.edges.of]
+    lengths = np.round(base.lengths, _DIGITS)
+    limits = np.full(len(lengths), _SNAP_SHORT)
+    limits[sides[lengths[sides] == lengths[sides].max(axis=1, keepdims=True)]] = _SNAP_LONG
+    limits[sides[~base.regular]] = _SNAP_BETWEEN
+    return mesh, limits
+
+
+def _seeing(cubes: Octree, interfaces: Interfaces) -> Octree:
+    """Cubes that are cut where surfaces bend, or leave little between them."""
     while True:
-        counts = np.maximum(_FEWEST, np.rint(size * lengths / lengths.max())).astype(int)
-        lattice, limits = body_centred(counts, interfaces.vectors, interfaces.origin)
+        mesh, _ = _lattice(cubes, interfaces)
+        points = interface_points(mesh, interfaces.levels, interfaces.label)
+        size = mesh.longest[points.simplices]
+        apart = np.linalg.norm(mesh.centres[points.simplices] - points.places, axis=1)
+        thin = thicknesses(points, size, interfaces.label)
+        large = (apart < size) & (size > np.minimum(_WIDEST * points.radii, _THICKEST * thin))
+        if not large.any():
+            return cubes
+        cubes = _finer(cubes, mesh, points.places[large], _MOST, interfaces)
+
+
+def _resolved(cubes: Octree, interfaces: Interfaces) -> tuple[Octree, CellMesh]:
+    """The mesh along the interfaces, from cubes that are cut where it does not resolve them; and
+    these."""
+    most = max(_MOST, _MORE * len(cubes.levels))
+    while True:
+        mesh, limits = _lattice(cubes, interfaces)
         try:
-            return _along(lattice, limits, interfaces.label), size
+            return cubes, _along(mesh, limits, interfaces.label)
         except TooCoarse as found:
-            places = found.places
-        if 2 * np.prod(counts * _FINER) > _MOST:
-            raise UnresolvedInterfaces(places[0], float(lengths.max() / size))
-        size *= _FINER
+            cubes = _finer(cubes, mesh, found.places, most, interfaces)
 
 
-def body_centred(
-    counts: Integers, vectors: Array, origin: Array
-) -> tuple[Tetrahedralization, Array]:
-    """Four tetrahedra at each face between two of `counts` cubes along the vectors: between their
-    centres and an edge of it. And, for each of its edges, by which share of it nodes are moved."""
-    grid = tuple((counts + 1).tolist())
-    total = int(np.prod(grid))
-    index = np.indices(grid).reshape(3, -1).T
-    number = lambda at: np.ravel_multi_index(tuple(at.T), grid)  # noqa: E731
-    cubes = np.indices(tuple(counts.tolist())).reshape(3, -1).T
-    cells = []
-    for axis in range(3):
-        ahead, left, up = np.roll(np.eye(3, dtype=int), -axis, axis=0)
-        ring = [number(cubes + ahead + turn) for turn in (0 * up, left, left + up, up)]
-        centres = [total + number(cubes), total + number(cubes + ahead)]
-        for k in range(4):
-            cells.append(np.stack([*centres, ring[k], ring[(k + 1) % 4]], axis=1))
-    shares = np.concatenate([index / counts, (index + 0.5) / counts])
-    originals = number(index % counts)
-    points = origin + shares @ vectors
-    tetrahedra = _positive(points, np.concatenate(cells))
-    mesh = Tetrahedralization(points, np.append(originals, total + originals), vectors, tetrahedra)
-    along = (mesh.edges.nodes[mesh.edges.first] < total).sum(axis=1) != 1
-    return mesh, np.where(along, _SNAP_LONG, _SNAP_SHORT)
-
-
-def _positive(points: Array, tetrahedra: Integers) -> Integers:
-    x = points[tetrahedra]
-    negative = np.linalg.det(x[:, 1:] - x[:, :1]) < 0
-    return np.where(negative[:, None], tetrahedra[:, [1, 0, 2, 3]], tetrahedra)
+def _finer(
+    cubes: Octree, mesh: Tetrahedralization, places: Array, most: int, interfaces: Interfaces
+) -> Octree:
+    """Cut near some places. UnresolvedInterfaces where there are more than `most` already."""
+    if len(cubes.levels) > most:
+        sizes = mesh.longest[mesh.nearest(places)]
+        smallest = int(np.argmin(sizes))
+        raise UnresolvedInterfaces(places[smallest], float(sizes[smallest]))
+    return cubes.finer((places - interfaces.origin) @ np.linalg.inv(interfaces.vectors))
 
 
 def _along(lattice: Tetrahedralization, limits: Array, label: Label) -> CellMesh:
@@ -140,54 +154,6 @@ def _cut(mesh: Tetrahedralization, regions: Flags, label: Label) -> Tetrahedrali
     move = share[:, None] * (mesh.points[end] - mesh.points[start])
     places[across] = mesh.points[start] + move - mesh.points[p[across]]
     return cut_at(mesh, across, places)
-
-
-def cut_at(mesh: Tetrahedralization, across: Flags, places: Array) -> Tetrahedralization:
-    """Tetrahedra cut at nodes on the edges (t,) that are `across`, at `places` (t, 3) from their
-    first ends: the longest edge first, and all at one edge together, so that they stay a mesh."""
-    edges = mesh.edges
-    fine, numbers = mesh.with_nodes_on(across[edges.torus], places)
-    rank = np.empty(len(mesh.lengths), dtype=int)
-    rank[np.argsort(mesh.lengths, kind="stable")] = np.arange(len(rank))
-    rank[~across] = -1
-    find = _EdgeNumbers(edges.nodes, len(fine.points))
-    done, cells = [], mesh.tetrahedra
-    while len(cells):
-        own = find(cells[:, EDGES[3]])
-        ranks = np.where(own < 0, -1, rank[edges.torus[own]])
-        first = np.argmax(ranks, axis=1)
-        rows = np.arange(len(cells))
-        best = ranks[rows, first]
-        waiting = np.zeros(len(rank), dtype=bool)
-        waiting[edges.torus[own[(ranks >= 0) & (ranks < best[:, None])]]] = True
-        edge = own[rows, first]
-        ready = (best >= 0) & ~waiting[edges.torus[edge]]
-        done.append(cells[best < 0])
-        halves = []
-        for end in EDGES[3][first[ready]].T:
-            half = cells[ready].copy()
-            half[np.arange(len(half)), end] = numbers[edge[ready]]
-            halves.append(half)
-        cells = np.concatenate([cells[(best >= 0) & ~ready], *halves])
-    return replace(fine, tetrahedra=np.concatenate(done))
-
-
-class _EdgeNumbers:
-    """The numbers of edges between two nodes; -1 where there is none."""
-
-    def __init__(self, nodes: Integers, count: int) -> None:
-        self._count = count
-        codes = self._codes(nodes)
-        self._order = np.argsort(codes)
-        self._codes_in_order = codes[self._order]
-
-    def _codes(self, ends: Integers) -> Integers:
-        return np.asarray(ends.min(axis=-1) * self._count + ends.max(axis=-1))
-
-    def __call__(self, ends: Integers) -> Integers:
-        codes = self._codes(ends)
-        place = np.searchsorted(self._codes_in_order, codes).clip(max=len(self._order) - 1)
-        return np.where(self._codes_in_order[place] == codes, self._order[place], -1)
 
 
 def _require_one_region(

@@ -123,10 +123,7 @@ class Triangulation(PeriodicSimplices):
         """
         edges = self.edges
         sides = edges.torus[edges.of]
-        order = np.empty(len(self.lengths), dtype=int)
-        rounded = np.round(self.lengths / self.lengths.max(), _DIGITS)
-        order[np.lexsort((np.arange(len(order)), rounded))] = np.arange(len(order))
-        longest = np.argmax(order[sides], axis=1)
+        longest = np.argmax(order_of(self.lengths)[sides], axis=1)
         rows = np.arange(len(sides))
         split = np.zeros(len(self.lengths), dtype=bool)
         split[sides[wanted, longest[wanted]]] = True
@@ -150,6 +147,15 @@ class Triangulation(PeriodicSimplices):
         p, q, r = numbers[edges.of].T
         parts = [(a, p, r), (p, b, q), (r, q, c), (p, q, r)]
         return replace(mesh, triangles=np.concatenate([np.stack(part, axis=1) for part in parts]))
+
+
+def order_of(lengths: Array) -> Integers:
+    """The place (t,) of each edge when they are sorted by their lengths, equal ones by their
+    numbers."""
+    order = np.empty(len(lengths), dtype=int)
+    rounded = np.round(lengths / lengths.max(), _DIGITS)
+    order[np.lexsort((np.arange(len(order)), rounded))] = np.arange(len(order))
+    return order
 
 
 def _distinct_rows(pairs: Integers) -> tuple[Integers, Integers, Integers]:
