@@ -102,7 +102,7 @@ def _seeing(cubes: Octree, interfaces: Interfaces) -> Octree:
 def _resolved(cubes: Octree, interfaces: Interfaces) -> tuple[Octree, CellMesh]:
     """The mesh along the interfaces, from cubes that are cut where it does not resolve them; and
     these."""
-    most = max(_MOST, _MORE * len(cubes.levels))
+    most = max(_MOST, int(_MORE * len(cubes.levels)))
     while True:
         mesh, limits = _lattice(cubes, interfaces)
         try:
