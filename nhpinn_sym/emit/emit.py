@@ -23,6 +23,7 @@ from ..problem.contacts import refuse_contacts
 from ..problem.domain import require_box
 from ..problem.errors import SolveError, UnknownBackendError, UnsupportedError, shortened
 from ..problem.mesh_domain import MeshedDomain
+from ..problem.problem import MultiscaleProblem
 from ..problem.regions import Region
 from ..resolution import resolve_cells
 from ..resolution.interface_meshes import FIRST, InterfaceMeshes
@@ -53,6 +54,8 @@ _MESH = "cell.npz"
 _ALONG = 16
 # Targets whose files are scripts of another library, which run by themselves.
 _SCRIPTS = ("deepxde", "pina")
+# Targets that solve cells on grids, which go through holes.
+_SAMPLED = ("numpy", "tests")
 # The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
 # the numbers of the parameters too.
 _MODULES = {
@@ -117,9 +120,20 @@ def emit(model: HomogenizedModel | NonlinearModel, target: str) -> Source:
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     if isinstance(model, HomogenizedModel):
         refuse_contacts(model.problem.contacts, f"files of {target}")
+        _require_whole(model.problem, target)
     if target == "tests":
         return model_tests.tests(model)
     return _solved_files(model, target)
+
+
+def _require_whole(problem: MultiscaleProblem, target: str) -> None:
+    """UnsupportedError for holes in the files of targets that sample them."""
+    if problem.holes and target in _SAMPLED:
+        raise UnsupportedError(
+            f'holes in files of "{target}", whose grids go through them',
+            term=next(iter(problem.holes)),
+            remedy='write nh.emit(model, "skfem"), "dolfinx" or "torch"',
+        )
 
 
 def _solved_files(model: HomogenizedModel, target: str) -> Source:

@@ -157,7 +157,7 @@ def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
         means += [factor.derivative for t in functional.terms for factor in t.factors]
     value = (0,) * len(lowered.coordinates)
     return {
-        "INDICES": closure(index for table in tables for index in table),
+        "INDICES": closure([value, *(index for table in tables for index in table)]),
         "KNOWN_INDICES": closure([value, *(factor.derivative for factor in sources)]),
         "MEAN_INDICES": closure(means),
     }

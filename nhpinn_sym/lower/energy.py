@@ -108,12 +108,28 @@ def _require_energy(cells: LoweredCells) -> None:
             term=coefficients[0],
             remedy=_REMEDY,
         )
+    void = next((c for c in coefficients if _vanishes(c)), None)
+    if void is not None:
+        raise UnsupportedError(
+            "a complementary energy of coefficients that vanish in a part of the cell",
+            term=void,
+            remedy=_REMEDY,
+        )
     if cells.slow or cells.externals:
         raise UnsupportedError(
             "energies of a cell that depends on x, or on numbers from a finer level",
             term=(*cells.slow, *(e.symbol for e in cells.externals))[0],
             remedy=_REMEDY,
         )
+
+
+def _vanishes(coefficient: sp.Expr) -> bool:
+    """Whether a coefficient is 0 in one of its phases."""
+    return any(
+        coefficient.xreplace({node: sp.Integer(0)}) == 0
+        for node in coefficient.atoms(sp.Piecewise)
+        if any(value == 0 for value, _ in node.args)
+    )
 
 
 def _odd(term: WeakTerm, cells: LoweredCells) -> bool:

@@ -236,6 +236,11 @@ class LoweredCells:
         """The functions that stand in the expansion of u."""
         return tuple(f for f in self.functions if f.role == "corrector")
 
+    @property
+    def void(self) -> bool:
+        """Whether nothing acts on the unknowns, as in a hole."""
+        return all(t.coefficient == 0 for t in self.bilinear)
+
 
 @dataclass(frozen=True)
 class Natural:

@@ -59,6 +59,7 @@ BACKENDS: Mapping[str, Backend] = {
         "pip install torch (choose a CPU or CUDA build, see the README)",
         1e-9,
         differentiates=True,
+        voids=True,
         contacts=True,
     ),
     "dolfinx": Backend(

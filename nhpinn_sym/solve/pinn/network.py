@@ -242,8 +242,9 @@ def with_last_layer(
     then by component.
     """
     count = solution.shape[1]
-    rows = solution.reshape(components, -1, count).permute(2, 0, 1)
-    weight = rows.reshape(components * count, -1).contiguous()
+    features = len(solution) // components
+    rows = solution.reshape(components, features, count).permute(2, 0, 1)
+    weight = rows.reshape(components * count, features).contiguous()
     return Network(trial, [*layers, (weight, weight.new_zeros(len(weight)))])
 
 

@@ -67,6 +67,7 @@ class JumpRows:
         inside = [
             stage.inside(piece, count, seed)
             for piece, count in zip(self.pieces, counts, strict=True)
+            if not piece.void
         ]
         return [
             *inside,
@@ -132,7 +133,9 @@ class JumpRows:
         return flux, jump
 
     def springs(self, found: Interface) -> tuple[Tensor, Tensor]:
-        """K (n, m, m) at interface points, 0 where the contact is perfect, and where it is not."""
+        """K (n, m, m) at interface points, 0 where the contact is perfect and beside voids, and
+        where it is not perfect.
+        """
         device = self.slow.device
         count = len(found.points)
         springs = torch.zeros(
@@ -145,9 +148,10 @@ class JumpRows:
                 torch.as_tensor(v[here], device=device) for v in (found.points, found.normals)
             )
             stiffness = self.contacts.between(a, b, points, normals)
-            if stiffness is not None:
+            free = self.pieces[a].void or self.pieces[b].void
+            if stiffness is not None and not free:
                 springs[here] = stiffness
-                broken[here] = True
+            broken[here] = free or stiffness is not None
         return springs, broken
 
     def _fluxes(self, piece: Subdomain, points: Tensor, jet: Jet) -> Tensor:
@@ -236,7 +240,9 @@ class _StageRows:
         )
 
     def between(self, found: Interface) -> list[Block]:
-        """Continuity and balance of fluxes for every pair of phases that touch."""
+        """Continuity and balance of fluxes for every pair of phases that touch; no flux into a
+        void.
+        """
         blocks = []
         area = float(found.weights.sum())
         for a, b in sorted(
@@ -247,10 +253,13 @@ class _StageRows:
                 torch.as_tensor(v[here], device=self.rows.slow.device)
                 for v in (found.before, found.points, found.normals, found.weights)
             )
-            sides = [(self.rows.pieces[a], before, 1.0), (self.rows.pieces[b], points, -1.0)]
+            both = ((self.rows.pieces[a], before, 1.0), (self.rows.pieces[b], points, -1.0))
+            sides = [side for side in both if not side[0].void]
             share = (weights / area).sqrt()
             stiffness = self.rows.contacts.between(a, b, points, normals)
-            if stiffness is None:
+            if len(sides) == 1:
+                blocks += [self._flux(sides, normals, share)]
+            elif stiffness is None:
                 blocks += [self._continuity(sides, share), self._flux(sides, normals, share)]
             else:
                 blocks += [
@@ -260,7 +269,7 @@ class _StageRows:
         return blocks
 
     def gauge(self) -> Block:
-        piece = max(self.rows.pieces, key=lambda p: p.share)
+        piece = max((p for p in self.rows.pieces if not p.void), key=lambda p: p.share)
         points = piece.draw(self.rows.partition, 1, 0)
         m = self.rows.components
         return self._block(
@@ -285,11 +294,12 @@ class _StageRows:
         self, sides: Sequence[tuple[Subdomain, Tensor, float]], normals: Tensor, share: Tensor
     ) -> Block:
         scale = FLUX * share / self._strength(sides)
-        return self._block(*self._conormal(sides, normals, [scale, -scale]))
+        return self._block(*self._conormal(sides, normals, [sign * scale for *_, sign in sides]))
 
     def _strength(self, sides: Sequence[tuple[Subdomain, Tensor, float]]) -> float:
-        """Of the scaled fluxes of both sides."""
-        return math.sqrt(math.prod(self.rows.strength[piece.number][1] for piece, _, _ in sides))
+        """Of the scaled fluxes of the sides."""
+        strengths = [self.rows.strength[piece.number][1] for piece, _, _ in sides]
+        return math.prod(strengths) ** (1 / len(sides))
 
     def _contact(
         self,

@@ -207,7 +207,7 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
         self.tolerance = solver.tolerance
         features = sum(piece.features(_LARGE) for piece in solver.pieces)
         self.per_feature = solver.cells.components * features / _LARGE
-        if solver.cells.symmetric:
+        if solver.cells.symmetric and not any(piece.void for piece in solver.pieces):
             self.advice = (
                 '; method="energy" encloses A where the fields are singular, as at corners of'
                 " interfaces"
@@ -296,13 +296,14 @@ class JumpAveraging:
         return fine, change**2 / largest
 
     def offset(self, rows: JumpRows, families: Sequence[CellFunctions]) -> list[CellFunctions]:
-        """The families with all functions of zero mean."""
+        """The families with all functions of zero mean where the equation holds."""
         zero = (0,) * rows.partition.dim
+        solid = sum(piece.share for piece in rows.pieces if not piece.void)
         parts = [
             w @ families[k].raw(piece.unfold(y), [zero])[zero]
             for k, piece, y, w in self._parts(rows, self._quadrature(rows))
         ]
-        mean = torch.stack(parts).sum(0)
+        mean = torch.stack(parts).sum(0) / solid
         mixing = torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
         numbers = CellAverages(mixing[None], -mean[None], {}, {})
         return [family.with_numbers(numbers) for family in families]

@@ -130,13 +130,14 @@ class Subdomain:
 
     Nets are evaluated at unfolded points, in the window; coefficients at the points of the cell.
     Behind the axes of the window stand those of poles in the inclusions that it touches, with the
-    `radii` of these.
+    `radii` of these. The net of a void, where no equation holds, has no features.
     """
 
     number: int
     trial: TrialSpace
     parameters: Mapping[str, Any]
     share: float
+    void: bool
     radii: tuple[float, ...] = ()
 
     @property
@@ -170,7 +171,9 @@ class Subdomain:
         )
 
     def features(self, size: int) -> int:
-        """Of `size`, what the net takes: half, where the phase is an inclusion."""
+        """Of `size`, what the net takes: half, where the phase is an inclusion; none in a void."""
+        if self.void:
+            return 0
         if any(kind == "periodic" for kind, _, _ in self.window):
             return size
         return max(1, size // 2)
@@ -195,7 +198,7 @@ class Subdomain:
         engine = torch.quasirandom.SobolEngine(len(self.window), scramble=True, seed=seed)
         low = np.array([a for _, a, _ in self.window])
         high = np.array([b for _, _, b in self.window])
-        found = list[Array]()
+        found = [np.empty((0, len(self.window)))]
         held = 0
         while held < count:
             unit = engine.draw(max(256, 2 * count), dtype=torch.float64).numpy()
@@ -224,7 +227,7 @@ def make_subdomains(
         source = phase(cells, k, partition.count)
         trial = TrialSpace(f"cell_residual_phase_{k}", source, axes, device)
         share = float(rule.weights[here].sum() / rule.weights.sum())
-        found.append(Subdomain(k, trial, parameters, share))
+        found.append(Subdomain(k, trial, parameters, share, cells.void))
     inside = {p.number: poles(partition, p.number, p.window) for p in found}
     touching = partition.interfaces(_COARSE)
     pairs = set(zip(touching.minus.tolist(), touching.plus.tolist(), strict=True))

@@ -16,6 +16,7 @@ from scipy.special import gamma
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import UnsupportedError
 
+from ....disk_arrays import conductivity
 from ....symbolic import derived, diffusion
 
 HALF = sp.Rational(1, 2)
@@ -192,6 +193,36 @@ def test_a_corner_is_not_hidden() -> None:
         cells = solved(lambda s: nh.phases(s, {square: 10}), features=300)
     assert np.abs(cells.effective["A"] - 1.5442 * np.eye(2)).max() < cells.info["estimate"]
     assert cells.info["result"] != "CONVERGED"
+
+
+def test_a_hole_across_the_corners_of_the_cell(tmp_path: Path) -> None:
+    """Against its multipoles; functions have no mean over the solid, and files keep them."""
+    hole = {nh.Disk((0, 0), 0.3): nh.Neumann(0)}
+    model = derived(diffusion(lambda s: 1), 2, holes=hole)
+    cells = nh.solve_cells(model, "pinn", tolerance=1e-2, features=200)
+    error = np.abs(cells.effective["A"] - conductivity(0.3, 0) * np.eye(2)).max()
+    assert error < 1e-6
+    assert error < cells.info["estimate"]
+    again = nh.load(cells.save(tmp_path / "cells.npz"))
+    side = (np.arange(100) + 0.5) / 100 - 0.5
+    y = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    values = again.functions[0](y)[np.linalg.norm(y, axis=1) > 0.3]
+    assert abs(values.mean()) < 1e-2 * np.abs(values).max()
+
+
+def test_a_hole_in_a_shell_that_hardly_touches_what_is_around() -> None:
+    """Against finite elements."""
+    model = derived(
+        diffusion(lambda s: 1),
+        2,
+        holes={nh.Disk((0.5, 0.5), 0.2): nh.Neumann(0)},
+        contacts={nh.Disk((0.5, 0.5), 0.35): 2 / nh.Scales(2).eps},
+    )
+    nets, elements = (
+        nh.solve_cells(model, backend, tolerance=1e-4).effective["A"]
+        for backend in ("pinn", "skfem")
+    )
+    assert nets == pytest.approx(elements, abs=1e-4)
 
 
 @pytest.mark.parametrize(
