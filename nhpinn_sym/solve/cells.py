@@ -4,6 +4,7 @@ give.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -317,7 +318,7 @@ def on_lattice(batch: CellBatch, vectors: Sequence[Sequence[Any]]) -> CellBatch:
 
 def _solve_by_choice(request: CellRequest) -> CellSolution:
     """On the backend that the data ask for; the next one where it fails or reaches less than GOOD,
-    then the best of them.
+    then the best of them. One that has no digit does not stand for those that fail.
     """
     choice = _choice(request)
     failures: dict[str, Exception] = {}
@@ -337,7 +338,7 @@ def _solve_by_choice(request: CellRequest) -> CellSolution:
             messages = told
         if best.info["estimate"] <= max(GOOD, best.info["tolerance"]):
             break
-    if best is None:
+    if best is None or (failures and 1 <= best.info["estimate"] < math.inf):
         if len(set(map(str, failures.values()))) == 1:
             raise next(iter(failures.values()))
         raise no_backend(choice, failures)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+import nhpinn_sym.solve.cells
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.solve import backend_choice
 from nhpinn_sym.solve.backend_choice import BackendChoice, choose_cells_backend, no_backend
@@ -101,6 +103,20 @@ def test_the_next_backend_is_tried_where_one_fails(monkeypatch: pytest.MonkeyPat
     """Plates are not for elements without continuous derivatives."""
     monkeypatch.setattr("nhpinn_sym.solve.backend_choice.choose_fem", lambda *_, **__: "dolfinx")
     assert nh.solve_cells(derived(_plate, 1)).backend == "fourier"
+
+
+def test_a_result_without_a_digit_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nets find nothing for disks that touch; what the meshes say of them leads on."""
+    poor = SimpleNamespace(info={"estimate": 5e3, "tolerance": 1e-9})
+    solved = nhpinn_sym.solve.cells.solve_request
+
+    def stubbed(request: Any, name: str) -> Any:
+        return poor if name == "pinn" else solved(request, name)
+
+    monkeypatch.setattr("nhpinn_sym.solve.cells.solve_request", stubbed)
+    disks = diffusion(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), HALF): 10}, default=1))
+    with pytest.raises(nh.SolveError, match="interfaces that touch"):
+        nh.solve_cells(derived(disks, 2))
 
 
 def test_jumps_of_plates_go_to_smooth_elements() -> None:
