@@ -141,9 +141,7 @@ class _Between:
         self, model: DirichletHolesModel, elements: Elements, mesh: Any, values: Mapping[str, float]
     ) -> None:
         self.model = model
-        self.assembly: MeshAssembly = elements.cells(
-            mesh, _DEGREE[model.dim], len(model.force)
-        )
+        self.assembly: MeshAssembly = elements.cells(mesh, _DEGREE[model.dim], len(model.force))
         self._values = values
         self._outside = self._at_points(model.between)
         self.assembly.hold(self._outside == 0)
