@@ -41,10 +41,13 @@ def on_few_points(
     spread : (m + m d,), by how much values and slopes of u0 change
     """
     most = min(_NUMBERS // law.q, law.q // _WORTH)
+    integrands = _integrands(law, macro, spread)
+    functions = np.empty((law.q, 0))
     for count in _COUNTS:
         if count > most:
             return law
-        functions = _combinations(law, macro, spread, count)
+        more = _combinations(law, integrands, count - functions.shape[1], seed=count)
+        functions = np.concatenate([functions, more], axis=1)
         sizes, mix = np.linalg.eigh(functions.T @ (functions * law.weights[:, None]))
         kept = sizes > tolerance**2 * sizes[-1]
         if np.count_nonzero(kept) <= (1 - _SPARE) * count:
@@ -64,15 +67,17 @@ def on_few_points(
     return ReducedLaw(law.forms, basis)
 
 
-def _combinations(law: ReducedLaw, macro: MacroState, spread: np.ndarray, count: int) -> np.ndarray:
+def _combinations(
+    law: ReducedLaw, integrands: tuple[np.ndarray, np.ndarray], count: int, seed: int
+) -> np.ndarray:
     """Random combinations (q, count) of the integrands at states and along their derivatives: of
     what has the law as its means, and of the state problem tested by modes, which count as much as
     one mean together.
     """
-    tested, means = _integrands(law, macro, spread)
+    tested, means = integrands
     k = law.basis.count
     modes = np.concatenate([law.basis.values, law.basis.slopes.reshape(k, -1, law.q)], axis=1)
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     found = np.empty((law.q, count))
     for start in range(0, count, _AT_ONCE):
         own = min(_AT_ONCE, count - start)

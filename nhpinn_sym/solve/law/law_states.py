@@ -177,5 +177,5 @@ def check_level(level: SolvedLevel, macro: MacroState, tolerance: float, fixed: 
         warn_tolerance(
             f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
             f" error of {worst:.1e} on {level.sizes[-1]} points or cells per axis, asked for was"
-            f" {tolerance:.1e}: the state is not smooth there (jumps of the data, or it localizes)"
+            f" {tolerance:.1e}: data jump, the state localizes, or these are too few"
         )

@@ -27,12 +27,10 @@ _TESTED = 6
 _REMEMBERED = 512
 """States of each time but the last of which those that are tested are chosen."""
 _MOST_MODES = 60
-_SHARES = (0.1, 0.01)
-"""Of the tolerance that integrands have which points of the cell are chosen without: the second
-where the law changes with the first.
-"""
-_CHANGED = 0.3
-"""Share of the tolerance that the law may change by."""
+_SHARE = 0.02
+"""Of the tolerance that integrands have which points of the cell are chosen without."""
+_CHANGED = 0.5
+"""Share of the tolerance that the law may change by then."""
 ROUNDS = 6
 
 
@@ -193,12 +191,11 @@ class MacroLaw:
         """
         assert self.training is not None
         wanted = max(self.law.tolerance, self.source.error)
-        exact = whole(self.training)[0]
-        for share in _SHARES:
-            few = on_few_points(whole, self.training, spread, share * wanted)
-            if few is whole or law_difference(few(self.training)[0], exact) <= _CHANGED * wanted:
-                return few
-        return whole
+        few = on_few_points(whole, self.training, spread, _SHARE * wanted)
+        if few is whole:
+            return whole
+        change = law_difference(few(self.training)[0], whole(self.training)[0])
+        return few if change <= _CHANGED * wanted else whole
 
 
 def _rows(macro: MacroState) -> Array:

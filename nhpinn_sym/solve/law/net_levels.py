@@ -22,7 +22,7 @@ from ..interpolation import Array
 
 SIZES = {
     1: (8, 14, 22, 32, 44),
-    2: (40, 80, 140, 220, 330),
+    2: (40, 80, 140, 220, 330, 460),
     3: (120, 240, 400),
 }
 """Features of the hidden layers, by the dimension of the cell."""
@@ -36,6 +36,10 @@ _ADDED = 4
 """States by which a training grows where the law is not known to the tolerance."""
 _GROWTHS = 3
 _MOST_MODES = 80
+_TRAINED = 3.0
+"""Errors over changes: what trained states leave is of about the same size in all layers, and
+random, so that some of it is in two of them.
+"""
 
 
 @dataclass
@@ -131,7 +135,8 @@ class NetLaw:
         estimates = []
         for history in histories:
             changes = [relative_change(before, after) for before, after in pairwise(history)]
-            estimates.append(error_of_fast_levels([np.nan_to_num(c, nan=np.inf) for c in changes]))
+            known = [float(np.nan_to_num(c, nan=np.inf)) for c in changes]
+            estimates.append(_TRAINED * error_of_fast_levels(known))
         sizes = tuple(level.solver.grid.n for level in self._levels)
         return LawLevel(values, states, self._levels[-1].solver, np.array(estimates), sizes)
 

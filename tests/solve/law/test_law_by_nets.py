@@ -76,6 +76,22 @@ def test_the_plane_against_a_fourier_grid_and_within_the_bounds() -> None:
     assert upper - lower <= 1e-4 * upper
 
 
+def test_the_estimate_holds_between_trained_states() -> None:
+    """The change between layers was .75 of the error there."""
+    waves = [f(TWO_PI * y) for y in TWO.y for f in (sp.sin, sp.cos)]
+    waves.append(waves[0] * waves[3])
+    a, b = (
+        sp.exp(sum(c * wave for c, wave in zip(numbers, waves)))
+        for numbers in ((0.366, 0.438, -0.372, -0.3, 0.582), (0.032, -0.313, -0.233, -0.329, 0.27))
+    )
+    model = model_of(lambda u, g: -TWO.div((b + a * g.dot(g)) * g), TWO)
+    law = nh.solve_law(model, "pinn", tolerance=1e-5)
+    grad = 0.37519406, 0.45781295
+    exact = nh.solve_law(model, n=31).tangent(grad=grad)
+    error = np.abs(law.tangent(grad=grad) - exact).max() / np.abs(exact).max()
+    assert error <= law.info["estimate"] <= 1e-5
+
+
 def test_fluxes_without_a_potential_and_drifts() -> None:
     turned = sp.Matrix([[0, -1], [1, 0]])
 
