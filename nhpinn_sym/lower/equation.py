@@ -173,7 +173,10 @@ def lower_at_eps(operator: Operator, system: MultiscaleProblem | None = None) ->
         raise UnsupportedError(
             "the fine problem around many holes",
             term=next(iter(operator.problem.holes)),
-            remedy="solve the homogenized one: solve_homogenized(model, cells)",
+            remedy=(
+                "solve the homogenized one: solve_homogenized(model, cells); a few holes may be cut"
+                " out of a plane domain: domain=nh.Box(...) - nh.Disk(...)"
+            ),
         )
     check_coefficients(operator)
     problem = operator.problem
