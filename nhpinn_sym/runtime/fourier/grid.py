@@ -180,14 +180,18 @@ def _evaluated(
 ) -> np.ndarray:
     """The modes of each function summed at points (N, d), axis by axis: (functions, ..., N)."""
     # Points of a grid have few different coordinates.
-    values, places = np.unique(points[:, 0], return_inverse=True)
-    along = np.exp(np.multiply.outer(values, waves[0]))
-    others = [np.exp(np.multiply.outer(points[:, k], waves[k])) for k in range(1, len(waves))]
+    distinct = [np.unique(column, return_inverse=True) for column in points.T]
+    lines = [
+        np.exp(np.multiply.outer(values, wave))
+        for (values, _), wave in zip(distinct, waves, strict=True)
+    ]
+    first, *others = (places for _, places in distinct)
+    factors = [line[places] for line, places in zip(lines[1:], others, strict=True)]
     found = []
     for modes in functions:
         batch = modes.shape[: modes.ndim - len(waves)]
-        total = (along @ modes.reshape(*batch, len(waves[0]), -1))[..., places, :]
-        for factor in others:
+        total = (lines[0] @ modes.reshape(*batch, len(waves[0]), -1))[..., first, :]
+        for factor in factors:
             flat = total.reshape(*batch, len(points), factor.shape[1], -1)
             total = (factor[:, None, :] @ flat)[..., 0, :]
         found.append(total[..., 0])
