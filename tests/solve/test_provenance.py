@@ -44,9 +44,9 @@ def test_cells_of_another_operator(tmp_path: Path) -> None:
     loaded = nh.load(theirs.save(tmp_path / "cells.npz"))
     for wrong in (theirs, loaded):
         with warned():
-            nh.solve_homogenized(model, wrong, "skfem")
+            nh.solve_homogenized(model, wrong, "skfem", mesh=8)
         with warned():
-            nh.solve_hierarchy(model, wrong, "skfem")
+            nh.solve_hierarchy(model, wrong, "skfem", mesh=8)
         with warned():
             nh.bloch(model, cells=wrong)
         with warned():
