@@ -94,12 +94,6 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
         )
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
-    if model.problem.holes and not BACKENDS[backend].voids:
-        raise UnsupportedError(
-            f"holes on the {backend} backend",
-            term=next(iter(model.problem.holes)),
-            remedy='use backend="skfem"',
-        )
     wanted = arguments.tolerance_or(TOLERANCE[model.dim])
     cells = lower_plate(model)
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
