@@ -57,7 +57,7 @@ class BoundaryPart(ABC):
         if not self.axial:
             raise UnsupportedError(
                 f'"{self.name}", which lies across no axis',
-                term=f"normal {self.normal}" if self.normal else self,
+                term=f"normal {self.normal}" if self.normal else self.name,
                 remedy="give the domain as a Box",
             )
         return next(k for k, n in enumerate(self.normal) if n != 0)

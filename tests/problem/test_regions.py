@@ -133,3 +133,8 @@ def test_a_region_far_from_the_origin(far: int) -> None:
     else:
         with pytest.raises(nh.ProblemError, match="move the origin"):
             Region(shape)
+
+
+def test_an_error_names_the_part_that_lies_across_no_axis() -> None:
+    with pytest.raises(nh.UnsupportedError, match=r"term: +circle0\n"):
+        _ = Region(nh.Disk((0, 0), 1)).parts[0].axis
