@@ -34,7 +34,10 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
 EPS = {"reaction_diffusion": "1/10"}
 """Where it is not 1/8."""
-WITHOUT = {"elasticity_3d": "not run: a box in three dimensions takes more than two minutes"}
+WITHOUT = {
+    "elasticity_3d": "not run: a box in three dimensions takes more than two minutes",
+    "opaque": "the example has no domain",
+}
 """Examples that are compared without eps, and why."""
 LIMIT = 1800.0
 """Seconds of the processor for one example."""
