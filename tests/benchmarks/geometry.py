@@ -103,7 +103,7 @@ def flow_rows() -> Iterator[Row]:
     """Drags of square arrays of disks (Sangani, Acrivos 1982) and of cubic arrays of balls (Zick,
     Homsy 1982, J. Fluid Mech. 115:13) by their share of the cell."""
     disks = {0.1: 24.83, 0.3: 102.88, 0.5: 532.55}
-    balls = {0.027: 2.008, 0.125: 4.292, 0.343: 15.4, 0.45: 28.1}
+    balls = {0.027: 2.008, 0.125: 4.292, 0.216: 7.442, 0.343: 15.4, 0.45: 28.1}
     cases = [
         (2, share, 1.0, drag, name) for share, drag in disks.items() for name in ("skfem", "voxel")
     ]
