@@ -132,3 +132,81 @@ def test_the_homogenization_error_is_that_of_finite_volumes(name: str) -> None:
     assert u0 == pytest.approx(limit, abs=2e-3 * np.abs(limit).max())
     error = np.linalg.norm(u0 - fine) / np.linalg.norm(fine)
     assert error == pytest.approx(np.linalg.norm(limit - wanted) / np.linalg.norm(wanted), rel=0.01)
+
+
+class PlaneVolumes(NamedTuple):
+    """d_t u = div( a grad u ) + w (u - u^3) on the unit square without fluxes through its sides."""
+
+    a: Callable[[Any, Any], Any]
+    w: Callable[[Any, Any], Any]
+
+    def solve(self, start: Callable[[Any, Any], Any], end: float, n: int) -> Any:
+        """At the middles of n x n cells."""
+        middles, faces = (np.arange(n) + 0.5) / n, np.arange(1, n) / n
+        x, y = np.meshgrid(middles, middles, indexing="ij")
+        place = np.arange(n * n).reshape(n, n)
+        operator = sps.csc_array((n * n, n * n))
+        for axis, (before, after) in enumerate(
+            ((place[:-1], place[1:]), (place[:, :-1], place[:, 1:]))
+        ):
+            lines = [middles, middles]
+            lines[axis] = faces
+            rate = (self.a(*np.meshgrid(*lines, indexing="ij")) * n**2).ravel()
+            k = np.arange(len(rate))
+            shape = (len(rate), n * n)
+            jump = sps.csc_array((np.ones_like(rate), (k, after.ravel())), shape=shape)
+            jump = jump - sps.csc_array((np.ones_like(rate), (k, before.ravel())), shape=shape)
+            operator = operator - jump.T @ sps.diags_array(rate) @ jump
+        w = self.w(x, y).ravel()
+
+        def slope(t: float, u: Any) -> Any:
+            return operator @ u + w * (u - u**3)
+
+        def derivative(t: float, u: Any) -> Any:
+            return (operator + sps.diags_array(w * (1 - 3 * u**2))).tocsc()
+
+        options: dict[str, Any] = {"jac": derivative, "rtol": 1e-6, "atol": 1e-8}
+        found = solve_ivp(slope, (0, end), start(x, y).ravel(), method="BDF", **options)
+        return found.y[:, -1].reshape(n, n)
+
+    def __call__(self, *given: Any) -> Any:
+        """By Richardson's extrapolation, at the middles of 21 x 21 cells."""
+        coarse, fine = self.solve(*given, 21), self.solve(*given, 63)[1::3, 1::3]
+        return (fine + (fine - coarse) / 8).ravel()
+
+
+def test_the_homogenization_error_in_the_plane_is_that_of_finite_volumes() -> None:
+    """Allen-Cahn at eps = 1/2. The tensor of the limit is that of the package."""
+    s = nh.Scales(2, time=True)
+    u, x, y = s.unknown("u"), s.x, s.y
+    turn = 2 * sp.pi
+    wave = sp.sin(turn * y[0]) * sp.cos(turn * y[1])
+    well = 1 + sp.sin(turn * y[0]) * sp.sin(turn * y[1]) / 2
+    problem = nh.MultiscaleProblem(
+        (s.dt(u) - s.div((2 + wave) * s.grad(u) / 20) + 20 * well * (u**3 - u), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Neumann(0)],
+        initial=[nh.Initial(sp.cos(sp.pi * x[0]) * sp.cos(sp.pi * x[1]) * 9 / 10)],
+        final_time=0.1,
+        ranges={u: (-1, 1)},
+    )
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model, n=15)
+    tensor = law.tangent(grad=(0.3, 0.2))
+    lines = (np.arange(21) + 0.5) / 21
+    points = np.stack([row.ravel() for row in np.meshgrid(lines, lines, indexing="ij")], axis=1)
+    u0 = nh.solve_homogenized(model, law, "skfem", mesh=16, steps=8)(points)
+    fine = nh.solve_fine(problem, 0.5, "skfem", mesh=24, steps=8)(points)
+    given = lambda x, y: 0.9 * np.cos(np.pi * x) * np.cos(np.pi * y), 0.1
+    quick = 4 * np.pi
+    volumes = PlaneVolumes(
+        lambda x, y: (2 + np.sin(quick * x) * np.cos(quick * y)) / 20,
+        lambda x, y: 20 * (1 + np.sin(quick * x) * np.sin(quick * y) / 2),
+    )
+    wanted = volumes(*given)
+    limit = PlaneVolumes(lambda x, y: tensor[0, 0] + 0 * x, lambda x, y: 20 + 0 * x)(*given)
+    assert u0 == pytest.approx(limit, abs=2e-3 * np.abs(limit).max())
+    error = np.linalg.norm(u0 - fine) / np.linalg.norm(fine)
+    assert error == pytest.approx(np.linalg.norm(limit - wanted) / np.linalg.norm(wanted), rel=0.01)

@@ -59,3 +59,20 @@ def test_few_points_give_the_law_of_all(kind: str) -> None:
     else:
         loss = TOLERANCE * np.abs(arrays["reaction"]).max()
         assert arrays["reaction"][0, few] == pytest.approx(law.reaction(u=u) - 1, abs=loss)
+
+
+def test_a_law_that_begins_without_slopes_grows() -> None:
+    """As where a problem in time starts from a constant: no mode is there to choose points for."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    g = s.grad(u)
+    wave = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+    equation = sp.Eq(-s.div(wave * (1 + g.dot(g)) * g), 1)
+    law = nh.solve_law(nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u)), n=15)
+    macro = MacroLaw(law)
+    slopes = np.zeros((1, 2, 20))
+    assert np.abs(macro(np.zeros((2, 20)), 0.0, np.zeros((1, 20)), slopes)["flux"]).max() < 1e-12
+    slopes[0] = np.random.default_rng(5).uniform(-1, 1, (2, 20))
+    macro.solved(np.zeros((2, 20)), 0.0, np.zeros((1, 20)), slopes)
+    found = macro(np.zeros((2, 20)), 0.0, np.zeros((1, 20)), slopes)["flux"][0].T
+    assert found == pytest.approx(law.flux(slopes[0].T), abs=1e-4)
