@@ -147,7 +147,6 @@ def test_validate_without_a_domain(tmp_path: Path, capsys: pytest.CaptureFixture
     ("arguments", "quoted"),
     [
         (["derive", str(CLASSES / "waves.py"), "--order", "0"], "order=0"),
-        (["cells", str(CLASSES / "opaque.py")], "without a formula"),
         (["cells", str(CLASSES / "plate.py"), "--backend", "dolfinx"], "fourier"),
         (["emit", str(CLASSES / "reiterated.py"), "--target", "torch", "-o", "x"], "A_11_z"),
     ],
@@ -157,6 +156,17 @@ def test_refusals_quote_the_term(
 ) -> None:
     err = run(capsys, *arguments, code=1)
     assert err.startswith("error: ") and quoted in err
+
+
+def test_cells_ask_for_functions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        'import sympy as sp\nimport nhpinn_sym as nh\n\ns = nh.Scales(1)\nu = s.unknown("u")\n'
+        'a = sp.Function("a")(*s.y)\n'
+        "problem = nh.MultiscaleProblem((-s.div(a * s.grad(u)), 1), scales=s, unknown=u)\n"
+    )
+    err = run(capsys, "cells", str(file), code=1)
+    assert "without a formula" in err and "coefficients" in err
 
 
 def test_help_names_the_order(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,6 @@ MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMP_NUM_THREADS": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",  # three ranks on two cores
-    "OMPI_MCA_mpi_yield_when_idle": "1",  # and other tests beside them
 }
 
 SCRIPT = """
