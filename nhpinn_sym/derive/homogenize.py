@@ -278,7 +278,7 @@ _KINDS = (
     ),
     _Kind("plates", lambda op: bool(op.problem.cell.free), homogenize_plate),
     _Kind("unknowns held at holes", holds_every_unknown, homogenize_dirichlet_holes),
-    _Kind("Stokes' equations", lambda op: is_flow(op.problem), homogenize_flow),
+    _Kind("Stokes' equations", is_flow, homogenize_flow),
 )
 
 

@@ -114,9 +114,27 @@ class FlowModel(OwnModel):
         )
 
 
-def is_flow(problem: MultiscaleProblem) -> bool:
-    """Whether an unknown is held at the walls of holes."""
+def is_flow(op: Operator) -> bool:
+    """Whether an unknown is held at the walls of holes, or the equations are Stokes'."""
+    return _has_walls(op.problem) or _is_viscous_with_pressure(op)
+
+
+def _has_walls(problem: MultiscaleProblem) -> bool:
     return any(isinstance(condition, Dirichlet) for condition in problem.holes.values())
+
+
+def _is_viscous_with_pressure(op: Operator) -> bool:
+    """Whether -eps^2 mu Lap v stands beside the gradient of a last unknown, which is not in its own
+    equation.
+    """
+    dim = op.problem.scales.dim
+    if dim == 1 or len(op.problem.unknowns) != dim + 1:
+        return False
+    zero, along = (0,) * (dim + 1), unit(0, dim + 1)
+    pressure = {Term(0, zero, dim, along, 0), Term(0, along, dim, zero, 0)}
+    own = any(t.equation == t.field == dim for t in op.table)
+    viscous = Term(0, unit(1, dim + 1), 0, unit(1, dim + 1), 2)
+    return viscous in op.table and not own and not pressure.isdisjoint(op.table)
 
 
 def homogenize_flow(op: Operator) -> FlowModel:
@@ -125,6 +143,12 @@ def homogenize_flow(op: Operator) -> FlowModel:
     """
     problem = op.problem
     refuse_contacts(problem.contacts, "Stokes' equations")
+    if not _has_walls(problem):
+        raise UnsupportedError(
+            "Stokes' equations without walls: no unknown is held at holes",
+            term=problem.equations[0],
+            remedy=_FORM,
+        )
     dim = problem.scales.dim
     if problem.walls is None or len(problem.unknowns) != dim + 1:
         raise UnsupportedError(

@@ -73,6 +73,13 @@ def _checked(stiffness: ArrayLike) -> Array:
             term=c.shape,
             remedy='give cells.effective["A"] of an elasticity problem',
         )
+    wrong = np.argwhere(~np.isfinite(c))
+    if wrong.size:
+        raise ProblemError(
+            "the entries of a stiffness tensor are finite numbers",
+            term=f"C{wrong[0].tolist()} = {c[tuple(wrong[0])]}",
+            remedy="replace what is nan or infinite",
+        )
     if not has_minor_symmetries(c):
         raise ProblemError(
             "the tensor has no minor symmetries C_ijkl = C_jikl = C_ijlk",

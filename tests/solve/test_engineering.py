@@ -173,7 +173,8 @@ def test_lame_refuses_what_is_no_material(arguments: tuple[object, object]) -> N
         (tensor_of(SOLIDS["cubic"]) * 1j, "real numbers"),
         (tensor_of(np.triu(SOLIDS["cubic"])), "major symmetry"),
         ("stiff", "array"),
-        (tensor_of(SOLIDS["cubic"]) * np.nan, "symmetr"),
+        (tensor_of(SOLIDS["cubic"]) * np.nan, "finite numbers"),
+        (np.full((2, 2, 2, 2), np.inf), "finite numbers"),
     ],
 )
 def test_what_is_no_stiffness_is_refused(given: object, message: str) -> None:

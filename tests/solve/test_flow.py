@@ -251,6 +251,7 @@ def _half_held(hole: Any) -> Any:
             ),
             "Stokes|oscillates|one viscosity",
         ),
+        (lambda: model(()), "without walls(.|\n)*nh.Dirichlet"),
         (lambda: _half_held(disk(0.2)), "some of the unknowns held"),
         (lambda: nh.validate(problem(disk(0.2)), eps=0.5), "Stokes' equations, where"),
         (

@@ -86,7 +86,7 @@ class ElementCellSolver(ABC):
             )
         if degree == 3 and not triangles:
             raise ProblemError(
-                "elements of degree 3 are triangles, which fit curved interfaces",
+                "elements of degree 3 are triangles, which fit curved interfaces in the plane",
                 term="degree=3",
                 remedy="take degree=2",
             )

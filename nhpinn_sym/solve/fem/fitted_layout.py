@@ -178,7 +178,7 @@ def too_few(limit: int) -> SolveError:
     """The error where meshes that fit the interfaces do not show how far they are right."""
     return SolveError(
         f"meshes that fit the interfaces and show an error have more than {limit} nodes",
-        term=f"max_dofs allows {limit}",
+        term=f"max_dofs allows {limit} nodes",
         remedy="raise max_dofs=",
     )
 
