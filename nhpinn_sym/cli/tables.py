@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ..problem.escaping import printable
 from ..problem.problem import MultiscaleProblem
+from ..runtime.levels import error_text
 from ..solve.cell_solution import CellSolution
 from ..solve.domains import line_points
 from ..solve.solution import Array
@@ -69,8 +70,8 @@ def print_cells(cells: CellSolution, problem: MultiscaleProblem) -> None:
     console.print(
         Text(
             printable(
-                f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance"
-                f" {info['tolerance']:.0e}), Fredholm multiplier {info['fredholm']:.1e},"
+                f"cell functions: {names}; estimated error {error_text(info['estimate'])}"
+                f" (tolerance {info['tolerance']:.0e}), Fredholm multiplier {info['fredholm']:.1e},"
                 f" {info['seconds']:.2f} s"
             )
         )

@@ -114,6 +114,7 @@ _FOURIER_CELLS: Main = (
         "from nhpinn_sym.runtime.command_line import numbers",
         "from nhpinn_sym.runtime.effective import Effective",
         "from nhpinn_sym.runtime.fourier.refinement import solve_at",
+        "from nhpinn_sym.runtime.levels import error_text",
         "",
         "from . import cell_fourier as forms",
     ),
@@ -130,7 +131,7 @@ _FOURIER_CELLS: Main = (
         "",
         "",
         "found = Effective.sampled(at, SLOW, given, forms.KNOWN)",
-        'print(f"{found}\\nestimated error: {max(estimates):.1e}")',
+        'print(f"{found}\\nestimated error: {error_text(max(estimates))}")',
         'found.save("effective.json")',
     ),
 )

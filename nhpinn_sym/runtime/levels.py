@@ -231,3 +231,8 @@ def by_name(
 ) -> dict[tuple[str, tuple[int, ...]], str]:
     """Entries (name, index) of effective coefficients grouped by name."""
     return {key: key[0] for key in keys if key[0] not in without}
+
+
+def error_text(estimate: float) -> str:
+    """An estimated error as tables and mains print it: rounding has no digits."""
+    return f"below {ROUNDING:.0e}" if estimate < ROUNDING else f"{estimate:.1e}"

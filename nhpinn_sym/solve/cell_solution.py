@@ -18,6 +18,7 @@ from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
 from ..problem.html_text import html_table
 from ..problem.pictures import Drawing
+from ..runtime.levels import error_text
 from .arguments import as_index, as_indices, as_numbers, as_points
 from .cell_mesh import CellMesh
 from .effective import averaged_table, effective_dict
@@ -301,7 +302,8 @@ class CellSolution:
     def __str__(self) -> str:
         lines = [
             f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated"
-            f" error {self.info['estimate']:.1e}, Fredholm multiplier {self.info['fredholm']:.1e}"
+            f" error {error_text(self.info['estimate'])}, Fredholm multiplier"
+            f" {self.info['fredholm']:.1e}"
         ]
         lines += [
             f"  {name} = {'function of x' if callable(value) else tensor_text(value)}"
@@ -319,7 +321,7 @@ class CellSolution:
         rows = (
             ("backend", f"{self.backend} ({self.method})"),
             ("cell functions", ", ".join(f.name for f in self.functions)),
-            ("estimated relative error", f"{self.info['estimate']:.1e}"),
+            ("estimated relative error", error_text(self.info["estimate"])),
             ("Fredholm multiplier", f"{self.info['fredholm']:.1e}"),
         )
         return html_table((), rows) + self.effective._repr_latex_()

@@ -8,6 +8,7 @@ import pytest
 from nhpinn_sym.runtime.levels import (
     error_of_erratic_levels,
     error_of_halving,
+    error_text,
     estimate_entries,
     extrapolated,
     relative_estimate,
@@ -62,6 +63,13 @@ def test_the_estimate_is_relative_to_the_largest_entry_of_the_tensor() -> None:
     errors = {("A", (0,)): np.array(0.1), ("A", (1,)): np.array(0.1), ("b", (0,)): np.array(1e-9)}
     values = {("A", (0,)): np.array(100.0), ("A", (1,)): np.array(1.0), ("b", (0,)): np.array(0.0)}
     assert relative_estimate(errors, values, {key: key[0] for key in values}) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"), [(0.0, "below 1e-13"), (2.04e-7, "2.0e-07"), (np.nan, "nan")]
+)
+def test_rounding_is_printed_without_digits(estimate: float, text: str) -> None:
+    assert error_text(estimate) == text
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])

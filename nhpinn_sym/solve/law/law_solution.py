@@ -21,6 +21,7 @@ from ...problem.errors import (
     warn_tolerance,
 )
 from ...runtime.fourier.invariant_measure import mean_drift
+from ...runtime.levels import error_text
 from ..backends import BACKENDS
 from ..cell_solution import CellSolution
 from ..cells import solve_cells
@@ -377,7 +378,7 @@ class LawSolution(LawStates):
     def __str__(self) -> str:
         kind = "with a potential" if self.model.potential else "without a potential"
         return (
-            f"law by {self.backend}, {kind}: estimated error {self.info['estimate']:.1e},"
+            f"law by {self.backend}, {kind}: estimated error {error_text(self.info['estimate'])},"
             f" {self.info['method']}"
         )
 
