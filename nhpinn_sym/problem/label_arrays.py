@@ -40,8 +40,9 @@ def label_array(labels: object, dim: int) -> AnyArray:
     if array.ndim == dim + 1 and array.shape[-1] in (3, 4):
         raise _colours(array)
     if array.ndim != dim or not array.size:
+        held = f"{array.ndim} axes" if array.size else "no pixels"
         raise ProblemError(
-            f"an image of {array.ndim} axes on a cell of {dim}",
+            f"an image of {held} on a cell of {dim} axes",
             term=f"shape {array.shape}",
             remedy=f"give an array of {dim} axes, one number a pixel",
         )

@@ -167,7 +167,7 @@ def test_pages_of_colours_are_no_voxels(tmp_path: Path) -> None:
         (lambda: image([0, 1]), "an image of 1 axes on a cell of 2"),
         (lambda: image(np.zeros((2, 2, 3))), "colours"),
         (lambda: image(np.zeros((2, 2, 2))), "an image of 3 axes"),
-        (lambda: image(np.zeros((0, 2))), "an image of 2 axes"),
+        (lambda: image(np.zeros((0, 2))), "an image of no pixels"),
         (lambda: image([["a"]]), "array of real numbers"),
         (lambda: image([[0, 1], [2]]), "different lengths"),
         (lambda: nh.image(S, LABELS, {"a": 1}), "a label of an image"),
