@@ -249,6 +249,7 @@ def test_the_ground_state_of_mathieu() -> None:
     """
     batch = solved(
         ground_state_cells(2 * (1 + 2 * x1) * sp.cos(2 * y1), Cell((0, sp.pi)), slow=(x1,)),
+        tolerance=1e-8,
         slow=SLOW,
     )
     q = 1 + 2 * SLOW[:, 0]
