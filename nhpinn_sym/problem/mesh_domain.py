@@ -137,6 +137,10 @@ class MeshedDomain:
         """The measure of all elements."""
         return sp.Float(self.mesh.volumes.sum(), 17)
 
+    def points_on(self, name: str, points: Array) -> Array:
+        """Points (n, d) of a part of the boundary, see `RegionMesh.points_on`."""
+        return self.region.points_on(self.part(name).name, points)
+
     def holds(self, points: Array) -> Flags:
         """Whether points (n, d) lie inside."""
         return self.region.holds(points)

@@ -14,7 +14,7 @@ from ..runtime.arrays import Array, Flags
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh, RegionMesh
 from ..runtime.fitted.quadrics import Quadric
-from ..runtime.fitted.solid_boundary import named_mesh, on_surfaces, with_gap
+from ..runtime.fitted.solid_boundary import moved_to, named_mesh, on_surfaces, with_gap
 from .boundary_parts import numbered
 from .errors import BackendMissingError, ProblemError, UnsupportedError, shortened
 from .joined_shapes import Shape
@@ -141,6 +141,10 @@ class SolidDomain(MeshedDomain):
             known = surfaces[name]
             found.append(SolidPart(name, faces, known.group, quadric=known.quadric))
         return tuple(found)
+
+    def points_on(self, name: str, points: Array) -> Array:
+        """The faces of the first mesh are off the surface by more than nets are."""
+        return moved_to(self._surfaces[name], super().points_on(name, points))
 
     @property
     def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:

@@ -25,6 +25,10 @@ from ..runtime.tensor_grids import tensor_points
 # Of the quadrature of a region, along its longer side and in each direction of a triangle.
 _FEWEST_TRIANGLES = 8
 _FEWEST_POINTS = 3
+# The longest edge of triangles and tetrahedra, by the length of the domain, and by that of an
+# interval along an axis, 3 or 2 points in each direction of which are as many.
+_LONGEST = 2 / _FEWEST_TRIANGLES
+_EDGE = {2: 2.0, 3: 4.5}
 # Lines that are tried through a region, and points of each.
 _LINES = 17
 _FEW_LINES = 5
@@ -129,17 +133,17 @@ def _(domain: Region, name: str, points: Array) -> Array:
 
 @quadrature_rule.register
 def _(domain: MeshedDomain, cells: Sequence[int], count: int) -> QuadratureRule:
-    """On its triangles, cut in four until they are as short."""
+    """On its triangles, cut in four, or tetrahedra, cut in eight, until they are as short."""
     mesh = domain.region
-    wanted = max(b - a for a, b in domain.bounds) / max(_FEWEST_TRIANGLES, *cells)
-    while mesh.mesh.size > 2 * wanted:
+    wanted = min(_LONGEST, _EDGE[domain.dim] / max(cells))
+    while mesh.mesh.size > wanted * max(b - a for a, b in domain.bounds):
         mesh = domain.refined(mesh)
     return rule_on(mesh, _FEWEST_POINTS)
 
 
 @points_on.register
 def _(domain: MeshedDomain, name: str, points: Array) -> Array:
-    return domain.region.points_on(domain.part(name).name, points)
+    return domain.points_on(name, points)
 
 
 @grid_points.register(Region)

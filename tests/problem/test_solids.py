@@ -56,6 +56,15 @@ def test_parts_by_name_and_volumes_that_converge(
     assert domain.contains(fine.mesh.points[np.unique(fine.mesh.facets)].T, slack=1e-9).all()
 
 
+def test_points_on_parts_are_on_the_surfaces() -> None:
+    domain = domain_of(CUBE - nh.Ball((1, 1, 1), 0.5), on="sphere0")
+    places = np.random.default_rng(0).random((50, 3))
+    there = domain.points_on("sphere0", places)
+    assert np.linalg.norm(there - 1, axis=1) == pytest.approx(0.5, rel=1e-12)
+    assert domain.points_on("cube_right", places)[:, 0] == pytest.approx(1, rel=1e-12)
+    assert domain.contains(there.T).all()
+
+
 def test_normals_are_those_of_the_surfaces() -> None:
     domain = domain_of(CUBE - nh.Ball((1, 1, 1), 0.5), on="sphere0")
     for part in domain.parts:

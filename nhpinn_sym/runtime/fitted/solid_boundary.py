@@ -11,7 +11,7 @@ from ..arrays import Array, Integers
 from .domain_mesh import DomainMesh, RegionMesh, boundary_of, on_facets
 from .quadrics import Quadric
 
-# Newton steps of nodes to surfaces, which they are close to.
+# Newton steps of points to surfaces, which they are close to.
 _STEPS = 6
 # Share of a slope below which surfaces that meet are the same there.
 _SAME = 1e-6
@@ -40,6 +40,14 @@ def on_surfaces(mesh: DomainMesh, surfaces: Mapping[str, Quadric]) -> DomainMesh
     for _ in range(_STEPS):
         points[used] -= _step(points[used], belongs[used], [surfaces[n] for n in mesh.names])
     return replace(mesh, points=points)
+
+
+def moved_to(surface: Quadric, points: Array) -> Array:
+    """Points (n, 3) that are close to a surface, moved to it."""
+    belongs = np.ones((len(points), 1), dtype=bool)
+    for _ in range(_STEPS):
+        points = points - _step(points, belongs, [surface])
+    return points
 
 
 def _step(points: Array, belongs: Array, surfaces: list[Quadric]) -> Array:

@@ -161,11 +161,14 @@ class Network:
         """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks
         that stay in the cache.
         """
-        parts = [
-            self.trial.network(p, self.layers, tuple(indices))
-            for p in points.split(chunk_size(self.layers))
-        ]
-        return {index: torch.cat([part[index] for part in parts]) for index in indices}
+        # Small results of each chunk, kept among its large freed ones, would scatter the memory.
+        found = points.new_empty(len(indices), len(points), self.outputs)
+        size = chunk_size(self.layers)
+        for chunk, rows in zip(points.split(size), found.split(size, 1), strict=True):
+            jet = self.trial.network(chunk, self.layers, tuple(indices))
+            for row, index in zip(rows, indices, strict=True):
+                row.copy_(jet[index])
+        return dict(zip(indices, found, strict=True))
 
     @property
     def outputs(self) -> int:
