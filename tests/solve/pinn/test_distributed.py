@@ -31,24 +31,22 @@ def both(
 ) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """What one process finds, and what two find."""
     path = tmp_path_factory.mktemp("ranks") / "numbers.json"
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--nproc_per_node",
-        "2",
-        "--standalone",
-        str(Path(two_ranks.__file__)),
-        str(path),
-    ]
+    command = [sys.executable, str(Path(two_ranks.__file__)), str(path)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        process = subprocess.Popen(
-            command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        processes = [
+            subprocess.Popen(
+                [*command, rank],
+                env=ENVIRONMENT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for rank in "01"
+        ]
         alone = two_ranks.found(None)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert not any(process.returncode for process in processes), outputs
     return alone, json.loads(path.read_text())
 
 
