@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..problem.errors import FileError
 from .cell_solution import CellSolution, FormInfo
-from .data_file import Kind, read, write
+from .data_file import Kind, read_as, write
 from .effective_entries import Entry
 from .expression_data import expression_data, read_formula, read_symbols
 from .fields import field_data, read_field
@@ -32,15 +31,7 @@ def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path
 
 def unpacked(path: str | os.PathLike[str]) -> tuple[CellSolution, dict[str, Any]]:
     """The cells in a file, and all that is kept in it."""
-    value = read(path, _KIND)
-    try:
-        return _restored(value), value
-    except Exception as cause:  # a file with a right digest may still hold anything
-        raise FileError(
-            "this file of solved cells is not complete, or its parts do not fit",
-            term=path,
-            remedy=f"make it again: give a file that {_KIND.writer} wrote",
-        ) from cause
+    return read_as(path, _KIND, lambda value: (_restored(value), value))
 
 
 def _data(cells: CellSolution) -> dict[str, Any]:

@@ -17,9 +17,9 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -27,6 +27,7 @@ from numpy.lib import format as npy
 from ..emit.source import write_atomic
 from ..problem.errors import FileError, shortened
 
+MadeT = TypeVar("MadeT")
 VERSION = 2
 """Of the format; files of version 1 held expressions and programs as text, which is not read any
 more.
@@ -78,6 +79,19 @@ def read(path: str | os.PathLike[str], kind: Kind) -> Any:
         return unpack(kind, data)
     except FileError as error:
         raise FileError(error.what, term=path, remedy=error.remedy) from error
+
+
+def read_as(path: str | os.PathLike[str], kind: Kind, make: Callable[[Any], MadeT]) -> MadeT:
+    """What `make` makes of the value in a file. FileError also where that fails, by any error."""
+    value = read(path, kind)
+    try:
+        return make(value)
+    except Exception as cause:  # a file with a right digest may still hold anything
+        raise FileError(
+            f"this file of {kind.name} is not complete, or its parts do not fit",
+            term=path,
+            remedy=f"make it again: give a file that {kind.writer} wrote",
+        ) from cause
 
 
 def holds(path: str | os.PathLike[str], kind: Kind) -> bool:

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..problem.errors import FileError
-from .data_file import Kind, read, write
+from .data_file import Kind, read_as, write
 from .solution import Solution
 
 KIND = Kind("a solution", "u0.save(path)")
@@ -31,15 +30,7 @@ def save_solution(solution: Solution, path: str | os.PathLike[str]) -> Path:
 
 def load_solution(path: str | os.PathLike[str]) -> Solution:
     """What `save_solution` wrote; FileError where the file is damaged or something else."""
-    value = read(path, KIND)
-    try:
-        return read_solution(value)
-    except Exception as cause:  # a file with a right digest may still hold anything
-        raise FileError(
-            "this file of a solution is not complete, or its parts do not fit",
-            term=path,
-            remedy=f"make it again: give a file that {KIND.writer} wrote",
-        ) from cause
+    return read_as(path, KIND, read_solution)
 
 
 def solution_data(solution: Solution) -> dict[str, Any]:

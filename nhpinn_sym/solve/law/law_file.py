@@ -17,12 +17,12 @@ from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
 from ...operator.zero_test import is_zero
 from ...problem.domain import Cell, LatticeCell
-from ...problem.errors import FileError, UnsupportedError
+from ...problem.errors import UnsupportedError
 from ...problem.problem import MultiscaleProblem
 from ...problem.scales import Scales
 from ...problem.user_input import parameter_numbers
 from ..backends import BACKENDS
-from ..data_file import Kind, read, write
+from ..data_file import Kind, read_as, write
 from ..expression_data import expression_data, read_expression, read_formula, read_symbols
 from .law_solution import LawSolution
 from .solve_law import prepared_law
@@ -91,15 +91,7 @@ def load_law(path: str | os.PathLike[str]) -> LawSolution:
     ...     print(nh.load_law(path).tangent(grad=0).round(6))
     [[1.732051]]
     """
-    value = read(path, KIND)
-    try:
-        return _restored(value)
-    except Exception as cause:  # a file with a right digest may still hold anything
-        raise FileError(
-            "this file of a law is not complete, or its parts do not fit",
-            term=path,
-            remedy=f"make it again: give a file that {KIND.writer} wrote",
-        ) from cause
+    return read_as(path, KIND, _restored)
 
 
 def same_state(one: StateProblem, other: StateProblem) -> bool:
