@@ -144,7 +144,7 @@ class SolidDomain(MeshedDomain):
 
     def points_on(self, name: str, points: Array) -> Array:
         """The faces of the first mesh are off the surface by more than nets are."""
-        return moved_to(self._surfaces[name], super().points_on(name, points))
+        return moved_to([self._surfaces[name]], super().points_on(name, points))
 
     @property
     def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..arrays import Array, Integers
+from ..arrays import Array, Flags, Integers
 from .domain_mesh import DomainMesh, RegionMesh, boundary_of, on_facets
 from .quadrics import Quadric
 
@@ -37,20 +37,21 @@ def on_surfaces(mesh: DomainMesh, surfaces: Mapping[str, Quadric]) -> DomainMesh
     for number in range(len(mesh.names)):
         belongs[np.unique(mesh.facets[mesh.parts == number]), number] = True
     points = mesh.points.copy()
-    for _ in range(_STEPS):
-        points[used] -= _step(points[used], belongs[used], [surfaces[n] for n in mesh.names])
+    points[used] = moved_to([surfaces[n] for n in mesh.names], points[used], belongs[used])
     return replace(mesh, points=points)
 
 
-def moved_to(surface: Quadric, points: Array) -> Array:
-    """Points (n, 3) that are close to a surface, moved to it."""
-    belongs = np.ones((len(points), 1), dtype=bool)
+def moved_to(surfaces: list[Quadric], points: Array, belongs: Flags | None = None) -> Array:
+    """Points (n, 3) moved to the surfaces that they belong (n, surfaces) to, and are close to; to
+    all of them by default."""
+    if belongs is None:
+        belongs = np.ones((len(points), len(surfaces)), dtype=bool)
     for _ in range(_STEPS):
-        points = points - _step(points, belongs, [surface])
+        points = points - _step(points, belongs, surfaces)
     return points
 
 
-def _step(points: Array, belongs: Array, surfaces: list[Quadric]) -> Array:
+def _step(points: Array, belongs: Flags, surfaces: list[Quadric]) -> Array:
     """The shortest step (n, 3) onto all surfaces that points belong to, to first order."""
     apart = np.stack([s.distances(points) for s in surfaces], axis=1)
     slopes = np.stack([s.slopes(points) for s in surfaces], axis=1)
