@@ -66,17 +66,21 @@ class Study:
         return {name: _slope(*self.usable(name)) for name in self.errors}
 
     @property
+    def last_rates(self) -> dict[str, float]:
+        """{name: slope between the last two of these values}: theory is about small ones."""
+        return {name: _slope(*(part[-2:] for part in self.usable(name))) for name in self.errors}
+
+    @property
     def below(self) -> tuple[str, ...]:
-        """The errors whose rate lies more than `RATE_TOLERANCE` below the expected one: over all
-        values, and over the last two, since theory is about small ones.
+        """The errors whose rates, over all values and over the last two, lie more than
+        `RATE_TOLERANCE` below the expected one.
         """
-        found = []
-        for name, order in self.expected.items():
-            sizes, errors = self.usable(name)
-            rates = (_slope(sizes, errors), _slope(sizes[-2:], errors[-2:]))
-            if all(rate < order - RATE_TOLERANCE for rate in rates):
-                found.append(name)
-        return tuple(found)
+        found = (self.rates, self.last_rates)
+        return tuple(
+            name
+            for name, order in self.expected.items()
+            if all(rates[name] < order - RATE_TOLERANCE for rates in found)
+        )
 
     @property
     def agrees(self) -> bool:
@@ -103,12 +107,13 @@ class Study:
         """A row for every error: at each value, and its rates."""
         table = Table(title=Text(printable(self.title)), title_justify="left")
         table.add_column(f"error at {self.kind} =", min_width=_NAME)
-        for heading in (*self.labels, "rate", "expected"):
+        for heading in (*self.labels, "rate", "last two", "expected"):
             table.add_column(heading, justify="right", min_width=_DIGITS)
-        rates = self.rates
+        rates = (self.rates, self.last_rates)
         for name, errors in self.errors.items():
             numbers = (f"{error:.3g}" for error in errors)
-            table.add_row(name, *numbers, _written(rates[name]), self._order(name) or "-")
+            slopes = (_written(found[name]) for found in rates)
+            table.add_row(name, *numbers, *slopes, self._order(name) or "-")
         return table
 
     def as_dict(self) -> dict[str, Any]:
@@ -121,6 +126,7 @@ class Study:
             "errors": {name: list(errors) for name, errors in self.errors.items()},
             "floors": {name: list(floors) for name, floors in self.floors.items()},
             "rates": self.rates,
+            "last_rates": self.last_rates,
             "expected": dict(self.expected),
             "at_most": dict(self.at_most),
             "agrees": self.agrees,

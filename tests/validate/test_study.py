@@ -241,6 +241,7 @@ def test_a_rate_below_the_expected_one() -> None:
         floors={"e4": (0.0,) * 3},
     )
     assert late.rates["e4"] < 0.7 and late.agrees and found.below == ("e4",)
+    assert late.last_rates["e4"] == pytest.approx(math.log2(0.8 / 0.42)) and "0.93" in str(late)
     assert math.isnan(found.rates["e1"]) and "0.74" in str(found)
     assert "<td>e4</td>" in found._repr_html_() and "0.74" in found._repr_html_()
     points, line = found.plot().figure.axes[0].lines[:2]
