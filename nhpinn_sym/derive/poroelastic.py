@@ -92,12 +92,11 @@ def _coupled(problem: MultiscaleProblem) -> MultiscaleProblem:
         for u, x in zip(problem.unknowns, scales.x, strict=True)
     ]
     flow = (scales.div(sp.Matrix(problem.unknowns)) - scales.laplacian(pressure), 0)
-    return MultiscaleProblem(
+    return problem.replaced(
         [*equations, flow],
-        scales=scales,
         unknown=[*problem.unknowns, pressure],
-        cell=problem.cell,
-        parameters=problem.parameters,
-        holes=problem.holes,
-        name=problem.name,
+        domain=None,
+        boundary=(),
+        initial=(),
+        final_time=None,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import sympy as sp
@@ -132,6 +133,27 @@ class MultiscaleProblem:
         self._read_interfaces(holes, contacts)
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
+
+    def replaced(self, equation: Any = None, **changes: Any) -> MultiscaleProblem:
+        """This problem with another equation, or other values of what it was made from; what is not
+        named stays as it is. All checks run again.
+
+        Errors: those of `MultiscaleProblem`.
+
+        >>> s = nh.Scales(2)
+        >>> u = s.unknown("u")
+        >>> holes = {nh.Disk((0.5, 0.5), 0.3): nh.Neumann(0)}
+        >>> first = nh.MultiscaleProblem((-s.laplacian(u), 1), scales=s, unknown=u, holes=holes)
+        >>> first.replaced((-2 * s.laplacian(u), 1), name="twice").holes == holes
+        True
+        """
+        if equation is None:
+            equation = [(e, 0) for e in self.equations]
+        kept = [name for name in signature(MultiscaleProblem).parameters if name != "equation"]
+        held = {name: getattr(self, name) for name in kept}
+        eps = self.scales.eps
+        held["contacts"] = {c.shape: c.stiffness * eps**c.power for c in self.contacts}
+        return MultiscaleProblem(equation, **{**held, **changes})
 
     def _read_interfaces(
         self,

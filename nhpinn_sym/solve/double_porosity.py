@@ -189,18 +189,15 @@ def macroscopic_problem(model: DoublePorosityModel, cells: CellSolution) -> Mult
         (c * (scales.dt(v) + scales.dt(u) + rate * v), c * model.source / held)
         for c, rate, v in zip(weights, rates, z, strict=True)
     ]
-    return MultiscaleProblem(
+    return problem.replaced(
         [(first, model.source), *modes],
-        scales=scales,
         unknown=[u, *z],
-        domain=problem.domain,
         boundary=[c for given in problem.boundary for c in _conditions(given, u, z)],
         initial=[
             Initial(problem.data(problem.starts[0, 0], "value", 0), unknown=u),
             *(Initial(0, unknown=v) for v in z),
         ],
-        final_time=problem.final_time,
-        name=problem.name,
+        ranges=None,
     )
 
 

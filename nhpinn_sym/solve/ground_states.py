@@ -86,18 +86,7 @@ def without_growth(op: Operator, growth: float) -> MultiscaleProblem:
     problem, scales = op.problem, op.problem.scales
     rho = _density(op).xreplace({v.symbol: v for v in scales.fast})
     shift = sp.Float(growth, 17) * rho / scales.eps**2 * problem.unknowns[0]
-    return MultiscaleProblem(
-        (problem.equations[0] - shift, 0),
-        scales=scales,
-        unknown=problem.unknown,
-        domain=problem.domain,
-        boundary=problem.boundary,
-        initial=problem.initial,
-        final_time=problem.final_time,
-        cell=problem.cell,
-        parameters=problem.parameters,
-        name=problem.name,
-    )
+    return problem.replaced((problem.equations[0] - shift, 0))
 
 
 def _density(op: Operator) -> sp.Expr:

@@ -72,23 +72,17 @@ def first_order_in_time(problem: MultiscaleProblem) -> MultiscaleProblem:
 
     accelerated = [e.replace(rates, put) for e in problem.equations]
     kinematic = [scales.dt(u) - w for u, w in velocities.items()]
-    return MultiscaleProblem(
+    return problem.replaced(
         [(e, 0) for e in (*kinematic, *accelerated)],
-        scales=scales,
         unknown=[*velocities, *velocities.values()],
-        domain=problem.domain,
         boundary=_boundary(problem, velocities),
         initial=[
             Initial(problem.data(problem.starts[order, j], "value", j), unknown=field)
             for j, pair in enumerate(velocities.items())
             for order, field in enumerate(pair)
         ],
-        final_time=problem.final_time,
-        cell=problem.cell,
-        fast_cell=problem.fast_cell,
-        tau_period=problem.tau_period,
-        parameters=problem.parameters,
-        name=problem.name,
+        # Their matrix is that of the displacements.
+        contacts=None,
     )
 
 

@@ -28,21 +28,8 @@ def adjoint_problem(op: Operator) -> MultiscaleProblem:
         )
         outer = _in_space(term.right, (), scales.dim)
         equations[int(term.field or 0)] += differentiate(coefficient * inner, outer, op.coordinates)
-    return MultiscaleProblem(
-        [(e, 0) for e in equations],
-        scales=scales,
-        unknown=problem.unknown,
-        domain=problem.domain,
-        boundary=problem.boundary,
-        initial=problem.initial,
-        final_time=problem.final_time,
-        cell=problem.cell,
-        fast_cell=problem.fast_cell,
-        tau_period=problem.tau_period,
-        parameters=problem.parameters,
-        contacts={c.shape: c.stiffness * scales.eps**c.power for c in problem.contacts},
-        name=f"{problem.name or 'problem'}, adjoint",
-    )
+    name = f"{problem.name or 'problem'}, adjoint"
+    return problem.replaced([(e, 0) for e in equations], name=name, paper=None)
 
 
 def _in_space(index: tuple[int, ...], times: tuple[int, ...], dim: int) -> tuple[int, ...]:

@@ -4,7 +4,6 @@ and its gradient, and u0 = beta(y, v0) oscillates at order one. The problem is w
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -158,20 +157,13 @@ class _Rewriting:
     def result(self) -> ChangeOfUnknown:
         problem = self.problem
         original = problem.unknowns[0]
-        made = MultiscaleProblem(
+        made = problem.replaced(
             self._equation(),
-            scales=problem.scales,
             unknown=self.unknown,
-            domain=problem.domain,
             boundary=[self._condition(c) for c in problem.boundary],
             initial=[self._initial(i) for i in problem.initial],
-            final_time=problem.final_time,
-            cell=problem.cell,
-            parameters=problem.parameters,
             ranges={self.unknown: self._range()},
-            name=problem.name,
         )
-        made.paper = copy.copy(problem.paper)
         fast = self.parts.op.fast
         symbols = (self.u, self.v)
         return ChangeOfUnknown(

@@ -4,7 +4,6 @@ transport of order 1/eps. Its first cell functions are dN/d(grad u0), its A is d
 
 from __future__ import annotations
 
-import copy
 from itertools import product
 
 import sympy as sp
@@ -66,13 +65,14 @@ def linearized_problem(state: StateProblem) -> MultiscaleProblem:
     held = {v: problem.ranges.get(u, UNDECLARED) for v, u in zip(values, problem.unknowns)}
     used = {v for equation, _ in equations for v in equation.free_symbols}
     parameters = {v: r for v, r in {**problem.parameters, **held}.items() if v in used}
-    made = MultiscaleProblem(
+    made = problem.replaced(
         equations,
-        scales=scales,
-        unknown=problem.unknown,
-        cell=problem.cell,
+        boundary=(),
+        domain=None,
+        initial=(),
+        final_time=None,
         parameters=parameters,
         name=f"the tangent of {problem.name or 'a nonlinear equation'}",
     )
-    made.domain = copy.copy(problem.domain)  # the places x at which coefficients are checked
+    made.domain = problem.domain  # the places x at which coefficients are checked
     return made
