@@ -39,8 +39,10 @@ def with_middles(cells: LoweredCells) -> LoweredCells:
     solid = dim in (2, 3) and cells.cell.dim == dim and cells.order == 2
     known = all(c.free_symbols <= names for c in conditions)
     oblique = any(len(_along(c, cells)) > 1 for c in conditions)
-    solid = solid and not (dim == 3 and any(_leans(c, cells) for c in conditions))
-    if not (solid and known and oblique and cells.finer is None and not _has_time(cells)):
+    own = cells.coordinates
+    flat = dim == 2 or not any(_leans(c, own, axis) for c in conditions for axis in cells.free)
+    plain = cells.finer is None and not _has_time(cells)
+    if not (solid and flat and known and oblique and plain):
         return cells
     middles = middle_symbols(cells.coordinates)
     return replace(
@@ -127,12 +129,11 @@ def _along(condition: sp.Basic, cells: LoweredCells) -> set[sp.Basic]:
     return max(held, key=len)
 
 
-def _leans(condition: sp.Basic, cells: LoweredCells) -> bool:
-    """Whether a relation holds the coordinate of a free axis beside others."""
-    free = {cells.coordinates[axis] for axis in cells.free}
+def _leans(condition: sp.Basic, coordinates: Sequence[sp.Symbol], axis: int) -> bool:
+    """Whether a relation holds the coordinate of an axis beside others."""
     relations = condition.atoms(Relational) or {condition}
-    held = [relation.free_symbols & set(cells.coordinates) for relation in relations]
-    return any(own & free and own - free for own in held)
+    held = [relation.free_symbols & set(coordinates) for relation in relations]
+    return any(coordinates[axis] in own and len(own) > 1 for own in held)
 
 
 def _conditions(cells: LoweredCells) -> list[sp.Basic]:
@@ -232,6 +233,11 @@ class CellInterfaces:
         if any(not v.free_symbols <= set(cells.coordinates) for v in own):
             return None
         return cls(cells.coordinates, cells.cell.bounds, tuple(jumps), own)
+
+    def leans(self, axis: int) -> bool:
+        """Whether an interface is neither along nor across an axis."""
+        nodes = {node for jump in self.jumps for node in jump.atoms(sp.Piecewise, *_STEPS)}
+        return any(_leans(c, self.coordinates, axis) for node in nodes for c in _asked(node))
 
     def label(self, points: Array) -> Integers:
         """A number for each region in which no coefficient jumps, at points (n, 2) of any cell."""

@@ -314,25 +314,29 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
 
 def _lattice_images(shape: Shape, cell: LatticeCell) -> list[list[sp.Expr]]:
     """The moves by vectors of the lattice that bring a part of the shape into the box around the
-    cell."""
-    extents = [extent for extent in shape.extents if extent is not None]
-    if len(extents) < cell.dim:
+    cell: none by those along which it has no ends."""
+    extents = (*shape.extents, *(None,) * (cell.dim - len(shape.extents)))
+    across = [k for k, extent in enumerate(extents) if extent is not None]
+    vectors = np.array(cell.vectors, dtype=float)[:, across]
+    moving = np.flatnonzero(vectors.any(axis=1))
+    if len(moving) != len(across):
         raise ProblemError(
-            "a shape without ends, in the cell of a lattice: it would not be periodic",
+            "a shape without ends, along no vector of the lattice: it would not be periodic",
             term=shape,
-            remedy="give cell=Cell((0, 1), ...), or a shape that ends along every axis",
+            remedy="give a cell with a period along it, or a shape that ends along every axis",
         )
-    inverse = np.linalg.inv(np.array(cell.vectors, dtype=float))
-    low = np.array([float(a) for a, _ in extents])
-    high = np.array([float(b) for _, b in extents])
-    box = np.array(cell.bounds)
+    low, high = np.array([extents[k] for k in across], dtype=float).T
+    box = np.array(cell.bounds)[across]
     corners = itertools.product(*zip(box[:, 0] - high, box[:, 1] - low, strict=True))
-    shares = np.array(list(corners)) @ inverse
+    shares = np.array(list(corners)) @ np.linalg.inv(vectors[moving])
     ends = zip(np.floor(shares.min(axis=0)), np.ceil(shares.max(axis=0)), strict=True)
     found = []
     for counts in itertools.product(*(range(int(a), int(b) + 1) for a, b in ends)):
-        move = cell.point([sp.Integer(n) for n in counts])
-        at = np.array([float(x) for x in move])
+        all_counts = [sp.Integer(0)] * cell.dim
+        for k, count in zip(moving, counts, strict=True):
+            all_counts[k] = sp.Integer(count)
+        move = cell.point(all_counts)
+        at = np.array([float(move[k]) for k in across])
         if np.all((low + at < box[:, 1]) & (high + at > box[:, 0])):
             found.append(move)
     return found

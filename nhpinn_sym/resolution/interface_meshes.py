@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,15 @@ class InterfaceMeshes:
     @property
     def geometry_order(self) -> int:
         """By which power of the size of the elements their interfaces are off."""
-        return 6 if self.mesher == "own" and self.dim == 2 else 4
+        plane = self.dim == 2 or self.straight is not None
+        return 6 if self.mesher == "own" and plane else 4
+
+    @cached_property
+    def straight(self) -> int | None:
+        """The last axis of space along which curved interfaces go straight on; None if there is
+        none."""
+        found = [k for k in range(self.dim) if not self.interfaces.leans(k)]
+        return found[-1] if found and self.dim == 3 else None
 
     @property
     def lengths(self) -> Array:
@@ -146,9 +155,10 @@ class InterfaceMeshes:
         )
         if self.mesher == "own" and self.dim == 2:
             return meshes(asked, first)
+        if self.mesher == "own" and self.straight is not None:
+            return extruded_meshes(asked, self.straight, first)
         if self.mesher == "own":
-            solid = extruded_meshes if self.free else solid_mesher.meshes
-            return solid(asked, first)
+            return solid_mesher.meshes(asked, first)
         regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
         library = _LIBRARIES[self.mesher]
         return library.meshes(regions, asked.label, asked.vectors, asked.origin, first)

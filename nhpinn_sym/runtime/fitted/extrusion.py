@@ -1,11 +1,12 @@
-"""Tetrahedra of a cell whose curved interfaces are the same on all planes across its last axis:
-triangles that fit them, as prisms, each cut into three.
+"""Tetrahedra of a cell whose curved interfaces are the same on all planes across an axis: triangles
+that fit them, as prisms, each cut into three.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from ..arrays import Array, Integers
 from ..lattice import Lattice
 from .cell_mesh import CellMesh
 from .elements import COUNTS, EDGES, TURNED, inside, places_of
-from .interfaces import Label
 from .mesher import Interfaces, meshes
 
 # (corner of the triangle, below or above) of the corners of three tetrahedra, the corners in the
@@ -25,70 +25,83 @@ _CUTS = np.array(
         [(0, 0), (0, 1), (1, 1), (2, 1)],
     ]
 )
-# Height of layers over the length of triangles: along it fields bend at the faces alone.
+# Height of layers over the length of triangles: along it fields bend at the faces alone. On finer
+# meshes those stay that are no higher than triangles are long, but for what rounding adds.
 _TALL = 2.0
+_LOW = 1.0 + 1e-9
 # By which the numbers of regions of several layers become one.
 _RADIX = 1_000_003
 
 
 @dataclass(frozen=True)
 class _Layers:
-    """The interfaces of the plane: between those across the axis, one of the `heights` each."""
+    """The interfaces of the plane across an axis: between those across it, at one of the `middles`
+    each, in shares of its period. Places in the plane are those of the two other periods, turned
+    into it."""
 
     solid: Interfaces
-    heights: Array
+    axis: int
+    middles: Array
+
+    @cached_property
+    def vectors(self) -> Array:
+        """The two other periods, in the plane."""
+        own = np.delete(self.solid.vectors, self.axis, axis=0)
+        return np.asarray(np.linalg.cholesky(own @ own.T))
 
     def at(self, points: Array, height: float) -> Array:
-        return np.column_stack([points, np.full(len(points), height)])
+        """In space, at that share of the period of the axis."""
+        shares = np.insert(points @ np.linalg.inv(self.vectors), self.axis, height, axis=1)
+        return np.asarray(self.solid.origin + shares @ self.solid.vectors)
 
     def label(self, points: Array) -> Integers:
         """A number for each column of regions."""
         codes = np.zeros(len(points), dtype=np.int64)
-        for height in self.heights:
+        for height in self.middles:
             codes = codes * _RADIX + self.solid.label(self.at(points, height))
         return codes
 
     def levels(self, points: Array) -> Array:
-        return self.solid.levels(self.at(points, self.heights[0]))
+        return self.solid.levels(self.at(points, self.middles[0]))
+
+    @property
+    def plane(self) -> Interfaces:
+        planes = [own for k, own in enumerate(self.solid.planes) if k != self.axis]
+        return Interfaces(self.label, self.levels, planes, np.zeros(2), self.vectors)
 
 
-def extruded_meshes(solid: Interfaces, n: int) -> Iterator[CellMesh]:
+def extruded_meshes(solid: Interfaces, axis: int, n: int) -> Iterator[CellMesh]:
     """Meshes with about n, 2 n, 4 n, ... triangles along the longer period of the plane, and layers
-    as high as these are long. Errors are those of `meshes`.
+    that are halved where these are shorter. Errors are those of `meshes`.
     """
-    height = float(solid.vectors[2, 2])
-    low = float(solid.origin[2])
-    lengths = np.linalg.norm(solid.vectors[:2, :2], axis=1)
-    count = max(1, round(n * height / (_TALL * lengths.max())))
-    (shares,) = Lattice.fitted(((0.0, 1.0),), (count,), solid.planes[2:]).lines
-    cuts = np.unique([0.0, *solid.planes[2], 1.0])
-    layers = _Layers(solid, low + height * (cuts[1:] + cuts[:-1]) / 2)
-    plane = Interfaces(
-        layers.label, layers.levels, solid.planes[:2], solid.origin[:2], solid.vectors[:2, :2]
-    )
-    for mesh in meshes(plane, n):
-        yield extruded(mesh, low + height * shares, solid.label)
-        shares = np.sort(np.concatenate([shares, (shares[1:] + shares[:-1]) / 2]))
+    cuts = np.unique([0.0, *solid.planes[axis], 1.0])
+    layers = _Layers(solid, axis, (cuts[1:] + cuts[:-1]) / 2)
+    lengths = np.linalg.norm(solid.vectors, axis=1)
+    count = n * lengths[axis] / np.delete(lengths, axis).max()
+    least = max(1, round(count / _TALL))
+    (shares,) = Lattice.fitted(((0.0, 1.0),), (least,), (solid.planes[axis],)).lines
+    for mesh in meshes(layers.plane, n):
+        yield _extruded(mesh, shares, layers)
+        count *= 2
+        if np.diff(shares).max() * count > _LOW:
+            shares = np.sort(np.concatenate([shares, (shares[1:] + shares[:-1]) / 2]))
 
 
-def extruded(plane: CellMesh, heights: Array, label: Label) -> CellMesh:
-    """The mesh between the lowest and the highest of some heights, which are one period apart."""
-    middles = (heights[1:] + heights[:-1]) / 2
-    levels = np.sort(np.concatenate([heights, middles]))
+def _extruded(plane: CellMesh, shares: Array, layers: _Layers) -> CellMesh:
+    """The mesh between the lowest and the highest of some shares of the period of the axis, which
+    are 1 apart."""
+    middles = (shares[1:] + shares[:-1]) / 2
+    levels = np.sort(np.concatenate([shares, middles]))
     count = len(plane.points)
-    points = np.column_stack([np.tile(plane.points, (len(levels), 1)), np.repeat(levels, count)])
-    cells = _prisms(plane, len(middles))
-    cells = _right_handed(points, cells)
-    vectors = np.zeros((3, 3))
-    vectors[:2, :2] = plane.vectors
-    vectors[2, 2] = heights[-1] - heights[0]
+    points = np.concatenate([layers.at(plane.points, level) for level in levels])
+    cells = _right_handed(points, _prisms(plane, len(middles)))
     whole = count * np.arange(len(levels))[:, None]
     originals = (whole + plane.originals).ravel()
     originals[-count:] = plane.originals
     images = np.flatnonzero(originals != np.arange(len(points)))
     pairs = np.stack([images, originals[images]], axis=1)
     centres = places_of(points[cells], inside(3)[:1])[:, 0]
-    return CellMesh(points, cells, label(centres), pairs, vectors)
+    return CellMesh(points, cells, layers.solid.label(centres), pairs, layers.solid.vectors)
 
 
 def _prisms(plane: CellMesh, layers: int) -> Integers:

@@ -31,7 +31,7 @@ def levels(points: Array) -> Array:
 
 def test_layers_of_tetrahedra_tile_the_cell() -> None:
     asked = Interfaces(label, levels, ((), (), (0.0, 0.4)), np.zeros(3), np.diag([1.0, 1.0, 0.5]))
-    coarse, fine = islice(extruded_meshes(asked, 4), 2)
+    coarse, fine = islice(extruded_meshes(asked, 2, 4), 2)
     errors = []
     for mesh in (coarse, fine):
         mesh.check()
