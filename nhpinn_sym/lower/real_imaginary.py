@@ -62,6 +62,7 @@ def real_form(cells: LoweredCells) -> LoweredCells:
         components=2 * m,
         externals=externals,
         bilinear=bilinear,
+        physical=tuple(t for w in cells.physical for t in _doubled(w, m)),
         strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
         functions=tuple(_function(f, m) for f in cells.functions),
         effective=tuple(g for f in cells.effective for g in _functionals(f, m)),
