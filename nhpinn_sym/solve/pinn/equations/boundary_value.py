@@ -182,7 +182,8 @@ class BoundaryValueProblem:
         """
         x: Array = points[:, : self.equation.domain.dim].cpu().numpy()
         externals = {
-            argument_name(e.symbol): torch.as_tensor(
+            # A copy: values that are the same at all points are one number, which is read-only.
+            argument_name(e.symbol): torch.tensor(
                 self.coefficients(e, x), dtype=points.dtype, device=points.device
             )
             for e in self.equation.externals
