@@ -156,6 +156,18 @@ class CellCoordinates:
             for name, table in found.items()
         }
 
+    def along(self, gradients: IndexTable) -> IndexTable:
+        """Derivatives along the vectors, of those (*index, axis) along the axes."""
+        if self.inverse is None:
+            return gradients
+        vectors = self.inverse.inv()
+        found: dict[Index, sp.Expr] = {}
+        for (*index, axis), e in gradients.items():
+            for k in range(len(self.coordinates)):
+                place = (*index, k)
+                found[place] = found.get(place, sp.Integer(0)) + vectors[k, axis] * e
+        return _nonzero(found)
+
 
 def lower_state(
     state: StateProblem, title: str, fitted: bool = False, order: int = 1
@@ -201,7 +213,7 @@ def lower_state(
     }
     integrands = _with_derivatives(frame.arrays(arrays, names), names)
     if order > 1:
-        integrands = _with_slow_derivatives(integrands, names, op.coordinates)
+        integrands = _with_slow_derivatives(integrands, names, op.coordinates, frame)
     held = _held(integrands)
     moving = (
         *frame.coordinates,
@@ -275,7 +287,10 @@ def _with_derivatives(arrays: Mapping[str, IndexTable], names: _Names) -> Integr
 
 
 def _with_slow_derivatives(
-    integrands: Integrands, names: _Names, coordinates: Sequence[sp.Symbol]
+    integrands: Integrands,
+    names: _Names,
+    coordinates: Sequence[sp.Symbol],
+    frame: CellCoordinates,
 ) -> Integrands:
     """What correctors of order 2 need beside the derivatives that there are."""
     *x, t = coordinates
@@ -283,7 +298,7 @@ def _with_slow_derivatives(
     arguments = names.arguments()
     found = dict(integrands.derivatives)
     for name, table in integrands.values.items():
-        found[f"{name}_x"] = _derivatives(table, places)
+        found[f"{name}_x"] = frame.along(_derivatives(table, places))
         by_correctors = integrands.derivatives.get(f"{name}_N", {})
         found[f"{name}_Nu"] = _derivatives(by_correctors, arguments["u"])
     found["storage_t"] = _derivatives(integrands.values["storage"], {(): t})

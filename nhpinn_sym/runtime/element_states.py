@@ -4,7 +4,7 @@ they give with its derivatives: for data that jump where elements meet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -213,16 +213,23 @@ class ElementStates:
 
     def _columns(self, slopes: Mapping[str, Any]) -> list[Array]:
         """The derivatives of the corrector by the values and slopes of u0."""
-        assembly = self.assembly
         flux = self._explicit(slopes, "flux")
         source = self._explicit(slopes, "source")
+        inverse = self.inverse(slopes)
+        count = self.m + self.m * self.d
+        return [inverse(flux[:, :, c], source[:, c]) for c in range(count)]
+
+    def inverse(self, slopes: Mapping[str, Any]) -> Callable[[Array, Array], Array]:
+        """w, L w = div flux - source, of flux (m, d, q) and source (m, q), for the derivative L of
+        the problem at the state of these tables.
+        """
+        assembly = self.assembly
         solve, _ = assembly.solver(self._matrix(slopes), bool(self.forms.SYMMETRIC), many=True)
-        found = []
-        for c in range(self.m + self.m * self.d):
-            vector, _ = assembly.load(flux[:, :, c], source[:, c])
-            right = assembly.restricted(vector)
-            column = np.zeros(assembly.size)
-            if assembly.total(np.abs(right)):
-                column = assembly.extended(-solve(right))
-            found.append(assembly.centred(column))
-        return found
+
+        def response(flux: Array, source: Array) -> Array:
+            right = assembly.restricted(assembly.load(flux, source)[0])
+            if not assembly.total(np.abs(right)):
+                return np.zeros(assembly.size)
+            return assembly.centred(assembly.extended(-solve(right)))
+
+        return response

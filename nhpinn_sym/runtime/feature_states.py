@@ -49,7 +49,7 @@ class FeatureSolver(StateSolver):
         values, c = law(macro, None if guess is None else self._coefficients(guess))
         states = self.states_of(law, macro, c)
         columns = np.moveaxis(law.columns(macro, np.nan_to_num(c)), 2, 0)
-        return values, replace(states, columns=self._modes(law, columns))
+        return values, replace(states, columns=self.modes_of(law, columns))
 
     def states_of(self, law: ReducedLaw, macro: MacroState, c: np.ndarray) -> States:
         """The states with coefficients (n, k) in the basis of a law on this grid; infinite
@@ -58,7 +58,7 @@ class FeatureSolver(StateSolver):
         found = np.all(np.isfinite(c), axis=1)
         known = np.nan_to_num(c)
         residual = np.where(found, 0.0, np.inf)
-        return States(self._modes(law, known), residual, 0, law.mean_source(macro, known))
+        return States(self.modes_of(law, known), residual, 0, law.mean_source(macro, known))
 
     def defect(self, macro: MacroState, modes: np.ndarray) -> float:
         """The norm in H^-1 of what is left of the equation by modes on this grid, at all states."""
@@ -74,7 +74,7 @@ class FeatureSolver(StateSolver):
         flat = slopes.reshape(len(guess), -1)
         return np.asarray(flat @ basis.slopes.reshape(basis.count, -1).T) / self.law_in_span.q
 
-    def _modes(self, law: ReducedLaw, c: np.ndarray) -> np.ndarray:
+    def modes_of(self, law: ReducedLaw, c: np.ndarray) -> np.ndarray:
         """Modes (..., m, *grid) of coefficients (..., k)."""
         basis = law.basis
         values = c @ basis.values.reshape(basis.count, -1)

@@ -93,6 +93,7 @@ def solve_nonlinear_problem(
     report: Callable[[float], None],
     stored: Sequence[bool] = (),
     stiffness: bool = False,
+    empty: bool = False,
 ) -> NonlinearResult:
     """The solution; NewtonError where Newton's method does not converge.
 
@@ -102,13 +103,14 @@ def solve_nonlinear_problem(
     stored : which of the equations have a time derivative (default: all); the others hold at all
              times
     stiffness : whether that of a stationary solution, with a symmetric derivative, is asked for
+    empty : whether the storage begins with 0, whatever the initial values
     """
     system = _System(problem, law, symmetric, stored)
     if times is None:
         values = system.stationary(start)
         least = system.least_stiffness(values) if stiffness else None
         return NonlinearResult(problem.grid(values), None, system.method, None, system.rest, least)
-    levels, largest = system.evolution(times, keep, report)
+    levels, largest = system.evolution(times, keep, report, empty)
     kept = times if keep else times[-1:]
     method = f"{system.method}, sdirk4"
     return NonlinearResult(problem.grid(levels), kept, method, largest, system.rest)
@@ -215,7 +217,7 @@ class _System:
         return found
 
     def evolution(
-        self, times: Array, keep: bool, report: Callable[[float], None]
+        self, times: Array, keep: bool, report: Callable[[float], None], empty: bool
     ) -> tuple[Array, Array]:
         assembly = self.assembly
         u = self.problem.with_essential(self.problem.initial(), 0.0)
@@ -258,9 +260,10 @@ class _System:
                 largest[j] = max(largest[j], assembly.largest(float(size)))
             report(step / (len(times) - 1))
 
-        first = self.stored(self.arrays(u, 0.0))
+        first = self.stored(self.arrays(u, 0.0)) * (not empty)
         last.add(0.0, u)
-        if not self.stored_rows.all():  # what the others determine goes with the initial values
+        # What is not given, or determined by equations that hold at all times.
+        if empty or not self.stored_rows.all():
             stage(0.0, first, 0.0)
         on_step(0, 0.0)
         sdirk4_of_storage(stage, first, times, on_step, self.problem.spans)

@@ -34,6 +34,14 @@ class ReducedBasis:
     def count(self) -> int:
         return len(self.values)
 
+    def joined(self, other: ReducedBasis) -> ReducedBasis:
+        """The modes of both, at the same points."""
+        names = ("values", "slopes", "modes")
+        return replace(
+            self,
+            **{n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in names},
+        )
+
     def first(self, count: int) -> ReducedBasis:
         """The leading modes."""
         return replace(

@@ -14,12 +14,14 @@ Asymptotic Analysis for Periodic Structures, 1978, by Taylor's formula along the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .element_states import ElementStates
+from .feature_states import FeatureSolver
 from .fourier.states import MacroState, StateSolver
 from .nonlinear_arrays import BY, CELL_AXES, NamedTables, dense
 from .reduced_basis import ReducedBasis
@@ -30,8 +32,8 @@ _AXES = {**BY, "N": "m", "xi": "md", "x": "d", "t": "", "Nu": "mm"}
 
 
 class Response(NamedTuple):
-    """A function of the cell for n states: values (m, n, q) and slopes (m, d, n, q) at q points,
-    and its coefficients (n, ...) in the modes of its space.
+    """A function of the cell for n states: values (m, n, q) and slopes (m, d, n, q) at q points;
+    and as its solver holds it, (n, m, ...), in a reduced space its coefficients (n, k).
     """
 
     values: np.ndarray
@@ -54,10 +56,28 @@ class CellSpace(ABC):
 
     @abstractmethod
     def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
-        """w with L w = div flux - source: flux (m, d, n, q), source (m, n, q)."""
+        """w with L w = div flux - source: flux (m, d, n, q), source (m, n, q), whose mean does not
+        count.
+        """
+
+    @abstractmethod
+    def mean(self, array: np.ndarray) -> np.ndarray:
+        """The means (...) over the cell of an array (..., q)."""
+
+    def gathered(self, array: np.ndarray) -> np.ndarray:
+        """An array (..., q) at the points of all processes."""
+        return array
 
 
-class GridSpace(CellSpace):
+class SolvedSpace(CellSpace):
+    """A space in which functions of another one can be looked at."""
+
+    @abstractmethod
+    def sampled(self, other: Any, found: Response) -> np.ndarray:
+        """The values (m, n, q) here of functions of another space of the same backend."""
+
+
+class GridSpace(SolvedSpace):
     """States on a Fourier grid."""
 
     def __init__(self, forms: Any, solver: StateSolver, macro: MacroState, modes: Any) -> None:
@@ -89,9 +109,66 @@ class GridSpace(CellSpace):
         slopes = [self._flat(grid.derivative(modes, unit)) for unit in self.solver.units]
         return Response(self._flat(grid.backward(modes)), np.stack(slopes, axis=1), modes)
 
+    def mean(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(array.mean(axis=-1))
+
+    def sampled(self, other: Any, found: Response) -> np.ndarray:
+        grid = self.solver.grid
+        return self._flat(grid.backward(grid.refined(found.coefficients, other.solver.grid)))
+
     def _flat(self, values: np.ndarray) -> np.ndarray:
         """(m, n, q) of (n, m, ...)."""
         return np.moveaxis(values, 1, 0).reshape(self.m, len(values), -1)
+
+
+class ElementSpace(SolvedSpace):
+    """States in finite element functions, with values (n, m, nodes) at the nodes of this
+    process.
+    """
+
+    def __init__(
+        self, forms: Any, states: ElementStates, macro: MacroState, modes: np.ndarray
+    ) -> None:
+        self.m = states.m
+        self.d = states.d
+        self.macro = macro
+        self.states = states
+        self.assembly = states.assembly
+        own = ElementStates(forms, states.assembly)
+        unknowns = [u.T.ravel() for u in modes]
+        data = [own.data(macro.part(slice(k, k + 1)), u) for k, u in enumerate(unknowns)]
+        parts = [{**forms.values(held), **forms.slopes(held)} for held in data]
+        points = self.assembly.weights.shape
+        self.tables = {
+            name: {
+                index: np.stack([np.broadcast_to(p[name][index], points) for p in parts])
+                for index in table
+            }
+            for name, table in parts[0].items()
+        }
+        self._inverses = [own.inverse(part) for part in parts]
+        self.corrector = np.stack([self.assembly.fields(u)[0] for u in unknowns], axis=1)
+
+    def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
+        assembly = self.assembly
+        balanced = source - self.mean(source)[..., None]
+        found = []
+        for k, inverse in enumerate(self._inverses):
+            found.append(inverse(flux[:, :, k], balanced[:, k]))
+        fields = [assembly.fields(w) for w in found]
+        values, slopes = (np.stack(parts, axis=-2) for parts in zip(*fields, strict=True))
+        return Response(values, slopes, np.array([w.reshape(-1, self.m).T for w in found]))
+
+    def mean(self, array: np.ndarray) -> np.ndarray:
+        return self.assembly.mean(array)
+
+    def sampled(self, other: Any, found: Response) -> np.ndarray:
+        nodes = self.states.sampled(other.states, found.coefficients)
+        values = [self.assembly.fields(u.T.ravel())[0] for u in nodes]
+        return np.stack(values, axis=1)
+
+    def gathered(self, array: np.ndarray) -> np.ndarray:
+        return self.assembly.gathered(array)
 
 
 class ReducedSpace(CellSpace):
@@ -115,6 +192,22 @@ class ReducedSpace(CellSpace):
         c = self.law.responses(self.matrix, flux[:, :, None], source[:, None])[..., 0]
         return Response(_combined(c, basis.values), _combined(c, basis.slopes), c)
 
+    def mean(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(array @ self.law.weights)
+
+
+class FeatureSpace(ReducedSpace):
+    """States in the whole span of the features of a network."""
+
+    def __init__(self, forms: Any, solver: FeatureSolver, macro: MacroState) -> None:
+        span = solver.law_in_span
+        super().__init__(ReducedLaw(forms, span.basis), span.basis, macro, span(macro)[1])
+        self.solver = solver
+
+    def response(self, flux: np.ndarray, source: np.ndarray) -> Response:
+        found = super().response(flux, source)
+        return found._replace(coefficients=self.solver.modes_of(self.law, found.coefficients))
+
 
 def _combined(c: np.ndarray, modes: np.ndarray) -> np.ndarray:
     """Sums (*axes, n, q) of modes (k, *axes, q) with coefficients (n, k)."""
@@ -126,12 +219,13 @@ def _combined(c: np.ndarray, modes: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class SecondOrder:
     """At n states: slow[k] is D_k N, second is N2; flux (m, d, n), reaction and storage (m, n) are
-    what the law has at order eps.
+    what the law has at order eps, means of sums the largest part of which has the size `sizes`.
     """
 
     slow: tuple[Response, ...]
     second: Response
     arrays: Mapping[str, np.ndarray]
+    sizes: Mapping[str, float]
 
 
 def second_order(space: CellSpace, curvatures: np.ndarray) -> SecondOrder:
@@ -161,17 +255,26 @@ class _SecondOrder:
         change = np.stack([field.values for field in slow], axis=1)  # D_k N_j: (m, d, n, q)
         first = self.taylor("flux") + _twice(self.flux_p, change)
         second = space.response(first, -self.source(slow))
-        flux = (
-            first + _twice(self.flux_p, second.slopes) + _once(self.array("flux_N"), second.values)
-        )
-        reaction = (
-            self.taylor("reaction")
-            + _twice(self.array("reaction_p"), change + second.slopes)
-            + _once(self.array("reaction_N"), second.values)
-        )
-        storage = _once(self.array("storage_u"), space.corrector)
-        arrays = {"flux": flux, "reaction": reaction, "storage": storage}
-        return SecondOrder(slow, second, {name: a.mean(axis=-1) for name, a in arrays.items()})
+        parts = {
+            "flux": [
+                first,
+                _twice(self.flux_p, second.slopes),
+                _once(self.array("flux_N"), second.values),
+            ],
+            "reaction": [
+                self.taylor("reaction"),
+                _twice(self.array("reaction_p"), change + second.slopes),
+                _once(self.array("reaction_N"), second.values),
+            ],
+            "storage": [_once(self.array("storage_u"), space.corrector)],
+        }
+        arrays = {name: space.mean(sum(own)) for name, own in parts.items()}
+        sizes = {name: self.size(own) for name, own in parts.items()}
+        return SecondOrder(slow, second, arrays, sizes)
+
+    def size(self, parts: Sequence[np.ndarray]) -> float:
+        """Of a sum, before its parts cancel."""
+        return max(float(self.space.mean(np.abs(a)).max(initial=0.0)) for a in parts)
 
     def along(self, name: str, k: int) -> np.ndarray:
         """The derivative of an integrand along x_k, N held."""
@@ -197,8 +300,8 @@ class _SecondOrder:
         if not storage.any():
             return found
         # The rate of u0 is what the law says; one that it leaves open has no part in this.
-        mean = np.moveaxis(storage.mean(axis=-1), -1, 0)
-        rate = np.linalg.pinv(mean) @ found.mean(axis=-1).T[..., None]
+        mean = np.moveaxis(self.space.mean(storage), -1, 0)
+        rate = np.linalg.pinv(mean) @ self.space.mean(found).T[..., None]
         return np.asarray(found - np.einsum("ijnq,nj->inq", storage, rate[..., 0]))
 
 

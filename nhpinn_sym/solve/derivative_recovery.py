@@ -22,6 +22,7 @@ from ..runtime.lagrange_grid import LagrangeGrid
 from .exports import SolutionExtent
 from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
+from .time_levels import time_weights
 
 # Degree of a fit, at most: beyond it derivatives lose more digits than they gain.
 _LARGEST = 64
@@ -76,8 +77,8 @@ class Axis(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FittedSolution(Solution):
-    """A stationary finite element solution: the values are its own, the derivatives those of the
-    fit.
+    """A finite element solution: the values are its own, the derivatives those of a fit, in time of
+    one to each level.
 
     Measured with the default tolerance, for smooth solutions of 2D problems, relative to the
     largest value: 1e-8 for second, 1e-7 for third, 1e-6 for fourth derivatives (first derivatives
@@ -100,18 +101,31 @@ class FittedSolution(Solution):
         return self.solution.lines
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
-        return np.stack([self._derivative(points, index) for index in indices])
+        coefficients = self._at(t)
+        blocks = range(0, max(len(points), 1), _BLOCK)
 
-    def _derivative(self, x: Array, index: MultiIndex) -> Array:
-        if not any(index):
-            return self.solution(x)
-        return np.concatenate(
-            [self._fitted(x[k : k + _BLOCK], index) for k in range(0, max(len(x), 1), _BLOCK)]
-        )
+        def derivative(index: MultiIndex) -> Array:
+            if not any(index):
+                return self.solution.derivative(points, index, t)
+            parts = [self._fitted(points[k : k + _BLOCK], index, coefficients) for k in blocks]
+            return np.concatenate(parts)
 
-    def _fitted(self, x: Array, index: MultiIndex) -> Array:
+        return np.stack([derivative(index) for index in indices])
+
+    def _at(self, t: float | None) -> Array:
+        """The coefficients of one time."""
+        times = self.solution.times
+        if times is None:
+            return self.coefficients
+        first, weights = time_weights(times, float(times[-1]) if t is None else t)
+        axis = len(self.axes)
+        window = np.arange(first, first + len(weights))
+        own = np.moveaxis(self.coefficients.take(window, axis=axis), axis, 0)
+        return np.asarray(np.tensordot(weights, own, 1))
+
+    def _fitted(self, x: Array, index: MultiIndex, coefficients: Array) -> Array:
         first, *others = (axis.basis(x[:, k], index[k]) for k, axis in enumerate(self.axes))
-        values = np.tensordot(first, self.coefficients, 1)
+        values = np.tensordot(first, coefficients, 1)
         for basis in others:
             values = np.einsum("nk,nk...->n...", basis, values)
         return np.asarray(values)
@@ -135,13 +149,16 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
     for k, (low, high) in enumerate(grid.bounds):
         waves = k in periodic
         largest.append(Axis(low, high, waves, _best_degree(_evenly(lattice[k]), waves)))
+    # Levels in time, and the components of systems, come last.
+    batch = range(len(grid.batch))
+    values = np.moveaxis(grid.values, batch, [k - len(batch) for k in batch])
     # The first fit shows from where on coefficients are noise; the second leaves these out.
-    coarse = _least_squares(largest, lattice, grid.values)
+    coarse = _least_squares(largest, lattice, values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
-    coefficients = _least_squares(axes, lattice, grid.values)
+    coefficients = _least_squares(axes, lattice, values)
     bases = [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)]
     fitted = _along(coefficients, bases)
-    misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
+    misfit = float(np.linalg.norm(fitted - values) / (np.linalg.norm(values) or 1.0))
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
         warn_tolerance(
             "the finite element solution is not smooth: its higher derivatives come from a fit"

@@ -58,9 +58,9 @@ def solve_hierarchy(
     natural conditions hold the phase of their wall.
 
     A nonlinear model of order 2 has U_0 and U_1, whose equation is linear, from its law in the
-    place of cells.
+    place of cells; also in time.
 
-    Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved
+    Errors: UnsupportedError for linear problems in time; SolveError where `cells` were solved
     without `hierarchy`; those of `solve_homogenized`.
 
     >>> s = nh.Scales(1)

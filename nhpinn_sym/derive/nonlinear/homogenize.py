@@ -51,7 +51,7 @@ def homogenize_nonlinear(
     state = with_finite_strain(read_state(op))
     check_state(state)
     check_order(state, order)
-    _check_lattice(state, order)
+    _check_lattice(state)
     if state.ergodic:
         return NonlinearModel(op.problem, op, state, None, write_steps_of_hamiltonian)
     tangent = homogenize(linearized_problem(state))
@@ -64,12 +64,10 @@ def _written(model: NonlinearModel) -> Derivation:
     return Derivation(model.title, name_branches(steps))
 
 
-def _check_lattice(state: StateProblem, order: int) -> None:
+def _check_lattice(state: StateProblem) -> None:
     """UnsupportedError for what knows no cell but a box."""
     cell = state.operator.problem.cell
     if state.ergodic or state.first_order:
         refuse_lattice(cell, "a Hamilton-Jacobi equation")
     if state.finite_strain:
         refuse_lattice(cell, "a law of finite strain")
-    if order > 1:
-        refuse_lattice(cell, "a second corrector of a nonlinear problem")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sympy as sp
 
-from ...problem.domain import refuse_lattice
 from ...problem.errors import UnsupportedError
 from .state import StateProblem
 
@@ -37,7 +36,6 @@ def check_order(state: StateProblem, order: int) -> None:
             term=state.all_fluxes[0],
             remedy=_FIRST,
         )
-    refuse_lattice(state.operator.problem.cell, "the second corrector of a nonlinear problem")
     _check_smooth(state)
 
 

@@ -141,6 +141,7 @@ def solve_nonlinear(
     grown: Callable[[], bool] = lambda: False,
     rounds: int = 1,
     stiffness: bool = False,
+    empty: bool = False,
     mesh: int | tuple[int, ...] | None = None,
     at_least: tuple[int, ...] | None = None,
     tolerance: float | None = None,
@@ -156,6 +157,7 @@ def solve_nonlinear(
     grown     : says after a solve whether the law has become another one; then it is solved again,
                 `rounds` times at most. SolveError where Newton's method does not converge.
     stiffness : whether info["stiffness"] is asked for, see `NonlinearResult`
+    empty     : whether the storage begins with 0, see `solve_nonlinear_problem`
     """
     check_element_options(degree, max_dofs=max_dofs, steps=steps)
     name = element_name(degree, reference.domain)
@@ -172,7 +174,7 @@ def solve_nonlinear(
             first = problem.sampled(start) if known and known[-1].times is None else None
             with newton_errors(label), elements.errors():
                 result = solve_nonlinear_problem(
-                    problem, law, symmetric, first, times, keep, report, stored, stiffness
+                    problem, law, symmetric, first, times, keep, report, stored, stiffness, empty
                 )
             method = f"{name}, {result.method}"
             info: dict[str, Any] = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}

@@ -4,7 +4,7 @@ those along the vectors and fluxes those through the faces.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,20 @@ class CellFrame:
         if self.vectors is None:
             return slopes
         return np.asarray(np.einsum("kl,jln->jkn", self.vectors, slopes))
+
+    def curvatures(self, curvatures: Array) -> Array:
+        """Second derivatives (m, d, d, n) along the vectors, of those along the axes."""
+        if self.vectors is None:
+            return curvatures
+        vectors = self.vectors
+        return np.asarray(np.einsum("ka,lb,jabn->jkln", vectors, vectors, curvatures))
+
+    def gradient(self, along: Sequence[Array]) -> tuple[Array, ...]:
+        """The derivatives along the axes of what has these along the vectors."""
+        if self.vectors is None:
+            return tuple(along)
+        inverse = np.linalg.inv(self.vectors)
+        return tuple(np.tensordot(inverse, np.array(along), axes=1))
 
     def along_axes(self, macro: MacroState) -> MacroState:
         """The inverse of `in_shares`."""

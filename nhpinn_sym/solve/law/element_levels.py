@@ -136,6 +136,12 @@ class ElementLaw:
             before = self.on_mesh(mesh, macro, before)
             yield before
 
+    def beside(self, mesh: Mesh) -> Mesh:
+        """The next finer one of a mesh, of the finest one the one before."""
+        meshes, _ = self._meshes()
+        k = list(meshes).index(mesh)
+        return meshes[k + 1] if k + 1 < len(meshes) else meshes[k - 1]
+
     def _meshes(self) -> tuple[Sequence[Mesh], int]:
         """Coarse to fine, and how many are solved on at least; the first of those that are
         extrapolated only serves the others.

@@ -69,7 +69,7 @@ class MacroLaw:
             self._seen[before] = seen.part(_share(seen.count))
         self._seen[t] = macro
         if self.reduced is None:
-            self._begin(self._of_all(macro))
+            self._begin(self.of_all(macro))
         assert self.reduced is not None
         guess = self._guess(macro)
         found, c = self.reduced(macro, guess)
@@ -119,7 +119,7 @@ class MacroLaw:
             return False
         seen = reduce(MacroState.joined, self._seen.values())
         self._seen = {}
-        tested = _spread_out(self._of_all(seen), _TESTED, self.training)
+        tested = _spread_out(self.of_all(seen), _TESTED, self.training)
         if tested is None:  # the basis is made of all of them
             self.error = 0.0 if np.isinf(self.error) else self.error
             return False
@@ -149,17 +149,26 @@ class MacroLaw:
                 others[name] = points[int(name[1:]) - 1]
         return self.law.frame.in_shares(MacroState(values, slopes, others))
 
-    def _of_all(self, macro: MacroState) -> MacroState:
+    def refined(self) -> bool:
+        """Whether there are finer functions of the cell, in which states are solved now."""
+        if self.training is None or not self.source.refine():
+            return False
+        states = self.source.solved(self.training)[1]
+        self._rebuild(states)
+        return True
+
+    def of_all(self, macro: MacroState) -> MacroState:
         """The states of all processes."""
-
-        def joined(array: Array) -> Array:
-            return np.concatenate(self._gathered(array), axis=-1)
-
+        joined = self.joined
         others = {
             name: joined(np.asarray(value)) if np.ndim(value) else value
             for name, value in macro.others.items()
         }
         return MacroState(joined(macro.values), joined(macro.slopes), others)
+
+    def joined(self, array: Array) -> Array:
+        """An array (..., n) at the states of all processes."""
+        return np.concatenate(self._gathered(array), axis=-1)
 
     def _begin(self, macro: MacroState) -> None:
         """A basis of some of these states."""
@@ -177,6 +186,11 @@ class MacroLaw:
                 states = self.source.solved(self.training)[1]
         else:
             self.training = macro
+        self._rebuild(states)
+
+    def _rebuild(self, states: States) -> None:
+        """A basis of solved states, those of the training."""
+        assert self.training is not None
         self._states = states
         spread = _ranges(self.training)
         self.basis = self.source.basis(states, spread).first(_MOST_MODES)

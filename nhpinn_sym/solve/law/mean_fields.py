@@ -23,11 +23,14 @@ from ..solution import Array, Solution
 from .equations import equation_problem, symmetric_law
 from .given_functions import functions_of
 from .law_solution import LawSolution
+from .macro_law import ROUNDS
 from .second_law import SecondLaw
 
-# Size of U_1, beside U_0, that is rounding; random points of the domain where it is looked at.
+# Size of U_1, beside U_0, that is rounding; random points of the domain where it is looked at, at
+# one of how many times.
 _ROUNDING = 1e-9
 _PROBES = 64
+_EVERY = 4
 
 
 def mean_fields(
@@ -38,15 +41,9 @@ def mean_fields(
     progress: Progress,
     options: Mapping[str, Any],
 ) -> tuple[Solution, ...]:
-    """(U_0, U_1) from U_0, with homogeneous conditions for U_1. UnsupportedError for problems in
-    time.
+    """(U_0, U_1) from U_0, with homogeneous conditions for U_1. In time an initial layer takes the
+    corrector away without any storage: what U_1 begins with makes up for <db/du N>.
     """
-    if model.state.timely:
-        raise UnsupportedError(
-            "the mean fields beyond U_0 of a time-dependent problem",
-            term=model.equation,
-            remedy="solve_homogenized gives U_0",
-        )
     functions = functions_of(law.forms)
     if functions:
         raise UnsupportedError(
@@ -59,7 +56,9 @@ def mean_fields(
     own = {**{k: v for k, v in options.items() if k != "tolerance"}, **_resolution(leading)}
     solver = equation_problem(leading.backend, reference, model.state, numbers, progress, own)
     driven = DrivenLaw(SecondLaw(law, solver.gathered), first)
-    found = solver.solve(driven, symmetric_law(model))
+    found = solver.solve(
+        driven, symmetric_law(model), grown=driven.grown, rounds=ROUNDS, empty=True
+    )
     info = {**found.info, "second_corrector": driven.second.error}
     info["estimate"] = max(info["estimate"], driven.second.error)
     if _size(found, first) <= max(_ROUNDING, law.tolerance) * _size(first, first):
@@ -73,9 +72,11 @@ def _resolution(leading: Solution) -> dict[str, Any]:
     """The options with which U_1 is resolved as U_0: where it vanishes, its relative error says
     nothing.
     """
+    times = leading.extent.times
+    steps = {} if times is None else {"steps": len(times) - 1}
     if "cells" in leading.info:
-        return {"mesh": leading.info["cells"]}
-    return {"features": leading.info["features"]}
+        return {"mesh": leading.info["cells"], **steps}
+    return {"features": leading.info["features"], **steps}
 
 
 def _size(u: Solution, like: Solution) -> float:
@@ -83,7 +84,8 @@ def _size(u: Solution, like: Solution) -> float:
     lines = like.extent.lines
     points = np.random.default_rng(0).random((_PROBES, len(lines)))
     low, high = np.array([(line[0], line[-1]) for line in lines]).T
-    return float(np.abs(u(low + (high - low) * points)).max())
+    times = [None] if like.extent.times is None else like.extent.times[::_EVERY]
+    return max(float(np.abs(u(low + (high - low) * points, t=t)).max()) for t in times)
 
 
 class DrivenLaw:
@@ -94,13 +96,11 @@ class DrivenLaw:
     def __init__(self, second: SecondLaw, leading: Solution) -> None:
         self.second = second
         self.leading = leading
-        self._known: dict[bytes, dict[str, Array]] = {}
+        self.timely = leading.extent.times is not None
+        self._known: dict[tuple[float, bytes], dict[str, Array]] = {}
 
     def __call__(self, points: Array, t: float, values: Array, slopes: Array) -> dict[str, Array]:
-        places = points.tobytes()  # networks ask at several sets of points, in turns
-        if places not in self._known:
-            self._known[places] = self._arrays(points, t)
-        held = self._known[places]
+        held = self._held(points, t)
         arrays = {name: a for name, a in held.items() if "_" in name}
         for name in ("flux", "reaction", "storage"):
             by_values = np.einsum("...jn,jn->...n", held[f"{name}_u"], values)
@@ -108,9 +108,25 @@ class DrivenLaw:
             arrays[name] = held[name] + by_values + by_slopes
         return arrays
 
+    def grown(self) -> bool:
+        """Whether the second corrector was not known well enough, and has been made better."""
+        if not self.second.grown():
+            return False
+        self._known.clear()
+        return True
+
+    def _held(self, points: Array, t: float) -> dict[str, Array]:
+        """Networks ask at several sets of points, in turns; evolutions never go back."""
+        place = t, points.tobytes()
+        if place not in self._known:
+            if any(before != t for before, _ in self._known):
+                self._known.clear()
+            self._known[place] = self._arrays(points, t)
+        return self._known[place]
+
     def _arrays(self, points: Array, t: float) -> dict[str, Array]:
         """The derivatives of the law at U_0, and its values at order eps."""
-        jets = jets_of(self.leading, points.T)
+        jets = jets_of(self.leading, points.T, t if self.timely else None)
         added = self.second(points, t, *jets)
         law = self.second.macro(points, t, jets[0], jets[1])
         return {**{name: a for name, a in law.items() if "_" in name}, **added.arrays}

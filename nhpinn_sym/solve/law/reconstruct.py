@@ -106,7 +106,7 @@ class SecondReconstruction(Solution):
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         _require_first(indices)
         values, slopes, curvatures = jets_of(self.mean, points, t)
-        states = self.law(points.T, 0.0 if t is None else t, values, slopes, curvatures)
+        states = self.law.solved(points.T, 0.0 if t is None else t, values, slopes, curvatures)
         eps = self.eps
         zero = (0,) * self.dim
         found = []

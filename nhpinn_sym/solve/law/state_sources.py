@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,13 @@ from ...runtime.levels import SAFETY
 from ...runtime.mesh import Mesh
 from ...runtime.nonlinear_arrays import MEASURED
 from ...runtime.reduced_basis import ReducedBasis, basis_of
+from ...runtime.second_corrector import (
+    CellSpace,
+    ElementSpace,
+    FeatureSpace,
+    GridSpace,
+    SolvedSpace,
+)
 from ..interpolation import Array
 from .cell_frame import CellFrame
 from .element_levels import ElementLaw
@@ -59,6 +67,18 @@ class StateSource(ABC):
     def basis(self, states: States, spread: Array) -> ReducedBasis:
         """Of states that were solved here last, see `snapshots_of`."""
 
+    @abstractmethod
+    def space(self, forms: Any, macro: MacroState) -> CellSpace:
+        """The states with a text of order 2, solved as they were last."""
+
+    @abstractmethod
+    def beside(self, forms: Any, macro: MacroState) -> SolvedSpace:
+        """The same in other functions: finer ones, or coarser than the finest there are."""
+
+    def refine(self) -> bool:
+        """Whether states are solved in finer functions from now on."""
+        return False
+
     def evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         """D^index of its modes at points (n, d) of the cell: (k, m, n)."""
         return self.frame.derivative(partial(self._evaluate, basis), points, index)
@@ -80,7 +100,7 @@ def source_of(law: LawStates) -> StateSource:
 class _SpectralSource(StateSource):
     """Functions on a Fourier grid."""
 
-    solver: StateSolver
+    solver: Any
 
     def basis(self, states: States, spread: Array) -> ReducedBasis:
         return basis_of(self.solver, states, spread)
@@ -106,6 +126,12 @@ class NetSource(_SpectralSource):
         self.n = self.solver.grid.n
         return values, states
 
+    def space(self, forms: Any, macro: MacroState) -> CellSpace:
+        return FeatureSpace(forms, self.solver, macro)
+
+    def beside(self, forms: Any, macro: MacroState) -> SolvedSpace:
+        return _on_grid(forms, 2 * self.solver.grid.n + 1, macro)
+
 
 class GridSource(_SpectralSource):
     """The coarsest grid on which the law stays."""
@@ -119,6 +145,22 @@ class GridSource(_SpectralSource):
             self.n = self._grid_size(macro)
             self.solver = self._solver(self.n)
         return solve_states(self.solver, macro, near)
+
+    def space(self, forms: Any, macro: MacroState) -> CellSpace:
+        assert self.n is not None
+        return _on_grid(forms, self.n, macro)
+
+    def beside(self, forms: Any, macro: MacroState) -> SolvedSpace:
+        assert self.n is not None
+        return _on_grid(forms, 2 * self.n + 1, macro)
+
+    def refine(self) -> bool:
+        assert self.n is not None
+        if self.law.n is not None or self.error:  # a grid that is given, or the finest one
+            return False
+        self.n = 2 * self.n + 1
+        self.solver = self._solver(self.n)
+        return True
 
     def _solver(self, n: int) -> StateSolver:
         return StateSolver(self.law.forms, Grid(self.law.forms.CELL, n))
@@ -176,9 +218,39 @@ class ElementSource(StateSource):
         assert self._space is not None
         return self._space.basis(states, spread)
 
+    def refine(self) -> bool:
+        assert self._mesh is not None
+        finer = self.elements.beside(self._mesh)
+        if finer.count(1) < self._mesh.count(1):
+            return False
+        self._mesh = finer
+        self._space = self.elements.space(finer)
+        self.n = max(finer.cells)
+        return True
+
+    def space(self, forms: Any, macro: MacroState) -> CellSpace:
+        assert self._mesh is not None
+        return self._on_mesh(forms, self._mesh, macro)
+
+    def beside(self, forms: Any, macro: MacroState) -> SolvedSpace:
+        assert self._mesh is not None
+        return self._on_mesh(forms, self.elements.beside(self._mesh), macro)
+
+    def _on_mesh(self, forms: Any, mesh: Mesh, macro: MacroState) -> SolvedSpace:
+        found = self.elements.on_mesh(mesh, macro)
+        require_found(found.states, macro)
+        return ElementSpace(forms, found.space, macro, found.states.modes)
+
     def _evaluate(self, basis: ReducedBasis, points: Array, index: MultiIndex) -> Array:
         assert self._space is not None
         return self._space.evaluate(basis.modes, points, index)
+
+
+def _on_grid(forms: Any, n: int, macro: MacroState) -> SolvedSpace:
+    solver = StateSolver(forms, Grid(forms.CELL, n))
+    states = solve_states(solver, macro)[1]
+    require_found(states, macro)
+    return GridSpace(forms, solver, macro, states.modes)
 
 
 def require_found(states: States, macro: MacroState) -> None:

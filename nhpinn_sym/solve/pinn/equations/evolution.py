@@ -90,13 +90,14 @@ def solve_evolution(
     grown: Callable[[], bool],
     rounds: int,
     progress: Progress,
+    empty: bool,
 ) -> NetworkSolution:
     """As `solve_weakly`, for its equation in time; `steps` of the last size, where they are
     given.
     """
     require_continuous(equation.reference, equation.numbers)
     formulation = NonlinearEvolution(
-        equation, options, tolerance or GOAL, grown, rounds, steps, stored
+        equation, options, tolerance or GOAL, grown, rounds, steps, stored, empty
     )
     found = adaptive.solve(formulation, progress)
     solved = found.solved
@@ -130,9 +131,11 @@ class NonlinearEvolution(NonlinearEquation):
         rounds: int,
         steps: int | None,
         stored: Sequence[bool],
+        empty: bool,
     ) -> None:
         super().__init__(equation, options, tolerance, grown, rounds)
         self._stored = stored
+        self._empty = empty
         self._spans = resolve_time(equation.reference, equation.numbers).axes[0].spans
         ladder = sizes(max(1, round(options.features / self.per_feature)))
         self._fewest = _STEPS[equation.d]
@@ -164,6 +167,7 @@ class NonlinearEvolution(NonlinearEquation):
                     True,
                     _quiet,
                     self._stored,
+                    empty=self._empty,
                 )
             if not self._grown():
                 break

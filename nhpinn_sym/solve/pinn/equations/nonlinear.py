@@ -50,10 +50,11 @@ def solve_weakly(
     tolerance: float | None = None,
     steps: int | None = None,
     stored: Sequence[bool] = (),
+    empty: bool = False,
     **options: Any,
 ) -> NetworkSolution:
-    """The solution of the nonlinear problem beside the linear `reference`; law, symmetric, grown
-    rounds and stored as for finite elements; steps in time: see `evolution`. options:
+    """The solution of the nonlinear problem beside the linear `reference`; law, symmetric, grown,
+    rounds, stored and empty as for finite elements; steps in time: see `evolution`. options:
     `pinn.options.Options`.
 
     tolerance: for the estimated relative L2 error, see `strong.solve_equation`. SolveError where
@@ -72,7 +73,7 @@ def solve_weakly(
     if reference.time is not None:
         evolution = importlib.import_module(f"{__package__}.evolution")
         return evolution.solve_evolution(
-            equation, chosen, tolerance, steps, stored, grown, rounds, progress
+            equation, chosen, tolerance, steps, stored, grown, rounds, progress, empty
         )
     if steps is not None:
         raise ProblemError(
