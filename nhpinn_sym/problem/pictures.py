@@ -7,7 +7,6 @@ imported when something is drawn, and needs no display.
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 
 from .errors import OutputPathError
 from .escaping import printable
-from .svg_printer import svg
+from .printer import png, svg
 
 SEQUENTIAL = "viridis"
 SIGNED = "RdBu_r"
@@ -38,8 +37,6 @@ BACKENDS = {
 _DOTS = 110
 TITLE: dict[str, Any] = {"fontsize": 10, "y": 1.0}
 """Of a panel; a place that is not given is searched for, in a quarter of the time of a picture."""
-# A third of the time of the default level, for 6 % more bytes.
-_COMPRESSED = 2
 # Inches beside the axes of a panel, for its labels (of powers of ten on the left), and for the
 # scale of an image: its gap, its width, and both with its labels.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 0.72, 0.2, 0.56, 0.38
@@ -60,18 +57,8 @@ class Drawing:
     caption: str
     figure: Any
 
-    # Files are printed by their canvases: `savefig` draws every picture twice.
     def png(self) -> bytes:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from PIL import Image
-
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        buffer = io.BytesIO()
-        # Without the channel of opacity, which is full everywhere.
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-        image.save(buffer, "png", compress_level=_COMPRESSED, dpi=(self.figure.dpi,) * 2)
-        return buffer.getvalue()
+        return png(self.figure)
 
     def svg(self) -> bytes:
         return svg(self.name, self.figure).encode()

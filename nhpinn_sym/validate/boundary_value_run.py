@@ -5,10 +5,9 @@ steps that the docstring of `validate.validate` lists.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
 from ..problem.domain import Box
 from ..problem.errors import SolveError, UnsupportedError
+from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
@@ -32,7 +32,9 @@ from ..solve.solution import Solution
 from .budget_verdict import Findings, evidence, falls, largest_share, needs_third
 from .comparison import Comparison, printed_errors, sampled_coefficients
 from .evidence import data_breaks, fewest_periods, larger_eps
+from .expanded_solution import ExpandedSolution
 from .page import Content, write_page
+from .picture_files import PictureFiles
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -116,6 +118,12 @@ class BoundaryValueRun:
         if self.model.eigenvalue is not None and self.problem.time_order:
             self.growth = float(cells["oracle"].effective["lambda0"])
             self.fine_problem = without_growth(self.model.operator, self.growth)
+        with PictureFiles(self.store, self.progress) as files:
+            return self._judged(cells, files)
+
+    def _judged(self, cells: Mapping[str, CellSolution], files: PictureFiles) -> Report:
+        """What is compared at eps. Its pictures are printed while the rest is computed."""
+        files.add(self._coefficient(cells["pinn"]))
         get = self.parts.get
         fine = get("u_eps", lambda: self._fine(self.exact, self.fem), reference=True)
         if not np.any(fine["values"]):
@@ -124,15 +132,30 @@ class BoundaryValueRun:
                 term=self.problem,
                 remedy="give a source, or boundary or initial data, other than zero",
             )
-        p = get("p", lambda: self._macro(cells["pinn"], "pinn"), cells["oracle"], self.growth)
+        expanded = self._expanded(cells)
+        p = self.parts.expanded("p", expanded)
         w = get("w", lambda: self._macro(cells["pinn"], self.fem))
         v = get("v", lambda: self._macro(cells[self.fem], self.fem))
         best = get("u0", lambda: self._macro(cells["oracle"], self.fem))
         fine = self._resolved(fine, best)
         parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
+        files.add(self._solutions(parts))
+        parts["p"] = p | self.parts.layers("p_layers", expanded, p)
         report = self._compare(parts, cells, self._larger(cells["oracle"], best, fine))
-        self._write(report, parts, cells)
+        self._write(report, files)
         return report
+
+    def _expanded(self, cells: Mapping[str, CellSolution]) -> ExpandedSolution:
+        """The solution by PINN, and what the oracle's cells make of it."""
+        return ExpandedSolution(
+            self.model,
+            self.eps,
+            self.settings,
+            self.store,
+            cells["oracle"],
+            self.growth,
+            partial(self._macro, cells["pinn"], "pinn"),
+        )
 
     def _cells(self, backend: str) -> CellSolution:
         known = self.solved.get(backend)
@@ -318,25 +341,26 @@ class BoundaryValueRun:
             "version": __version__,
         }
 
-    def _write(
-        self, report: Report, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
-    ) -> None:
+    def _coefficient(self, cells: CellSolution) -> Iterator[Drawing]:
+        """Pictures of the coefficient and of cell functions."""
+        from .plots import draw_cell_pictures, draw_coefficient_at
+
+        points, shape = self.parts.plot_points, self.plot_shape
+        yield from draw_coefficient_at(self.model, self.eps, self.parameters, points, shape)
+        yield from draw_cell_pictures(self.model, self.parameters, cells)
+
+    def _solutions(self, parts: Mapping[str, StoredArrays]) -> Iterator[Drawing]:
+        from .plots import draw_solutions
+
+        points, shape = self.parts.plot_points, self.plot_shape
+        yield from draw_solutions(self.problem, self.eps, parts, points, shape)
+
+    def _write(self, report: Report, files: PictureFiles) -> None:
         if self.store.folder is None:
             return
-        from .plots import draw, draw_rates
+        from .plots import draw_rates
 
+        files.add(draw_rates(report.eps, report.budget, report.findings, report.expansion))
         keep_texts(self.store, report, self.model, self.sources)
-        drawings = chain(
-            draw(
-                self.model,
-                self.eps,
-                self.parameters,
-                cells["pinn"],
-                parts,
-                self.parts.plot_points,
-                self.plot_shape,
-            ),
-            draw_rates(report.eps, report.budget, report.findings, report.expansion),
-        )
         content = Content(report, self.problem, self.settings, self.model, sources=self.sources)
-        write_page(content, self.store, drawings)
+        write_page(content, self.store, files)

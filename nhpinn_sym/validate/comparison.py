@@ -13,6 +13,8 @@ from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellSolution
 from ..solve.domains import line_points
+from .expanded_solution import FIRST, SECOND
+from .solution_parts import LAYERED
 from .stored_parts import StoredArrays
 from .study_orders import LAYERS
 
@@ -77,19 +79,19 @@ class Comparison:
         """Errors of the expansion of first order, "L2" and "H1", where it was made; with boundary
         layers too.
         """
-        return self._of_expansion("first", "") | self._of_expansion("layered", LAYERS)
+        return self._of_expansion(FIRST) | self._of_expansion(FIRST, LAYERED, LAYERS)
 
     def second_order(self) -> dict[str, float]:
         """The same of the expansion of second order with its boundary layers."""
-        return self._of_expansion("second", LAYERS)
+        return self._of_expansion(SECOND, LAYERED, LAYERS)
 
-    def _of_expansion(self, kind: str, title: str) -> dict[str, float]:
-        if f"{kind}_values" not in self.parts["p"]:
+    def _of_expansion(self, order: str, layered: str = "", title: str = "") -> dict[str, float]:
+        if f"{order}_values{layered}" not in self.parts["p"]:
             return {}
         fine = self.parts["u_eps"]
         found = {}
         for what, norm in (("values", "L2"), ("gradient", "H1")):
-            difference = self.parts["p"][f"{kind}_{what}"] - fine[what]
+            difference = self.parts["p"][f"{order}_{what}{layered}"] - fine[what]
             found[norm + title] = self.quadrature.relative(difference, fine[what])
         return found
 

@@ -40,6 +40,7 @@ from .comparison import Comparison, printed_errors
 from .evidence import data_breaks, fewest_periods, larger_eps
 from .law_comparison import LawComparison, compare_laws
 from .page import Content, write_page
+from .picture_files import PictureFiles
 from .quadrature import plot_points, remembered, resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -132,9 +133,11 @@ def _write(
 ) -> None:
     if store.folder is None:
         return
-    sources = emitted(model, ("torch", settings.fem, "numpy"))
-    keep_texts(store, report, model, sources)
-    write_page(Content(report, model.problem, settings, model, sources=sources), store, drawings)
+    with PictureFiles(store, settings.progress) as files:
+        files.add(drawings)
+        sources = emitted(model, ("torch", settings.fem, "numpy"))
+        keep_texts(store, report, model, sources)
+        write_page(Content(report, model.problem, settings, model, sources=sources), store, files)
 
 
 class _NonlinearRun:

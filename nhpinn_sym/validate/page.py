@@ -12,7 +12,7 @@ import importlib
 import platform
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,11 @@ from ..emit.source import Source
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
-from ..problem.pictures import Drawing, fraction
+from ..problem.pictures import fraction
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_exports import conventions_of
 from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
+from .picture_files import PictureFiles
 from .report import Report
 from .settings import Settings
 from .stored_parts import Store, json_text
@@ -104,11 +105,11 @@ def require_page_libraries() -> None:
         ) from cause
 
 
-def write_page(content: Content, store: Store, drawings: Iterable[Drawing]) -> None:
+def write_page(content: Content, store: Store, files: PictureFiles) -> None:
     """The page of a report, and its pictures beside it."""
-    from .page_blocks import keep_pictures
+    from .page_blocks import Picture
 
-    pictures = keep_pictures(store, drawings, content.settings.progress)
+    pictures = [Picture(d.name, d.caption, png) for d, png in files.kept()]
     store.write("report.html", page(replace(content, pictures=pictures)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -12,11 +12,7 @@ from markupsafe import Markup
 from rich.table import Table
 from rich.text import Text
 
-from ..problem.pictures import Drawing
-from ..problem.svg_printer import SvgPrinter
-from ..solve.progress import Progress
 from .mathml import mathml
-from .stored_parts import Store
 
 # Where a PNG has its width, and that of one panel at most, in pixels.
 _WIDTH = slice(16, 20)
@@ -137,18 +133,3 @@ def _plain(cell: object) -> str:
     if isinstance(cell, Text):
         return cell.plain
     return str(cell)
-
-
-def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
-    """Write each picture as PNG and SVG, both side by side, and keep it for the page."""
-    kept: list[Picture] = []
-    with progress("plots") as task, SvgPrinter() as printer:
-        for drawing in drawings:
-            printer.send(drawing.name, drawing.figure)
-            png = drawing.png()
-            store.write(f"{drawing.name}.png", png)
-            kept.append(Picture(drawing.name, drawing.caption, png))
-            task.update(len(kept) / (len(kept) + 1), drawing.name)
-        for picture, text in zip(kept, printer.texts(), strict=True):
-            store.write(f"{picture.name}.svg", text.encode())
-    return kept

@@ -33,6 +33,7 @@ from ..solve.equations import solve_fine
 from ..solve.solution import Solution
 from .evidence import data_breaks
 from .page import Content, write_page
+from .picture_files import PictureFiles
 from .quadrature import plot_points, resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -81,10 +82,12 @@ def validate_plain(
         out, repr((versions(settings.fem), problem_key(problem), settings.key(), str(exact)))
     )
     report = run.report(known, store)
-    store.write("report.txt", str(report).encode(errors="backslashreplace"))
-    store.write("results.json", json_text(report.as_dict()))
     if store.folder is not None:
-        write_page(Content(report, problem, settings), store, run.pictures(exact, report))
+        with PictureFiles(store, settings.progress) as files:
+            files.add(run.pictures(exact, report))
+            store.write("report.txt", str(report).encode(errors="backslashreplace"))
+            store.write("results.json", json_text(report.as_dict()))
+            write_page(Content(report, problem, settings), store, files)
     return report
 
 

@@ -44,21 +44,17 @@ _BESIDE = (1.6, 0.95)
 _FLATTEST = 2.0
 
 
-def draw(
+def draw_coefficient_at(
     model: HomogenizedModel,
     eps: float,
     parameters: Mapping[sp.Symbol, float] | None,
-    cells: CellSolution,
-    parts: Mapping[str, Mapping[str, Any]],
     points: Array,
     shape: tuple[int, ...],
 ) -> Iterator[Drawing]:
-    """Each picture of a boundary value problem; `points` are a grid of the shape `shape`."""
+    """The coefficient in the domain at one eps; `points` are a grid of the shape `shape`."""
     scene = _Scene(model.problem, points, shape, rf"$\varepsilon = {fraction(eps)}$")
     with suppress(UnsupportedError):  # a coefficient without a formula
         yield scene.coefficient(model, eps, parameters)
-    yield from draw_cell_pictures(model, parameters, cells)
-    yield from draw_solutions(model.problem, eps, parts, points, shape)
 
 
 def draw_plain(

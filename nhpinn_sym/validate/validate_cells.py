@@ -21,6 +21,7 @@ from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
 from .page import Content, write_page
+from .picture_files import PictureFiles
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Store, json_text
@@ -144,10 +145,10 @@ def _write(
         return
     from .plots import draw_cell_pictures, draw_rates
 
-    sources = emitted(model, ("torch", "numpy"))
-    keep_texts(store, report, model, sources)
-    drawings = [
-        *(d for c in solutions[-1:] for d in draw_cell_pictures(model, settings.parameters, c)),
-        *draw_rates(report.eps, report.budget, report.findings, report.expansion),
-    ]
-    write_page(Content(report, model.problem, settings, model, sources=sources), store, drawings)
+    with PictureFiles(store, settings.progress) as files:
+        for cells in solutions[-1:]:
+            files.add(draw_cell_pictures(model, settings.parameters, cells))
+        files.add(draw_rates(report.eps, report.budget, report.findings, report.expansion))
+        sources = emitted(model, ("torch", "numpy"))
+        keep_texts(store, report, model, sources)
+        write_page(Content(report, model.problem, settings, model, sources=sources), store, files)

@@ -20,6 +20,7 @@ from ..solve.cells import solve_cells
 from .cell_comparison import CellComparison, limit_of, solved_by
 from .cell_entries import distance, entries
 from .page import Content, write_page
+from .picture_files import PictureFiles
 from .report import Report
 from .settings import Settings
 from .stored_parts import Store
@@ -40,9 +41,10 @@ def validate_own(model: OwnModel, settings: Settings, out: str | os.PathLike[str
     name = model.problem.name
     report = report_of_cells(name, settings, store, found.as_dict(), expansion, "")
     if store.folder is not None:
-        keep_texts(store, report, model, ())
-        content = Content(report, model.problem, settings, model)
-        write_page(content, store, [draw_cells(found.solutions[found.reference])])
+        with PictureFiles(store, settings.progress) as files:
+            files.add([draw_cells(found.solutions[found.reference])])
+            keep_texts(store, report, model, ())
+            write_page(Content(report, model.problem, settings, model), store, files)
     return report
 
 

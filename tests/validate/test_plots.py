@@ -10,7 +10,13 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.pictures import Drawing
-from nhpinn_sym.validate.plots import draw, draw_plain, draw_rates
+from nhpinn_sym.validate.plots import (
+    draw_cell_pictures,
+    draw_coefficient_at,
+    draw_plain,
+    draw_rates,
+    draw_solutions,
+)
 from nhpinn_sym.validate.quadrature import plot_points
 
 COUNTS = {1: (41,), 2: (21, 21), 3: (11, 11, 1)}
@@ -42,7 +48,11 @@ def pictures(dim: int, components: int = 1, factor: complex = 1.0) -> dict[str, 
         values = np.stack([(j + 1) * values for j in range(components)], axis=1)
     shifts = {"u_eps": 1.2, "v": 1.0, "p": 1.01, "w": 1.005}
     parts = {name: {"plot": shift * values} for name, shift in shifts.items()}
-    drawn = draw(model, 0.25, None, cells, parts, points, shape)
+    drawn = (
+        *draw_coefficient_at(model, 0.25, None, points, shape),
+        *draw_cell_pictures(model, None, cells),
+        *draw_solutions(model.problem, 0.25, parts, points, shape),
+    )
     return {drawing.name: drawing for drawing in drawn}
 
 
@@ -149,12 +159,12 @@ def test_what_is_outside_of_a_region_leaves_the_scales() -> None:
         sp.Eq(-s.div(flux), 1), scales=s, unknown=u, domain=around, boundary=[nh.Dirichlet(0)]
     )
     model = nh.homogenize(of)
-    cells = nh.solve_cells(model, "fourier", tolerance=1e-4)
     points, shape = plot_points(nh.Box((0, 1), (0, 1)), COUNTS[2])
     values = np.where(of.domain.contains(points.T), 1 + points[:, 0], np.nan)
     parts = {name: {"plot": values} for name in ("u_eps", "v", "p")}
     parts["w"] = {"plot": values - 0.5}
-    drawn = {d.name: d for d in draw(model, 0.25, None, cells, parts, points, shape)}
+    drawn = {d.name: d for d in draw_solutions(of, 0.25, parts, points, shape)}
     assert images(drawn["solutions"])[0].get_clim() == (1, 2)
     assert images(drawn["error"])[1].get_clim() == (-0.5, 0.5)
-    assert np.isnan(np.ma.filled(images(drawn["coefficient"])[0].get_array(), np.nan)[10, 10])
+    (coefficient,) = draw_coefficient_at(model, 0.25, None, points, shape)
+    assert np.isnan(np.ma.filled(images(coefficient)[0].get_array(), np.nan)[10, 10])

@@ -91,6 +91,7 @@ def test_a_second_run_takes_the_parts_of_the_first(tmp_path: Path) -> None:
         "u_eps",
         "u_larger_0",
         "p",
+        "p_layers",
         "w",
         "v",
         "u0",

@@ -117,6 +117,7 @@ def test_files_and_resumption(run: tuple[Report, Path]) -> None:
         "u_eps",
         "u_larger_0",
         "p",
+        "p_layers",
         "w",
         "v",
         "u0",

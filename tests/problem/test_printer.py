@@ -10,7 +10,7 @@ import pytest
 from matplotlib import rc_context
 
 from nhpinn_sym.problem.pictures import Sheet, curves, field, rates
-from nhpinn_sym.problem.svg_printer import Named, SvgPrinter, svg
+from nhpinn_sym.problem.printer import Named, Printed, Printer, printed
 
 
 @pytest.fixture(autouse=True)
@@ -28,25 +28,25 @@ def pictures() -> list[Named]:
     return [("sheet", sheet.drawing("sheet", "").figure), ("empty", Sheet(1, 1, (1, 1)).figure)]
 
 
-def printed(given: list[Named]) -> list[str]:
-    with SvgPrinter() as printer:
+def sent(given: list[Named]) -> list[Printed]:
+    with Printer() as printer:
         for one in given:
             printer.send(*one)
-        return printer.texts()
+        return printer.files()
 
 
 def test_another_process_prints_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the settings of this one."""
     given = pictures()
-    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), SvgPrinter() as printer:
+    with rc_context({"font.size": 13.0, "svg.fonttype": "none"}), Printer() as printer:
         for one in given:
             printer.send(*one)
-        expected = [svg(*one) for one in given]
-        assert "<text" in expected[0]
+        expected = [printed(*one) for one in given]
+        assert "<text" in expected[0].svg
         assert printer._process is not None
         with monkeypatch.context() as here:
-            here.setattr("nhpinn_sym.problem.svg_printer.svg", None)  # none is printed here
-            assert printer.texts() == expected
+            here.setattr("nhpinn_sym.problem.printer.printed", None)  # none is printed here
+            assert printer.files() == expected
 
 
 @pytest.mark.parametrize("program", ["/nowhere/python", "", None, "/bin/false"])
@@ -55,17 +55,17 @@ def test_printed_here_where_no_process_does(
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     given = pictures()
-    assert printed(given) == [svg(*one) for one in given]
+    assert sent(given) == [printed(*one) for one in given]
 
 
 def test_what_cannot_be_sent_is_printed_here() -> None:
     given = pictures()
     given[0][1].kept = lambda: None
-    assert printed(given) == [svg(*one) for one in given]
+    assert sent(given) == [printed(*one) for one in given]
 
 
 def test_an_interruption_ends_the_process() -> None:
-    with pytest.raises(KeyboardInterrupt), SvgPrinter() as printer:
+    with pytest.raises(KeyboardInterrupt), Printer() as printer:
         process = printer._process
         raise KeyboardInterrupt
     assert process is not None and process.returncode is not None
