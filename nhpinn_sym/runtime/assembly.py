@@ -24,8 +24,10 @@ class Assembly(ABC):
 
     points (d, n), weights (n,) : of the quadrature
     middles (d, n) : for each of them a point inside of its element, where conditions are asked
+    ranks : processes that share it
     """
 
+    ranks: int = 1
     m: int
     d: int
     points: Array
@@ -89,9 +91,9 @@ class Assembly(ABC):
         """The entries (..., n) of all processes, in the same order on each."""
         return array
 
-    def largest(self, value: float) -> float:
-        """The largest number of all processes."""
-        return value
+    def largest(self, array: Any) -> Any:
+        """The largest numbers of all processes."""
+        return array
 
     def total(self, values: Array) -> float:
         return float(self.sums(float(np.sum(values))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,58 +80,70 @@ def newton(
     """
     enough = _KEPT if before is None else _KEPT_FROM_BEFORE
     method, solve = ("", None) if before is None else (before.method, before.solve)
-    here = problem(u)
+    here = _measured(assembly, problem(u), 0.0)
     kept = solve is not None
     for step in range(MOST_STEPS):
-        rest = _relative(assembly, here)
-        if not np.isfinite(rest):
+        if not np.isfinite(here.rest):
             raise NewtonError("the law has no numbers at an iterate of Newton's method")
-        if rest <= _ROUNDED:
-            return NewtonResult(u, here, rest, step, method, solve)
+        if here.rest <= _ROUNDED:
+            return NewtonResult(u, here.at, here.rest, step, method, solve)
         if solve is None or not kept:
-            solve, method = assembly.solver(here.derivative(), symmetric)
-        change = -solve(here.residual)
-        moved = _largest(assembly, change) / max(_largest(assembly, u), NOTHING)
+            solve, method = assembly.solver(here.at.derivative(), symmetric)
+        change = -solve(here.at.residual)
+        moved = _moved(assembly, change, u)
         if kept and moved <= _NO_STEP:
-            return NewtonResult(u, here, rest, step, method, solve)
+            return NewtonResult(u, here.at, here.rest, step, method, solve)
         length, there = _damped(assembly, problem, u, change, here, symmetric)
         if there is None and kept:
             kept = False
             continue
         if there is None:
-            why = f"no step of Newton's method lowers the residual: {rest:.1e} of its parts is left"
-            return _stalled(NewtonResult(u, here, rest, step, method, None, stalled=True), why)
+            left = f"{here.rest:.1e} of its parts is left"
+            why = f"no step of Newton's method lowers the residual: {left}"
+            return _stalled(u, here, step, method, why)
         u = u + assembly.extended(length * change)
-        rate = _norm(assembly, there) / _norm(assembly, here)
+        rate = float(np.sqrt(there.squares / here.squares))
         kept = length == 1.0 and rate <= enough
         here = there
         left = moved if before is None or not kept else rate * moved
         if length == 1.0 and left <= _SETTLED:
-            return NewtonResult(u, here, _relative(assembly, here), step + 1, method, solve)
+            return NewtonResult(u, here.at, here.rest, step + 1, method, solve)
     # Where parts of the flux cancel, steps of rounding may go on for ever.
-    rest = _relative(assembly, here)
     why = f"Newton's method has not converged in {MOST_STEPS} steps"
-    return _stalled(NewtonResult(u, here, rest, MOST_STEPS, method, None, stalled=True), why)
+    return _stalled(u, here, MOST_STEPS, method, why)
 
 
-def _stalled(found: NewtonResult, why: str) -> NewtonResult:
+class _Iterate(NamedTuple):
+    """What is `at` an iterate; of its residual the sum, relative to the size of its parts, that of
+    the `squares`, and its product with the step that led there.
+    """
+
+    at: Linearized
+    rest: float
+    squares: float
+    slope: float
+
+
+def _measured(assembly: Assembly, at: Linearized, change: Array | float) -> _Iterate:
+    """All sums at once: processes wait for each other at each of them."""
+    r = at.residual
+    sizes = [np.abs(r).sum(), np.sum(r**2), np.sum(r * change)]
+    whole, squares, slope = (float(number) for number in assembly.sums(np.array(sizes)))
+    return _Iterate(at, whole / max(at.size, NOTHING), squares, slope)
+
+
+def _moved(assembly: Assembly, change: Array, u: Array) -> float:
+    """The largest change, relative to the largest value."""
+    sizes = [np.abs(values).max(initial=0.0) for values in (change, u)]
+    step, whole = assembly.largest(np.array(sizes))
+    return float(step / max(whole, NOTHING))
+
+
+def _stalled(u: Array, here: _Iterate, steps: int, method: str, why: str) -> NewtonResult:
     """What is found, where its residual is small; else NewtonError."""
-    if found.rest > STALLED:
+    if here.rest > STALLED:
         raise NewtonError(why)
-    return found
-
-
-def _largest(assembly: Assembly, values: Array) -> float:
-    return assembly.largest(float(np.abs(values).max(initial=0.0)))
-
-
-def _norm(assembly: Assembly, here: Linearized) -> float:
-    return float(np.sqrt(assembly.total(here.residual**2)))
-
-
-def _relative(assembly: Assembly, here: Linearized) -> float:
-    whole = assembly.total(np.abs(here.residual))
-    return whole / max(here.size, NOTHING)
+    return NewtonResult(u, here.at, here.rest, steps, method, None, stalled=True)
 
 
 def _damped(
@@ -139,21 +151,19 @@ def _damped(
     problem: Problem,
     u: Array,
     change: Array,
-    here: Linearized,
+    here: _Iterate,
     symmetric: bool,
-) -> tuple[float, Linearized | None]:
+) -> tuple[float, _Iterate | None]:
     """The longest step, of halves, that lowers the residual or the slope of the energy."""
-    before = assembly.total(here.residual**2)
-    slope = abs(assembly.total(here.residual * change))
+    slope = abs(assembly.total(here.at.residual * change)) if symmetric else 0.0
     length = 1.0
     while length > _SMALLEST:
         with np.errstate(all="ignore"):
-            found = problem(u + assembly.extended(length * change))
-            size = assembly.total(found.residual**2)
-            left = abs(assembly.total(found.residual * change))
-        if np.isfinite(size):
-            lower = size <= (1 - _DECREASE * length) ** 2 * before
-            if lower or (symmetric and left <= CURVATURE * slope):
+            at = problem(u + assembly.extended(length * change))
+            found = _measured(assembly, at, change)
+        if np.isfinite(found.squares):
+            lower = found.squares <= (1 - _DECREASE * length) ** 2 * here.squares
+            if lower or (symmetric and abs(found.slope) <= CURVATURE * slope):
                 return length, found
         length /= 2
     return 0.0, None

@@ -170,9 +170,10 @@ class _System:
         total = self.assembly.matrix(own, "flux", "reaction")
         return total if self.problem.robin is None else total + weight * self.problem.robin
 
-    def stored(self, arrays: Mapping[str, Array]) -> Array:
-        """int storage v."""
-        return self.assembly.restricted(self.assembly.load(None, arrays["storage"])[0])
+    def stored(self, arrays: Mapping[str, Array]) -> tuple[Array, float]:
+        """int storage v, and its size."""
+        vector, size = self.assembly.load(None, arrays["storage"])
+        return self.assembly.restricted(vector), size
 
     def stationary(self, start: Array | None) -> Array:
         u = self.problem.start() if start is None else start
@@ -231,14 +232,13 @@ class _System:
             def linearized(u: Array) -> Linearized:
                 arrays = self.arrays(u, t)
                 residual, size = self.residual(u, t, arrays, weight)
-                stored = self.stored(arrays)
-                whole = size + assembly.total(np.abs(stored))
+                stored, held = self.stored(arrays)
 
                 def derivative() -> Any:
                     mass = assembly.matrix(arrays, None, "storage")
                     return mass + self.jacobian(arrays, weight)
 
-                return Linearized(stored + residual - known, whole, derivative, arrays)
+                return Linearized(stored + residual - known, size + held, derivative, arrays)
 
             try:
                 guess = self.problem.with_essential(last.ahead(t), t)
@@ -256,11 +256,11 @@ class _System:
             if not keep:
                 levels.clear()
             levels.append(level.copy())
-            for j, size in enumerate(assembly.sizes(level)):
-                largest[j] = max(largest[j], assembly.largest(float(size)))
+            largest[:] = np.maximum(largest, assembly.largest(assembly.sizes(level)))
             report(step / (len(times) - 1))
 
-        first = self.stored(self.arrays(u, 0.0)) * (not empty)
+        first, _ = self.stored(self.arrays(u, 0.0))
+        first *= not empty
         last.add(0.0, u)
         # What is not given, or determined by equations that hold at all times.
         if empty or not self.stored_rows.all():

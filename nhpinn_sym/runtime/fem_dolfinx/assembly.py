@@ -23,6 +23,7 @@ from ..nonlinear_equation import BoundaryProblem
 from .compat import (
     WORLD,
     PointValues,
+    assemble_into,
     assemble_matrix,
     assemble_vector,
     compile_form,
@@ -66,10 +67,12 @@ class RankAssembly(MeshAssembly):
 
     def __init__(self, box: BoxSpace, pins: int = 0, solver: str = "auto") -> None:
         self.box = box
+        self.ranks = box.comm.size
         self.m = box.components
         self.d = box.mesh.topology.dim
         self._solver = solver
-        self._given = fem.Function(box.space)
+        self._given, self._assembled = fem.Function(box.space), fem.Function(box.space)
+        self._whole, self._free = box.P.createVecLeft(), box.P.createVecRight()
         topology = box.mesh.topology
         self._cells = topology.index_map(topology.dim).size_local
         u = self._given
@@ -117,7 +120,14 @@ class RankAssembly(MeshAssembly):
         return self.m * self.box.owned
 
     def sums(self, array: Any) -> Any:
-        return np.sum(self.box.comm.allgather(np.asarray(array)), axis=0)
+        return self._of_all(array).sum(axis=0)
+
+    def _of_all(self, array: Any) -> Array:
+        """Numbers (ranks, ...) of all processes."""
+        own = np.ascontiguousarray(array, dtype=float)
+        every = np.empty((self.ranks, *np.shape(array)))
+        self.box.comm.Allgather(own, every)
+        return every
 
     def gathered(self, array: Array) -> Array:
         return np.concatenate(self.box.comm.allgather(array), axis=-1)
@@ -129,8 +139,8 @@ class RankAssembly(MeshAssembly):
         mass = self.box.reduced(self.masses(where)).getDiagonal().array
         self._held = np.flatnonzero(mass)
 
-    def largest(self, value: float) -> float:
-        return max(self.box.comm.allgather(value))
+    def largest(self, array: Any) -> Any:
+        return self._of_all(array).max(axis=0)
 
     def fields(self, u: Array) -> tuple[Array, Array]:
         self.box.values(self._given)[:] = u
@@ -141,14 +151,14 @@ class RankAssembly(MeshAssembly):
 
     def load(self, flux: Array | None, reaction: Array) -> tuple[Array, float]:
         arrays = reaction
-        size = self.total(np.abs(reaction) @ self.weights)
+        size = np.sum(np.abs(reaction) @ self.weights)
         if flux is not None:
             arrays = np.concatenate([reaction, flux.reshape(self.m * self.d, -1)])
             steep = np.abs(flux) / self._lengths
-            size += _SLOPES[self.box.degree] * self.total(steep @ self.weights)
+            size += _SLOPES[self.box.degree] * np.sum(steep @ self.weights)
         held, form = self._linear(len(arrays))
         held.assign(arrays)
-        return assemble_vector(form).array.copy(), size
+        return assemble_into(self._assembled, form), self.total(size)
 
     def _linear(self, size: int) -> tuple[_PointArrays, fem.Form]:
         if size not in self._compiled:
@@ -174,14 +184,14 @@ class RankAssembly(MeshAssembly):
 
     def matrix(self, arrays: Mapping[str, Array], flux: str | None, reaction: str) -> PETSc.Mat:
         names = {"flux": flux, "reaction": reaction}
-        rows: dict[str, Array] = {}
+        given: dict[str, Array] = {}
         for block, axes in _BLOCKS:
             part, letter = block.split("_")
-            if names[part] is None:
-                continue
-            array = arrays[f"{names[part]}_{letter}"]
-            if self.largest(float(np.any(array))):
-                rows[block] = array.reshape(int(np.prod(array.shape[: len(axes)])), -1)
+            if names[part] is not None:
+                array = arrays[f"{names[part]}_{letter}"]
+                given[block] = array.reshape(int(np.prod(array.shape[: len(axes)])), -1)
+        there = self.largest([np.any(array) for array in given.values()])
+        rows = {block: array for (block, array), any_ in zip(given.items(), there) if any_}
         held, form = self._bilinear(tuple(rows) or ("reaction_u",))
         self.box.release()  # the matrix of the step before
         whole = list(rows.values()) or [np.zeros((self.m**2, self.weights.size))]
@@ -231,23 +241,22 @@ class RankAssembly(MeshAssembly):
         linear = Linear(reduced, chosen)
 
         def solve(b: Array) -> Array:
-            right = self.box.P.createVecRight()
-            right.array[:] = b
-            return linear(right).array.copy()
+            self._free.array[:] = b
+            return linear(self._free).array.copy()
 
         return solve, chosen
 
     def restricted(self, vector: Array) -> Array:
-        whole = self.box.P.createVecLeft()
-        whole.array[:] = vector
-        free = self.box.restricted(whole).array.copy()
+        self._whole.array[:] = vector
+        self.box.P.multTranspose(self._whole, self._free)
+        free = self._free.array.copy()
         free[self._held] = 0.0
         return free
 
     def extended(self, free: Array) -> Array:
-        vector = self.box.P.createVecRight()
-        vector.array[:] = free
-        return (self.box.P * vector).array.copy()
+        self._free.array[:] = free
+        self.box.P.mult(self._free, self._whole)
+        return self._whole.array.copy()
 
 
 def cell_assembly(mesh: Mesh, degree: int, m: int, comm: MPI.Comm = WORLD) -> RankAssembly:

@@ -30,7 +30,7 @@ from ..signals import ignore_broken_pipes
 from .form_cache import guarded
 
 # What modules that use DOLFINx take from here rather than from it.
-__all__ = ["WORLD", "PETSc", "dmesh", "fem"]
+__all__ = ["ALONE", "WORLD", "PETSc", "dmesh", "fem"]
 
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags
@@ -56,6 +56,7 @@ if np.issubdtype(PETSc.ScalarType, np.complexfloating):
 # The processes that share the work unless something else is said: those that PETSc was started on,
 # all ranks of MPI or, in a worker, the worker alone.
 WORLD: MPI.Comm = PETSc.COMM_WORLD.tompi4py()
+ALONE: MPI.Comm = PETSc.COMM_SELF.tompi4py()
 
 ffcx.codegeneration.jit.get_cached_module = guarded(ffcx.codegeneration.jit.get_cached_module)
 
@@ -273,9 +274,22 @@ def assemble_matrix(form: fem.Form) -> PETSc.Mat:
 
 def assemble_vector(form: fem.Form) -> PETSc.Vec:
     """The vector of a compiled linear form, summed over the ranks."""
-    result = dolfinx.fem.petsc.assemble_vector(form)
-    result.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
-    return result
+    return _summed(dolfinx.fem.petsc.assemble_vector(form))
+
+
+def assemble_into(function: fem.Function, form: fem.Form) -> Array:
+    """The same at the dofs that this rank owns; the function is overwritten: a vector of its own
+    would have the ranks wait for each other.
+    """
+    function.x.array[:] = 0.0
+    held = vector(function)
+    dolfinx.fem.petsc.assemble_vector(held, form)
+    return np.array(_summed(held).array)
+
+
+def _summed(held: PETSc.Vec) -> PETSc.Vec:
+    held.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    return held
 
 
 def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:

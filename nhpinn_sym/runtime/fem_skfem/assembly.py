@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from ..arrays import Array, Flags
 from ..assembly import MeshAssembly, Solve
 from ..mesh import Mesh, MeshFunction
+from ..nonlinear_arrays import NOTHING
 from ..nonlinear_equation import BoundaryProblem
 from .element_functions import ElementFunctions
 from .fitted_space import FittedSpace as FittedSpace  # tells `space_on` of its meshes
@@ -93,13 +95,26 @@ class ElementAssembly(MeshAssembly):
         return self.functions.matrix(blocks, self.m)
 
     def solver(self, matrix: Any, definite: bool, many: bool = False) -> tuple[Solve, str]:
-        return linear_solver(
-            matrix[self.free][:, self.free],
+        rows = self._rows_of_pivots(matrix)
+        solve, method = linear_solver(
+            matrix[rows][:, self.free],
             self.d,
             reuse=many,
             definite=definite,
             smooth=self._smooth,
         )
+        order = np.searchsorted(self.free, rows)
+        return lambda b: solve(b[order]), method
+
+    def _rows_of_pivots(self, matrix: Any) -> NDArray[np.intp]:
+        """The free rows, those of a node in the order that has the largest entries on the diagonal:
+        a flux may be that of another unknown than the one its equation stands for.
+        """
+        m = self.m
+        sizes = [[np.abs(matrix[i::m, j::m].diagonal()).mean() for j in range(m)] for i in range(m)]
+        _, equations = linear_sum_assignment(np.log(np.array(sizes).T + NOTHING), maximize=True)
+        order = np.arange(self.size).reshape(-1, m)[:, equations].ravel()
+        return order[np.isin(order, self.free)]
 
     def restricted(self, vector: Array) -> Array:
         return vector[self.free]

@@ -45,9 +45,9 @@ _SYMMETRIC = 1e-12
 # Residual of a direct solve above which it is refined once.
 _REFINED = 1e-12
 # Share of the largest entry of its column down to which a diagonal entry is a pivot, and where that
-# is not accurate. Steps of waves have large entries beside the diagonal: others fill in a hundred
-# times as much.
-_SMALL_PIVOT = 1e-3
+# is not accurate. Steps of waves, and of Cahn and Hilliard's system, have large entries beside the
+# diagonal: others fill in a hundred times as much.
+_SMALL_PIVOT = 1e-6
 _PIVOT = 0.1
 # Sums that are that much smaller than their terms are rounding.
 _CANCELLED = 1e-13

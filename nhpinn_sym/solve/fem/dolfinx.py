@@ -26,6 +26,7 @@ from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx import fitted_space as fitted_space  # tells `space_on` of its meshes
 from ...runtime.fem_dolfinx import region_space as region_space  # as fitted_space does
 from ...runtime.fem_dolfinx.cells import CompiledCells
+from ...runtime.fem_dolfinx.compat import ALONE as ALONE
 from ...runtime.fem_dolfinx.compat import WORLD, PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError

@@ -27,6 +27,10 @@ from .grid_functions import GridSolution, element_name, keeps_levels
 from .levels import solve_levels
 from .options import check_element_options
 
+# Unknowns up to which processes are not worth their talk: a step of Newton's method takes a
+# millisecond there, and a dozen times to wait for each other.
+_BY_EACH = 20_000
+
 
 @dataclass(frozen=True)
 class Elements:
@@ -46,7 +50,6 @@ class Elements:
     errors: Callable[[], AbstractContextManager[None]] = nullcontext
     gathered: Callable[[Array], list[Array]] = lambda own: [own]
     agree: Callable[..., None] = lambda *given: None
-    ranks: int = 1
 
 
 def elements_of(
@@ -59,7 +62,8 @@ def elements_of(
     comm: Any = None,
 ) -> Elements:
     """Those of "skfem" or "dolfinx"; `reference` is the linear problem that carries domain and
-    data, None where cells alone are asked for. solver, comm : of dolfinx. BackendMissingError.
+    data, None where cells alone are asked for. solver, comm : of dolfinx; without a comm each
+    process solves small problems for itself. BackendMissingError.
     """
     if backend == "skfem":
         return _on_skfem(reference, parameters, progress)
@@ -94,8 +98,14 @@ def _on_dolfinx(
     runtime = _runtime("dolfinx")
     backend = importlib.import_module("nhpinn_sym.solve.fem.dolfinx")
     check_element_options(2, solver=solver)
-    comm = backend.WORLD if comm is None else comm
+    given, comm = comm, backend.WORLD if comm is None else comm
     forms = None
+
+    def sharing(mesh: Mesh, degree: int, components: int) -> Any:
+        """The processes that solve on a mesh together."""
+        small = mesh.count(degree) * components <= _BY_EACH
+        return backend.ALONE if given is None and small else comm
+
     if reference is not None:
         text = ufl_forms.equation(reference, "equation")["equation_forms.py"]
         backend.require_same_on_ranks(comm, text, backend.numbers_of(parameters), solver)
@@ -104,17 +114,20 @@ def _on_dolfinx(
     def problem(mesh: Mesh, degree: int) -> Any:
         assert reference is not None
         require_memory(mesh.cells, degree, reference.components, dim=mesh.dim)
-        return runtime.RankProblem(forms, mesh, degree, parameters, solver, comm)
+        together = sharing(mesh, degree, reference.components)
+        return runtime.RankProblem(forms, mesh, degree, parameters, solver, together)
+
+    def cells(mesh: Mesh, degree: int, components: int) -> Any:
+        return runtime.cell_assembly(mesh, degree, components, sharing(mesh, degree, components))
 
     return Elements(
         "dolfinx",
         problem,
-        partial(runtime.cell_assembly, comm=comm),
+        cells,
         backend.first_rank(comm, progress),
         backend.solve_errors,
         comm.allgather,
         partial(backend.require_same_on_ranks, comm),
-        comm.size,
     )
 
 
@@ -177,7 +190,8 @@ def solve_nonlinear(
                     problem, law, symmetric, first, times, keep, report, stored, stiffness, empty
                 )
             method = f"{name}, {result.method}"
-            info: dict[str, Any] = {"defect": 0.0, "ranks": elements.ranks, "newton": result.rest}
+            ranks = problem.assembly.ranks
+            info: dict[str, Any] = {"defect": 0.0, "ranks": ranks, "newton": result.rest}
             if result.stiffness is not None:
                 info["stiffness"] = result.stiffness
             solution = GridSolution(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ...lower.forms import MultiIndex
 from ...problem.errors import UnsupportedError
+from ...runtime.fourier.states import MacroState
 from ...runtime.reduced_basis import ReducedBasis
 from ..exports import SolutionExtent
 from ..interpolation import Array
@@ -20,6 +21,9 @@ from .mean_fields import jets_of
 from .original_unknown import in_original
 from .second_law import SecondLaw
 from .state_sources import StateSource
+
+# Of the width of the domain: for differences of coefficients that are known to 1e-12.
+_STEP = 1e-5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,13 +48,6 @@ class LawReconstruction(Solution):
         d = self.dim
         units = np.eye(d, dtype=int)
         _require_first(indices)
-        slopes_asked = any(any(index) for index in indices)
-        if slopes_asked and any(v.name.startswith("x") for v in self.law.model.state.places):
-            raise UnsupportedError(
-                "first derivatives of an expansion whose law depends on the place",
-                term=self.law,
-                remedy="its values are available",
-            )
         zero = (0,) * d
         firsts = [tuple(unit.tolist()) for unit in units]
         fields = self.u0.evaluate(points, [zero, *firsts], t).reshape(1 + d, len(points), -1)
@@ -76,7 +73,10 @@ class LawReconstruction(Solution):
             by = np.concatenate([change[0].T, turned.reshape(-1, len(points))])
             assert macro_law.reduced is not None
             columns = macro_law.reduced.columns(macro, c)
-            slow = np.einsum("nkc,cn,kmn->mn", columns, by, correctors)
+            slow = np.einsum("nkc,cn->nk", columns, by)
+            if f"x{axis + 1}" in self.law.forms.SLOW:
+                slow += _by_place(macro_law, macro, c, axis)
+            slow = np.einsum("nk,kmn->mn", slow, correctors)
             found.append(slopes[:, axis] + fast + self.eps * slow)
         stacked = np.stack(found)
         return stacked[:, 0] if stacked.shape[1] == 1 else np.moveaxis(stacked, 1, 2)
@@ -135,6 +135,23 @@ def _require_first(indices: Sequence[MultiIndex]) -> None:
             term=indices,
             remedy="first derivatives are available",
         )
+
+
+def _by_place(macro_law: MacroLaw, macro: MacroState, c: Array, axis: int) -> Array:
+    """Derivatives (n, k) of the coefficients by a coordinate of the place alone, by differences
+    inside of the domain.
+    """
+    name = f"x{axis + 1}"
+    x = macro.others[name]
+    domain = macro_law.law.model.problem.domain
+    low, high = (x.min(), x.max()) if domain is None else domain.bounds[axis]
+    step = _STEP * float(high - low)
+    ends = np.clip(np.stack([x - step, x + step]), float(low), float(high))
+    assert macro_law.reduced is not None
+    before, after = (
+        macro_law.reduced(replace(macro, others={**macro.others, name: end}), c)[1] for end in ends
+    )
+    return np.asarray((after - before) / (ends[1] - ends[0])[:, None])
 
 
 def _modes(basis: ReducedBasis, source: StateSource, y: Array, index: MultiIndex) -> Array:

@@ -5,6 +5,7 @@ import pytest
 import scipy.sparse as sps
 
 from nhpinn_sym.runtime.fem_skfem import factors, linear_solvers
+from nhpinn_sym.runtime.fem_skfem.assembly import cell_assembly
 from nhpinn_sym.runtime.fem_skfem.factors import factored, shared_factors
 from nhpinn_sym.runtime.fem_skfem.linear_solvers import (
     _SMALL_PIVOT,
@@ -12,6 +13,7 @@ from nhpinn_sym.runtime.fem_skfem.linear_solvers import (
     cancels,
     linear_solver,
 )
+from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.runtime.rigid_modes import motions
 
 
@@ -187,3 +189,28 @@ def test_factors_of_equal_matrices_are_shared_inside_alone(monkeypatch):
         assert [solves(m) for m in matrices[1:]] == [1] * factors._MOST
         assert solves(matrices[0]) == 1
     assert solves(matrices[0]) == 1
+
+
+def test_factors_of_a_system_with_the_fluxes_of_the_other_unknown_stay_sparse(monkeypatch):
+    """As those of Cahn and Hilliard's system, whose diagonal is zero."""
+    made: list[Any] = []
+    real = factors._factored
+    monkeypatch.setattr(
+        factors, "_factored", lambda *given: made.append((given[0], real(*given))) or made[-1][1]
+    )
+    assembly = cell_assembly(Lattice.uniform(((0, 1), (0, 1)), (12, 12)), 2, 2)
+    swapped = np.einsum("ij,kl->ikjl", [[0, 3], [0.01, 0]], np.eye(2))
+    count = assembly.weights.size
+    arrays = {
+        "flux_p": np.repeat(swapped[..., None], count, axis=-1),
+        "flux_u": np.zeros((2, 2, 2, count)),
+        "reaction_p": np.zeros((2, 2, 2, count)),
+        "reaction_u": np.zeros((2, 2, count)),
+    }
+    matrix = assembly.matrix(arrays, "flux", "reaction")
+    solve, _ = assembly.solver(matrix, False)
+    free = assembly.free
+    b = np.random.default_rng(0).normal(size=free.size)
+    assert np.allclose(matrix[free][:, free] @ solve(b), b, atol=1e-9)
+    ((given, lu),) = made
+    assert lu.nnz < 4 * given.nnz

@@ -42,6 +42,7 @@ from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box, Cell
+from nhpinn_sym.solve.fem import nonlinear
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
 from nhpinn_sym.solve.solution import CellTask
 from tests.fem_classes import drifting, in_time, mathieu
@@ -98,11 +99,24 @@ flux = sp.exp(sp.sin(2 * sp.pi * s.y[0])) * (1 + g[0] ** 2) * g
 bar = nh.MultiscaleProblem(sp.Eq(-s.div(flux), 10), scales=s, unknown=v, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0, on="left"), nh.Robin(1, 2, on="right")])
 model = nh.homogenize(bar)
 along = points[:, :1]
+small, nonlinear._BY_EACH = nonlinear._BY_EACH, 0  # what each rank would solve for itself is shared
 law = nh.solve_law(model, "dolfinx", tolerance=1e-4)
 results["nonlinear state"] = [*law.flux(grad=[[0.5], [2.0]]).ravel(), *law.tangent(grad=2.0).ravel()]
 spread = nh.solve_homogenized(model, nh.solve_law(model), "dolfinx", mesh=12)
 results["nonlinear limit"] = list(spread(along))
 results["nonlinear fine"] = list(nh.solve_fine(bar, sp.Rational(1, 2), "dolfinx", mesh=32)(along))
+clock = nh.Scales(1, time=True)
+w = clock.unknown("w")
+soft = (2 + sp.cos(2 * sp.pi * clock.y[0])) * (1 + w**2)
+front = nh.MultiscaleProblem((clock.dt(w) - clock.div(soft * clock.grad(w)) + w**3, 1), scales=clock, unknown=w, domain=nh.Box((0, 1)), boundary=[nh.Neumann(0)], initial=[nh.Initial(clock.x[0])], final_time=0.1, ranges={w: (-1, 2)})
+model = nh.homogenize(front)
+law = nh.solve_law(model)
+for name, most in (("shared", 0), ("by each", small)):
+    nonlinear._BY_EACH = most
+    limit = nh.solve_homogenized(model, law, "dolfinx", mesh=12, steps=4)
+    fine = nh.solve_fine(front, sp.Rational(1, 2), "dolfinx", mesh=32, steps=4)
+    results["evolution " + name] = [*limit(along), *fine(along)]
+    assert limit.info["ranks"] == fine.info["ranks"] == (1 if most else MPI.COMM_WORLD.size)
 plane = nh.Scales(2)
 spread = plane.unknown("u")
 round_one = nh.phases(plane, {nh.Disk((0, 0), 0.3): 10}, default=1)
@@ -215,6 +229,8 @@ def results(tmp_path_factory):
         "nonlinear state",
         "nonlinear limit",
         "nonlinear fine",
+        "evolution shared",
+        "evolution by each",
         "region",
     ],
 )

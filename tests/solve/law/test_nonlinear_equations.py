@@ -229,10 +229,17 @@ def test_the_nonlinear_solvers_give_the_linear_numbers() -> None:
         boundary=[nh.Dirichlet(0, on="left"), nh.Robin(1, 2, on="right")],
     )
     model = homogenize_nonlinear(parse_nonlinear(problem), 1, homogenize_linear)
-    found = nh.solve_homogenized(model, nh.solve_law(model), "skfem", mesh=16)
+    law = nh.solve_law(model)
+    found = nh.solve_homogenized(model, law, "skfem", mesh=16)
     linear = nh.homogenize(problem)
-    wanted = nh.solve_homogenized(linear, nh.solve_cells(linear, "fourier"), "skfem", mesh=16)
+    cells = nh.solve_cells(linear, "fourier")
+    wanted = nh.solve_homogenized(linear, cells, "skfem", mesh=16)
     assert found(POINTS) == pytest.approx(wanted(POINTS), abs=1e-11)
+    expansion, exact = nh.reconstruct(found, law, 1 / 4), nh.reconstruct(wanted, cells, 1 / 4)
+    for index in ((0,), (1,)):  # the law depends on the place
+        assert expansion.derivative(POINTS, index) == pytest.approx(
+            exact.derivative(POINTS, index), abs=1e-6
+        )
 
 
 def test_refusals_of_equations() -> None:
