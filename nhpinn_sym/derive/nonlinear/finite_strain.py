@@ -48,8 +48,8 @@ def refuse_finite_strain(model: NonlinearModel, what: str) -> None:
             f"{what} of a problem of finite strain",
             term=model.title,
             remedy=(
-                'law = solve_law(model, "fourier") gives flux, tangent and energy up to the first'
-                " instability, and nh.stability(law, F)"
+                'law = solve_law(model, "fourier"), or "skfem" where data jump, gives flux, tangent'
+                " and energy up to the first instability, and nh.stability(law, F)"
             ),
         )
 

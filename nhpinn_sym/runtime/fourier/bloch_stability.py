@@ -1,65 +1,34 @@
-"""Is a state stable against perturbations of every wavelength? Bloch waves of its tangent C_T:
-
-    beta(k) = min over periodic w of <D_k w : C_T : D_k w> / <|D_k w|^2>,   D_k = grad + ik,
-
-for k in the Brillouin zone, by Hermitian matrices in the lowest modes of w, which give it from
-above. As k -> 0 in a direction n the constant part of D_k w tends to a (x) n: beta is positive
-there exactly where it is for periodic w of mean zero and the acoustic tensor of the effective
-tangent is positive definite (Geymonat, Mueller, Triantafyllidis 1993).
+"""States of finite strain on a Fourier grid, and their Bloch waves, by Hermitian matrices in the
+lowest modes of w, which give beta from above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
-from math import gcd
 
 import numpy as np
 from scipy import linalg
 
+from ..bloch_waves import Waves
 from .grid import Grid
 from .states import MacroState, States, StateSolver
 
-MODES = {2: 11, 3: 5}
-"""Modes of w per axis, by the dimension."""
-_WAVES = {2: 8, 3: 4}
-"""Wavevectors of the Brillouin zone per axis, by the dimension."""
-_REACH = {2: 3, 3: 1}
-"""Largest entry of the integer vectors along which k tends to 0."""
-_MARGIN = 1e-3
-"""Share of the least stiffness in the cell above which beta counts as positive."""
+_MODES = {2: (7, 11, 15), 3: (5, 5, 9)}
+"""Modes of w per axis, by the dimension and the detail."""
 
 
-@dataclass(frozen=True)
-class Wave:
-    """k in units of 2 pi / period along each axis, at k = 0 the direction from which it is
-    approached, and beta there.
-    """
-
-    fractions: tuple[float, ...]
-    direction: tuple[float, ...]
-    beta: float
-
-
-class BlochWaves:
+class BlochWaves(Waves):
     """The waves of one state."""
 
-    def __init__(
-        self, solver: StateSolver, macro: MacroState, states: States, modes: int = 0
-    ) -> None:
-        self.dim = solver.d
-        self.count = modes or MODES[self.dim]
+    def __init__(self, solver: StateSolver, macro: MacroState, states: States, count: int) -> None:
+        self.count = count
         # The tangent on a grid that resolves the products of two modes, and the state between its
         # own points.
         grid = Grid(solver.grid.bounds, 2 * max(solver.grid.n, self.count) + 1)
         fine = StateSolver(solver.forms, grid)
         slopes = fine.forms.slopes(fine.data(macro, grid.refined(states.modes, solver.grid)))
-        self.tangent = fine.array(slopes, "flux_p", "mdmd", 1)[:, :, :, :, 0]
-        self.periods = np.array([b - a for a, b in grid.bounds])
-        diagonal = np.einsum("ikik...->...", self.tangent) / self.dim**2
-        self.margin = _MARGIN * float(np.abs(diagonal).min())
+        tangent = fine.array(slopes, "flux_p", "mdmd", 1)[:, :, :, :, 0]
+        super().__init__(tangent, np.array([b - a for a, b in grid.bounds]))
 
     @cached_property
     def frequencies(self) -> np.ndarray:
@@ -76,55 +45,81 @@ class BlochWaves:
         every = (slice(None),) * 4
         return np.asarray(modes[every + tuple(apart % self.tangent.shape[-1])])
 
-    def matrix(self, fractions: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """The Hermitian matrix whose least eigenvalue is beta."""
-        waves = (self.frequencies + fractions[:, None]) / self.periods[:, None]
-        still = ~waves.any(axis=0)
-        waves[:, still] = direction[:, None]
-        waves /= np.linalg.norm(waves, axis=0)
-        found = np.einsum("kp,ikjlpq,lq->ipjq", waves, self.coefficients, waves, optimize=True)
-        size = self.dim * waves.shape[1]
-        matrix = found.reshape(size, size)
+    def _matrix(self, waves: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """The Hermitian matrix of modes with the directions of `waves` (d, count of chosen)."""
+        coefficients = self.coefficients[..., chosen[:, None], chosen]
+        found = np.einsum("kp,ikjlpq,lq->ipjq", waves, coefficients, waves, optimize=True)
+        matrix = found.reshape(self.dim * len(chosen), -1)
         return np.asarray((matrix + matrix.conj().T) / 2)
 
-    def sampled(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(k in units of 2 pi / period, direction at k = 0), one of k and -k each."""
-        for steps in product(range(-_REACH[self.dim], _REACH[self.dim] + 1), repeat=self.dim):
-            if gcd(*steps) == 1 and _first(steps) > 0:
-                along = np.array(steps) / self.periods
-                yield np.zeros(self.dim), along / np.linalg.norm(along)
-        half = _WAVES[self.dim] // 2
-        for steps in product(range(1 - half, half + 1), repeat=self.dim):
-            if _first(steps) > 0:
-                k = np.array(steps) / (2 * half)
-                yield k, k / self.periods / np.linalg.norm(k / self.periods)
+    def _directions(self, fractions: np.ndarray) -> np.ndarray:
+        """(d, N), of each mode; nan of a constant."""
+        waves = (self.frequencies + fractions[:, None]) / self.periods[:, None]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(waves / np.linalg.norm(waves, axis=0))
 
-    def wave(self, fractions: np.ndarray, direction: np.ndarray) -> Wave:
-        values = linalg.eigh(
-            self.matrix(fractions, direction), eigvals_only=True, subset_by_index=[0, 0]
-        )
-        return Wave(tuple(fractions.tolist()), tuple(direction.tolist()), float(values[0]))
+    def beta(self, fractions: np.ndarray, direction: np.ndarray) -> float:
+        waves = self._directions(fractions)
+        waves = np.where(np.isnan(waves), direction[:, None], waves)
+        matrix = self._matrix(waves, np.arange(waves.shape[1]))
+        return float(linalg.eigh(matrix, eigvals_only=True, subset_by_index=[0, 0])[0])
 
-    def least(self) -> Wave:
-        """The wave of the least beta."""
-        return min(self.waves(), key=lambda wave: wave.beta)
+    def above(self, fractions: np.ndarray) -> bool:
+        waves = self._directions(fractions)
+        moving = np.flatnonzero(~np.isnan(waves[0]))
+        try:
+            np.linalg.cholesky(self._shifted(waves[:, moving], moving))
+        except np.linalg.LinAlgError:
+            return False
+        return True
 
-    def waves(self) -> list[Wave]:
-        """The waves of all sampled k."""
-        return [self.wave(*at) for at in self.sampled()]
+    def _shifted(self, waves: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        matrix = self._matrix(waves, chosen)
+        matrix[np.diag_indices_from(matrix)] -= self.margin
+        return matrix
 
-    def unstable(self) -> Wave | None:
-        """A wave whose beta is not above the margin, if there is one: that of the least beta."""
-        for at in self.sampled():
-            matrix = self.matrix(*at)
-            matrix[np.diag_indices_from(matrix)] -= self.margin
-            try:
-                np.linalg.cholesky(matrix)
-            except np.linalg.LinAlgError:
-                return self.least()
-        return None
+    def effective(self) -> np.ndarray:
+        waves = self._directions(np.zeros(self.dim))
+        moving = np.flatnonzero(~np.isnan(waves[0]))
+        (still,) = np.flatnonzero(np.isnan(waves[0]))
+        inner = self._shifted(waves[:, moving], moving)
+        mixed = np.einsum(
+            "kp,ikjlp->ipjl", waves[:, moving], self.coefficients[..., moving, still]
+        ).reshape(len(inner), -1)
+        mean = self.coefficients[..., still, still].reshape(mixed.shape[1], -1)
+        found = mean - self.margin * np.eye(len(mean))
+        found = found - mixed.conj().T @ np.linalg.solve(inner, mixed)
+        return np.asarray(found.real.reshape((self.dim,) * 4))
 
 
-def _first(steps: tuple[int, ...]) -> int:
-    """The first entry that is not 0: of k and -k one has a positive one."""
-    return next((step for step in steps if step), 0)
+class GridStrains:
+    """A `StrainSpace` of trigonometric polynomials."""
+
+    def __init__(self, solver: StateSolver) -> None:
+        self.solver = solver
+
+    def solve(self, macro: MacroState, modes: np.ndarray | None) -> States:
+        return self.solver.solve(macro, modes)
+
+    def waves(self, macro: MacroState, states: States, detail: int) -> BlochWaves:
+        return BlochWaves(self.solver, macro, states, _MODES[self.solver.d][detail])
+
+    def refined(self, modes: np.ndarray, coarser: GridStrains) -> np.ndarray:
+        return self.solver.grid.refined(modes, coarser.solver.grid)
+
+    def change_of_errors(self, coarser: GridStrains) -> float:
+        """Where data jump errors of states and waves fall like one over their modes."""
+        if not self.solver.forms.JUMPS:
+            return 1.0
+        _, count, more = _MODES[self.solver.d]
+        return float(min(self.solver.grid.n / coarser.solver.grid.n, more / count) - 1)
+
+    def least_volume(self, macro: MacroState, states: States, share: float = 1.0) -> float:
+        """Also between the points of the grid."""
+        coarse = self.solver.grid
+        grid = Grid(coarse.bounds, 2 * coarse.n + 1)
+        modes = grid.refined(states.modes, coarse)
+        slopes = [np.moveaxis(grid.derivative(modes, unit), 1, 0) for unit in self.solver.units]
+        total = share * (np.stack(slopes, axis=1) + grid.cell(macro.slopes))
+        matrices = np.moveaxis(total, (0, 1), (-2, -1)) + np.eye(self.solver.d)
+        return float(np.linalg.det(matrices).min())

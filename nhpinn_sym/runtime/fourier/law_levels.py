@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import MultiIndex
 from ..levels import ROUNDING
 from ..nonlinear_arrays import CONTINUATION, MEASURED
+from .bloch_stability import GridStrains
 from .energies import energy, energy_bounds
 from .grid import Grid, evaluate_modes
 from .refinement import estimate, grid_sizes
@@ -38,6 +39,11 @@ class LawLevel:
     solver: StateSolver
     estimate: np.ndarray
     sizes: tuple[int, ...]
+
+    @property
+    def strains(self) -> GridStrains:
+        """What states of finite strain are solved in."""
+        return GridStrains(self.solver)
 
     def corrector(self, k: int, points: np.ndarray, index: MultiIndex) -> np.ndarray:
         """D^index of the corrector of state k at points (q, d): (m, q)."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...problem.errors import SolveError
 from ...runtime.arrays import MultiIndex
+from ...runtime.element_bloch import ElementStrains
 from ...runtime.element_bounds import element_bounds
 from ...runtime.element_states import ElementStates
 from ...runtime.fourier.law_levels import law_entries
@@ -35,6 +36,10 @@ only serves the others; in space two.
 """
 FIRST_FITTED = {2: None, 3: _MOST_FITTED[3] // 2**3}
 """Nodes of the first of them beyond which a lattice is taken: in space two are needed."""
+
+
+Near = tuple[ElementStates, Array]
+"""Functions on a mesh, and the modes of n states there."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ class ElementLevel:
     def space(self) -> ElementStates:
         """Of these."""
         return self.meshes[-1].space
+
+    @property
+    def strains(self) -> ElementStrains:
+        """What states of finite strain are solved in."""
+        return ElementStrains(self.space)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -115,13 +125,16 @@ class ElementLaw:
         """Of the errors on halved lattices that hold all lines of the data; None on others."""
         return None if self.fitted or self.layout.erratic else 2 * self.degree
 
-    def __call__(self, macro: MacroState) -> ElementLevel:
-        """SolveError where a linear system of Newton's method is not solved."""
+    def __call__(self, macro: MacroState, near: Near | None = None) -> ElementLevel:
+        """SolveError where a linear system of Newton's method is not solved; near: states close to
+        those that are sought.
+        """
         self.elements.agree(macro.values.tolist(), macro.slopes.tolist(), str(macro.others))
         tried: list[MeshLaw] = []
         meshes, fewest = self._meshes()
         for mesh in meshes:
-            tried.append(self.on_mesh(mesh, macro, tried[-1] if tried else None))
+            tried.append(self.on_mesh(mesh, macro, near))
+            near = tried[-1].space, tried[-1].states.modes
             level = self._level(tried, macro.count)
             settled = len(tried) >= fewest and level.estimate.max() <= self.tolerance
             if not np.all(level.states.solved) or settled:
@@ -131,10 +144,10 @@ class ElementLaw:
     def finer(self, level: ElementLevel, macro: MacroState) -> Iterator[MeshLaw]:
         """The same states on the meshes of a level, and on finer ones than those."""
         yield from level.meshes
-        before = level.meshes[-1]
+        last = level.meshes[-1]
         for mesh in self._meshes()[0][len(level.meshes) :]:
-            before = self.on_mesh(mesh, macro, before)
-            yield before
+            last = self.on_mesh(mesh, macro, (last.space, last.states.modes))
+            yield last
 
     def beside(self, mesh: Mesh) -> Mesh:
         """The next finer one of a mesh, of the finest one the one before."""
@@ -157,6 +170,13 @@ class ElementLaw:
         if coarser.halved() != lattices[0]:
             return lattices, FEWEST
         return [coarser, *lattices], FEWEST + 1
+
+    @property
+    def first_spaces(self) -> list[ElementStates]:
+        """Those of the two coarsest meshes that a law is judged by."""
+        meshes, fewest = self._meshes()
+        first = fewest - FEWEST
+        return [self.space(mesh) for mesh in meshes[first : first + 2]]
 
     def _level(self, tried: list[MeshLaw], count: int) -> ElementLevel:
         history: list[Mapping[str, Array]] = [mesh.values.arrays for mesh in tried]
@@ -187,13 +207,13 @@ class ElementLaw:
         self,
         mesh: Mesh,
         macro: MacroState,
-        before: MeshLaw | None = None,
+        near: Near | None = None,
         start: Array | None = None,
     ) -> MeshLaw:
-        """The law at n states on one mesh, from where a coarser one has them, or from modes."""
+        """The law at n states on one mesh, from where another one has them, or from modes."""
         space = self.space(mesh)
-        if before is not None:
-            start = space.sampled(before.space, before.states.modes)
+        if near is not None:
+            start = space.sampled(*near)
         try:
             with self.elements.errors():
                 return MeshLaw(mesh, space, *space.law(macro, start))

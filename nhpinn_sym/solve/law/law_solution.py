@@ -108,7 +108,7 @@ class LawSolution(LawStates):
         asked = self._asked(Question(grad=grad, u=u, x=x, strain=strain, t=t), needs_grad=True)
         level = self._level(asked.macro)
         if self.model.finite_strain:
-            require_energy_path(level.solver, asked.macro, level.states)
+            require_energy_path(level.strains, asked.macro, level.states)
         found = level.energy(asked.macro)
         return _number_or_array(found.reshape(asked.shape))
 

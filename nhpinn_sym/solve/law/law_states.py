@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,14 @@ from ...problem.errors import (
 )
 from ...problem.html_text import html_lines
 from ...problem.pictures import Drawing
-from ...runtime.fourier.law_levels import LawLevel, law_at
-from ...runtime.fourier.states import MacroState
+from ...runtime.element_bloch import ElementStrains
+from ...runtime.fourier.bloch_stability import GridStrains
+from ...runtime.fourier.grid import Grid
+from ...runtime.fourier.law_levels import FIRST, LawLevel, law_at
+from ...runtime.fourier.refinement import grid_sizes
+from ...runtime.fourier.states import MacroState, StateSolver
 from ...runtime.nonlinear_arrays import BY, LAW_AXES
+from ...runtime.strain_branch import StrainSpace
 from ..interpolation import Array
 from ..result_pictures import draw_law
 from .cell_frame import CellFrame
@@ -77,20 +82,36 @@ class LawStates:
         """Of the cell: states are solved, and asked for here, in its shares."""
         return CellFrame.of(self.model.problem.cell)
 
+    @property
+    def strain_spaces(self) -> Sequence[StrainSpace]:
+        """The two coarsest ones for states of finite strain, whose branches are followed in the
+        first.
+        """
+        if self.elements is not None:
+            return [ElementStrains(space) for space in self.elements.first_spaces]
+        return [GridStrains(solver) for solver in self._first_solvers]
+
+    @property
+    def _first_solvers(self) -> Sequence[StateSolver]:
+        sizes = grid_sizes(self.forms, self.n, self.least, FIRST)[:2]
+        return [StateSolver(self.forms, Grid(self.forms.CELL, size)) for size in sizes]
+
     def solved(self, macro: MacroState) -> SolvedLevel:
         """States that are solved now; warnings and errors as for `flux`."""
         level: SolvedLevel
+        start = None
+        if self.model.finite_strain:
+            start = stable_start(self.strain_spaces[0], macro)
         if self.elements is not None:
-            level = self.elements(macro)
+            near = None if start is None else (self.elements.first_spaces[0], start)
+            level = self.elements(macro, near)
         elif self.inverted is not None:
             level = self.inverted(macro)
         elif self.nets is not None:
             level = self.nets(macro)
         else:
-            start = None
-            if self.model.finite_strain:
-                start = stable_start(self.forms, macro, self.n, self.least)
-            level = law_at(self.forms, macro, self.tolerance, self.n, self.least, start)
+            guess = None if start is None else (start, self._first_solvers[0].grid)
+            level = law_at(self.forms, macro, self.tolerance, self.n, self.least, guess)
         check_level(level, self.frame.along_axes(macro), self.tolerance, self.fixed)
         known = float(self.info.get("estimate", 0.0))
         self.info["estimate"] = max(known, float(level.estimate.max()))

@@ -11,19 +11,15 @@ from ...problem.errors import ProblemError, UnsupportedError, shortened, warn_to
 from ...problem.html_text import html_table
 from ...problem.pictures import Drawing
 from ...problem.user_input import instance
-from ...runtime.fourier.bloch_stability import MODES, BlochWaves
 from ...runtime.fourier.states import MacroState
-from ...runtime.fourier.strain_branch import follow
 from ...runtime.levels import SAFETY
+from ...runtime.strain_branch import follow
 from ..arguments import as_numbers
 from ..result_pictures import draw_stability
 from .law_solution import LawSolution
 from .macro_states import Question, read_states
 from .state_sources import require_found
-from .strain_branches import first_solvers, require_end, wavevector
-
-_MORE = 4
-"""Modes per axis more, by which beta is judged."""
+from .strain_branches import require_end
 
 
 @dataclass(frozen=True)
@@ -96,28 +92,24 @@ def stability(
             remedy="leave it out",
         )
     macro = _strained(law, F, x, t)
-    coarse, fine = first_solvers(law.forms, law.n, law.least)
+    coarse, fine = law.strain_spaces
     branch = follow(coarse, macro, through=True)
     require_end(branch, macro)
-    waves = BlochWaves(coarse, branch.macro, branch.states)
-    found = waves.waves()
+    found = coarse.waves(branch.macro, branch.states, 1).waves()
     least = min(found, key=lambda wave: wave.beta)
-    states = fine.solve(branch.macro, fine.grid.refined(branch.states.modes, coarse.grid))
+    states = fine.solve(branch.macro, fine.refined(branch.states.modes, coarse))
     require_found(states, branch.macro)
-    count = MODES[coarse.d]
-    more = BlochWaves(fine, branch.macro, states, count + _MORE)
+    more = fine.waves(branch.macro, states, 2)
     wave = more.wave(np.array(least.fractions), np.array(least.direction))
-    # Where data jump errors of states and waves fall like one over their modes.
-    slow = min(fine.grid.n / coarse.grid.n, (count + _MORE) / count) - 1
-    estimate = abs(wave.beta - least.beta) * SAFETY / (slow if law.forms.JUMPS else 1)
+    estimate = abs(wave.beta - least.beta) * SAFETY / fine.change_of_errors(coarse)
     stable = wave.beta > more.margin
     if abs(wave.beta) <= estimate:
         warn_tolerance(
             f"the least beta is {wave.beta:.2g}, known to {estimate:.1g} by other grids and modes:"
             " its sign is open"
         )
-    known = (wave.beta, wavevector(wave, more.periods), wave.direction, estimate, stable)
-    lengths = [float(np.linalg.norm(wavevector(at, more.periods))) for at in found]
+    known = (wave.beta, wave.wavevector, wave.direction, estimate, stable)
+    lengths = [float(np.linalg.norm(at.wavevector)) for at in found]
     return Stability(*known, tuple(zip(lengths, (at.beta for at in found), strict=True)))
 
 

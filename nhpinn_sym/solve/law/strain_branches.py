@@ -4,44 +4,37 @@ instability.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...problem.errors import SolveError, UnsupportedError
-from ...runtime.fourier.bloch_stability import Wave
-from ...runtime.fourier.grid import Grid
-from ...runtime.fourier.law_levels import FIRST, Start
-from ...runtime.fourier.refinement import grid_sizes
-from ...runtime.fourier.states import MacroState, States, StateSolver
-from ...runtime.fourier.strain_branch import Branch, follow, least_volume
+from ...runtime.bloch_waves import Wave
+from ...runtime.fourier.states import MacroState, States
+from ...runtime.strain_branch import Branch, StrainSpace, follow
 from ..interpolation import Array
 
 _SHARES = np.arange(1, 17) / 16
 """Places on the path of an energy at which orientation is looked at."""
 
 
-def stable_start(forms: Any, macro: MacroState, n: int | None, least: int) -> Start:
-    """The stable states on the coarsest grid of a law. UnsupportedError from the first instability
+def stable_start(space: StrainSpace, macro: MacroState) -> Array:
+    """The modes of stable states in a space. UnsupportedError from the first instability
     on, SolveError where a branch ends.
     """
-    solver = first_solver(forms, n, least)
     modes = []
     for k in range(macro.count):
         own = macro.part(slice(k, k + 1))
-        branch = follow(solver, own)
+        branch = follow(space, own)
         if branch.wave is not None:
-            periods = np.array([b - a for a, b in solver.grid.bounds])
             raise UnsupportedError(
                 f"a strain beyond the first instability, at t = {branch.load:.3g} of the gradient:"
-                f" a wave with {_described(branch.wave, periods)} has no positive energy there, and"
+                f" a wave with {_described(branch.wave)} has no positive energy there, and"
                 " one cell is an upper bound alone",
                 term=_gradient(own),
                 remedy="ask for a smaller gradient; nh.stability(law, F) says how stable one is",
             )
         require_end(branch, own)
         modes.append(branch.states.modes)
-    return np.concatenate(modes), solver.grid
+    return np.concatenate(modes)
 
 
 def require_end(branch: Branch, macro: MacroState) -> None:
@@ -56,11 +49,11 @@ def require_end(branch: Branch, macro: MacroState) -> None:
         )
 
 
-def require_energy_path(solver: StateSolver, macro: MacroState, states: States) -> None:
+def require_energy_path(space: StrainSpace, macro: MacroState, states: States) -> None:
     """UnsupportedError where the straight path, along which energies are integrated, leaves the
     deformations that keep orientation.
     """
-    if min(least_volume(solver, macro, states, share) for share in _SHARES) <= 0:
+    if min(space.least_volume(macro, states, share) for share in _SHARES) <= 0:
         raise UnsupportedError(
             "the energy of a state whose straight path from no strain has det(I + grad u) <= 0",
             term=_gradient(macro),
@@ -68,24 +61,8 @@ def require_energy_path(solver: StateSolver, macro: MacroState, states: States) 
         )
 
 
-def first_solver(forms: Any, n: int | None, least: int) -> StateSolver:
-    """The coarsest grid that a law is solved on: branches are followed there."""
-    return first_solvers(forms, n, least)[0]
-
-
-def first_solvers(forms: Any, n: int | None, least: int) -> tuple[StateSolver, ...]:
-    """The two coarsest grids of a law."""
-    sizes = grid_sizes(forms, n, least, FIRST)[:2]
-    return tuple(StateSolver(forms, Grid(forms.CELL, size)) for size in sizes)
-
-
-def wavevector(wave: Wave, periods: Array) -> tuple[float, ...]:
-    """k in the units of 1/y."""
-    return tuple((2 * np.pi * np.array(wave.fractions) / periods).tolist())
-
-
-def _described(wave: Wave, periods: Array) -> str:
-    k = ", ".join(f"{entry:.3g}" for entry in wavevector(wave, periods))
+def _described(wave: Wave) -> str:
+    k = ", ".join(f"{entry:.3g}" for entry in wave.wavevector)
     if any(wave.fractions):
         return f"k = ({k})"
     along = ", ".join(f"{entry:.3g}" for entry in wave.direction)

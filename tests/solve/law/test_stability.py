@@ -13,7 +13,9 @@ import sympy as sp
 from scipy.optimize import brentq
 
 import nhpinn_sym as nh
+from nhpinn_sym.runtime.strain_branch import follow
 from nhpinn_sym.solve.law.solve_law import prepared_law
+from nhpinn_sym.solve.law.stability import _strained
 
 S = nh.Scales(2)
 LAYERS = sp.exp(sp.log(5) * sp.sin(2 * sp.pi * S.y[0]))  # contrast 25
@@ -104,7 +106,7 @@ def test_what_is_refused(layered: nh.LawSolution) -> None:
     assert model.finite_strain
     assert "not convex" in str(model)
     with pytest.raises(nh.UnsupportedError, match="finite strain"):
-        nh.solve_law(model, "skfem")
+        nh.solve_law(model, "pinn")
     with pytest.raises(nh.UnsupportedError, match="finite strain"):
         nh.emit(model, "numpy")
     with pytest.raises(nh.UnsupportedError, match="finite strain"):
@@ -120,6 +122,40 @@ def test_the_estimate_holds_where_data_jump() -> None:
     layers = sp.Piecewise((20, S.y[0] < sp.Rational(1, 2)), (1, True))
     found = nh.stability(law_of(layers, 31), [[1.02, 0.01], [0, 0.97]])
     assert abs(found.beta - 0.58) < found.estimate < 0.2
+
+
+def test_waves_of_elements_are_those_of_a_grid(layered: nh.LawSolution) -> None:
+    """Smooth layers: long waves; at short ones both are above the least local stiffness, of which
+    elements see more.
+    """
+    elements = prepared_law(layered.model, "skfem", 1e-6, {}, None)
+    longs = []
+    shorts = []
+    for law, detail in ((layered, 2), (elements, 0)):
+        space = law.strain_spaces[-1]
+        macro = _strained(law, [[1.02, 0.01], [0, 0.96]], None, None)
+        branch = follow(space, macro, through=True)
+        waves = space.waves(branch.macro, branch.states, detail)
+        long, short = np.array([0.0, 1.0]), np.array([0.0, 0.5])
+        shorts.append(waves.beta(short, long))
+        longs.append([waves.beta(0 * short, long), *waves.effective().ravel()])
+    assert longs[0] == pytest.approx(longs[1], abs=1e-3)
+    assert shorts[1] < shorts[0]
+    assert shorts[1] == pytest.approx(shorts[0], rel=0.1)
+
+
+# Shares of the stiff layers, their contrast, where c = t of the compression loses stability: exact
+# laminates with Floquet waves across them, by elements of degree 5 on a line; long waves at first.
+@pytest.mark.parametrize(
+    ("share", "contrast", "onset", "wave"),
+    [(0.5, 25, 0.0525, r"k -> 0 along \(0, 1\)"), (0.1, 50, 0.0644, r"k = \(0, 3.14\)")],
+)
+def test_stiff_layers_buckle(share: float, contrast: int, onset: float, wave: str) -> None:
+    layers = sp.Piecewise((contrast, S.y[0] < sp.nsimplify(share)), (1, True))
+    law = prepared_law(nh.homogenize(neo_hookean(layers)), "skfem", 1e-6, {}, None)
+    assert law.flux(grad=np.diag([0, -0.97 * onset])).shape == (2, 2)
+    with pytest.raises(nh.UnsupportedError, match=rf"first instability.*{wave}"):
+        law.flux(grad=np.diag([0, -1.03 * onset]))
 
 
 def test_small_fine_solutions_are_linear_ones() -> None:
