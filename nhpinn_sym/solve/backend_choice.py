@@ -49,11 +49,11 @@ def choose_cells_backend(
     held = any(e.image is not None for e in cells.externals)
     if held or any(images_in(c) for c in cell_data(cells)):
         return BackendChoice(("voxel", choose_fem(AUTO)), "coefficients are images")
-    if cells.externals or cells.cell.dim > max(LAST):
-        return BackendChoice(
-            ("fourier",), "coefficients known only as functions, or more than three axes"
-        )
+    if cells.cell.dim > max(LAST):
+        return BackendChoice(("fourier",), "more than three axes")
     found = resolve_cells(cells, parameters, box)
+    if cells.externals and not (found.planar and any(found.breaks)):
+        return BackendChoice(("fourier",), "coefficients known only as functions")
     fem = choose_fem(AUTO, smooth=cells.order == 4)
     if not found.planar and found.jumps:
         reason = "coefficients jump across curved interfaces"

@@ -46,6 +46,19 @@ def test_planes_are_for_finite_elements() -> None:
     assert chosen(lambda s: nh.phases(s, {square: 10}), 2).backends[0] == FEM
 
 
+def test_jumps_of_a_finer_level_are_for_finite_elements() -> None:
+    """Layers of two values across z2, in layers across y1: 1/<1/5> along y1, <3.2> along y2."""
+
+    def layers(s: nh.Scales) -> sp.Expr:
+        fine = sp.Piecewise((2, s.z[1] < HALF), (8, True))
+        return sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (fine, True))
+
+    cells = nh.solve_cells(derived(diffusion(layers), 2, levels=2))
+    expected = np.diag([1 / (1 / 3 + 2 / 15), 1 / 3 + 2 / 3 * 3.2])
+    assert cells.effective["A"] == pytest.approx(expected, abs=1e-9)
+    assert cells.info["choice"].startswith(FEM)
+
+
 def test_what_no_grid_resolves_is_for_finite_elements() -> None:
     def sharp(s: nh.Scales) -> sp.Expr:
         return 2 + sp.tanh(10**4 * S(s.y[0])) * C(s.y[1])
