@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
-from ..problem.errors import UnsupportedError
+from ..problem.errors import SolveError, UnsupportedError
 from ..solve.cell_solution import CellSolution
 from ..solve.ground_states import without_growth
 from ..solve.hierarchy import further_fields
@@ -102,6 +102,6 @@ class ExpandedSolution:
                 self.settings.parameters,
                 self.settings.progress,
             )
-        except UnsupportedError:
+        except (UnsupportedError, SolveError):  # the latter: data that are unbounded at a corner
             return None
         return found.layer

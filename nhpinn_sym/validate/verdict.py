@@ -13,6 +13,9 @@ from .budget_verdict import Verdict as Verdict
 
 # Backends among which two outvote one.
 _DECIDE = 3
+# An exact solution is off where both are farther from it, in terms of their own difference and of
+# FEM's estimate, than the first; nothing below the second is told from rounding.
+_OFF, _ROUNDING = 10.0, 1e-8
 # By how much an observed rate may fall short of the expected one: it is reached as eps falls.
 _SHORT = 0.5
 _ON_CELLS = (Verdict.CELLS_DISAGREE, Verdict.FEM_CELLS_DISAGREE, Verdict.UNDECIDED)
@@ -119,7 +122,9 @@ def judge_plain(errors: Mapping[str, float | None], found: Mapping[str, Any]) ->
     pinn, fem, between = (_number(errors[name]) <= limit for name in ("pinn", "fem", "difference"))
     if found["exact"]:
         if pinn and fem:
-            return Verdict.AGREEMENT
+            known = max(_number(errors["difference"]), _number(found["reference"]))
+            off = _number(errors["fem"]) > max(_OFF * known, _ROUNDING)
+            return Verdict.EXACT_DISAGREES if off else Verdict.AGREEMENT
         if pinn or fem:
             if pinn:
                 return Verdict.FEM_DISAGREES
