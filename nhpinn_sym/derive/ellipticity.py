@@ -274,8 +274,8 @@ def _not_definite(
         term=_shown(op, principal),
         remedy=(
             "the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
-            f"check its sign, where it vanishes, and its contrast, at most {1 / _TINY:.0e} (voids are"
-            " holes=)"
+            "check its sign, where it vanishes, and its contrast, at most"
+            f" {1 / _TINY:.0e} (voids are holes=)"
         ),
     )
 

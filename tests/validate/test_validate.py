@@ -16,6 +16,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import OutputPathError, SolveError, UnknownBackendError
+from nhpinn_sym.validate import expanded_solution
 from nhpinn_sym.validate.boundary_value_run import BoundaryValueRun
 from nhpinn_sym.validate.quadrature import plot_points, resolving
 from nhpinn_sym.validate.report import Verdict
@@ -77,6 +78,18 @@ def test_report_against_the_closed_form(tmp_path: Path) -> None:
     assert not list((tmp_path / "run").rglob("*.part"))
     for word in ("e1", "random-features", "skfem", "homogenization"):
         assert word in str(report)
+
+
+def test_layers_that_no_solver_gets_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of data that jump at a corner of a rectangle: their own data are unbounded there."""
+
+    def fails(*_: object) -> None:
+        raise SolveError("a residual of nan", term="theta", remedy="another mesh")
+
+    monkeypatch.setattr(expanded_solution, "layered", fails)
+    report = nh.validate(small_problem(), eps=sp.Rational(1, 4), fem="skfem")
+    assert set(report.first_order) == {"L2", "H1"}
+    assert report.verdict is Verdict.AGREEMENT
 
 
 def test_a_second_run_takes_the_parts_of_the_first(tmp_path: Path) -> None:
