@@ -171,12 +171,9 @@ def lower_at_eps(operator: Operator, system: MultiscaleProblem | None = None) ->
     refuse_contacts(operator.problem.contacts, "the fine problem")
     if operator.problem.holes:
         raise UnsupportedError(
-            "the fine problem around many holes",
+            "the fine problem around many holes without a number for eps",
             term=next(iter(operator.problem.holes)),
-            remedy=(
-                "solve the homogenized one: solve_homogenized(model, cells); a few holes may be cut"
-                " out of a plane domain: domain=nh.Box(...) - nh.Disk(...)"
-            ),
+            remedy="solve_fine(problem, eps) has one; the homogenized equation needs none",
         )
     check_coefficients(operator)
     problem = operator.problem

@@ -6,7 +6,7 @@ lie beyond it: conditions are asked in the middle of the element, values at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from sympy.core.relational import Relational
 
 from ..operator.numbers.breaks import smooth_levels
 from ..problem.numeric import lambdified
+from ..problem.perforated_domain import PerforatedDomain
 from ..problem.regions import Region
 from ..runtime.arrays import Array, Integers
 from .coefficient_maps import map_coefficients
@@ -56,7 +57,7 @@ def equation_with_middles(equation: LoweredEquation) -> LoweredEquation:
     conditions = {c for datum in integrated(equation) for c in jumps_by(datum)}
     known = {*equation.coordinates, *equation.parameters}
     here = any(c.has(*equation.coordinates) for c in conditions)
-    fitted = isinstance(equation.domain, Region) and equation.order == 2
+    fitted = isinstance(equation.domain, (Region, PerforatedDomain)) and equation.order == 2
     if not (fitted and here and all(c.free_symbols <= known for c in conditions)):
         return equation
 
@@ -78,6 +79,20 @@ def integrated(equation: LoweredEquation) -> list[sp.Expr]:
     alone."""
     terms = (*equation.mass, *equation.bilinear, *equation.linear)
     return [_written(c) for c in dict.fromkeys(t.coefficient for t in terms)]
+
+
+def branches(data: Iterable[sp.Expr], coordinates: Sequence[sp.Symbol]) -> list[sp.Expr]:
+    """The steps of data, and the numbers of the branches of their Piecewise, that depend on the
+    coordinates alone."""
+    found: dict[sp.Expr, None] = {}
+    for node in (node for datum in data for node in _outer(_written(datum))):
+        if any(not c.free_symbols <= set(coordinates) for c in _asked(node)):
+            continue
+        numbered = node
+        if isinstance(node, sp.Piecewise):
+            numbered = sp.Piecewise(*((sp.Integer(k), c) for k, (_, c) in enumerate(node.args)))
+        found[numbered] = None
+    return list(found)
 
 
 def middle_symbols(coordinates: Sequence[sp.Symbol]) -> tuple[sp.Symbol, ...]:

@@ -16,6 +16,7 @@ from ..problem.errors import BackendMissingError, SolveError
 from ..runtime.arrays import Array, Bounds
 from ..runtime.fitted import gmsh_mesher, netgen_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
+from ..runtime.fitted.corners import GRADING
 from ..runtime.fitted.extrusion import extruded_meshes
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.kernel_shapes import MeshingFailed
@@ -42,6 +43,7 @@ class InterfaceMeshes:
               lattice
     mesher  : who makes them, one of `MESHERS`
     free    : axes along which functions are not periodic: no element goes across their ends
+    grading : of triangles towards corners, see `runtime.fitted.corners.graded`
     """
 
     bounds: Bounds
@@ -50,6 +52,7 @@ class InterfaceMeshes:
     vectors: Array
     mesher: str = "own"
     free: tuple[int, ...] = ()
+    grading: float = GRADING
     made: dict[int, tuple[Iterator[CellMesh], list[CellMesh]]] = field(default_factory=dict)
 
     @classmethod
@@ -152,6 +155,7 @@ class InterfaceMeshes:
             self.planes,
             low @ np.linalg.inv(matrix),
             self.vectors,
+            self.grading,
         )
         if self.mesher == "own" and self.dim == 2:
             return meshes(asked, first)

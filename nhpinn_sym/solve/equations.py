@@ -42,6 +42,7 @@ from .ground_states import initial_share
 from .law.equations import solve_nonlinear_fine, solve_with_law
 from .law.law_solution import LawSolution
 from .law.original_unknown import in_original
+from .perforated_domain import around_holes
 from .periods import (
     check_periods_fit,
     choose_mesh,
@@ -217,8 +218,15 @@ def solve_fine(
         "the problem",
         "write problem = MultiscaleProblem(equation, scales=s, unknown=u)",
     )
-    system = first_order_in_time(problem) if is_wave(problem) else None
     options = check_options(solver, options, backend)
+    if problem.holes and not BACKENDS[backend].elements:
+        raise UnsupportedError(
+            "the fine problem around many holes by a net, which would have to learn each of them",
+            term=next(iter(problem.holes)),
+            remedy='nets solve its cells and the homogenized equation; here use backend="skfem"',
+        )
+    problem = around_holes(problem, eps)
+    system = first_order_in_time(problem) if is_wave(problem) else None
     operator = parse_nonlinear(problem)
     if not operator.linear and system is not None:
         shared: dict[str, Any] = {"parameters": parameters, "progress": progress}

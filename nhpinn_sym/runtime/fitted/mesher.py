@@ -11,7 +11,7 @@ from ..arrays import Array
 from ..kd_tree import kd_tree
 from ..lattice import Lattice
 from .cell_mesh import CellMesh
-from .corners import LevelValues, corners_of, graded, with_corners
+from .corners import GRADING, LevelValues, corners_of, graded, with_corners
 from .interfaces import Label, TooCoarse, cut_triangles, snapped, with_arcs, with_thin_parts
 from .small_parts import InterfacePoints, interface_points
 from .triangulation import Triangulation, regular
@@ -46,6 +46,7 @@ class Interfaces:
     levels  : functions of points of the cell whose zeros hold all interfaces
     planes  : shares of the two vectors at which interfaces lie across them
     origin  : a corner of the cell; vectors: its periods, one a row
+    grading : how fast triangles become smaller towards corners, see `corners.graded`
     """
 
     label: Label
@@ -53,6 +54,7 @@ class Interfaces:
     planes: Sequence[Sequence[float]]
     origin: Array
     vectors: Array
+    grading: float = GRADING
 
     def shape(self, n: int) -> tuple[int, int]:
         """n triangles along the longer vector, and as long ones along the other."""
@@ -74,9 +76,10 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
     while fine.longest.max() > _SEEN * np.linalg.norm(interfaces.vectors, axis=1).max():
         fine = fine.quartered()
     corners = corners_of(fine, interfaces.levels, interfaces.label)
+    gradings = [interfaces.grading] * len(corners)
     base = seeing(base, interface_points(fine, interfaces.levels, interfaces.label))
     while True:
-        base, found = resolved(graded(base, corners), corners, interfaces.label)
+        base, found = resolved(graded(base, corners, gradings), corners, interfaces.label)
         yield found
         base = base.quartered()
 

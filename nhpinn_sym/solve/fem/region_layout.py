@@ -13,11 +13,13 @@ from typing import Any, overload
 import numpy as np
 
 from ...lower.forms import LoweredEquation
-from ...lower.interfaces import CellInterfaces
+from ...lower.interfaces import CellInterfaces, integrated, jumps_by
 from ...problem.errors import SolveError
 from ...problem.mesh_domain import MeshedDomain
+from ...problem.perforated_domain import PerforatedDomain
 from ...problem.regions import Corner, Region
 from ...resolution import Resolution
+from ...resolution.interface_meshes import FIRST
 from ...resolution.region_outlines import (
     DEGREE,
     NARROW,
@@ -208,6 +210,37 @@ class HalvedMeshes:
 
     def resolves(self, mesh: Any) -> bool:
         return False
+
+
+@dataclass(frozen=True)
+class TiledMeshes(HalvedMeshes):
+    """Of a perforated box: with `FIRST` elements along a period, twice as many on each next."""
+
+    domain: PerforatedDomain
+
+    def given(self, cells: Sequence[int]) -> Sequence[RegionMesh]:
+        """The mesh of so many cells along each axis, or a finer one, and two before."""
+        return LazyMeshes(self.mesh, max(FEWEST, self._needed(cells)))
+
+    def at_least(self, cells: Sequence[int], most: int) -> Sequence[RegionMesh]:
+        """As many nodes as that many cells have corners, and a mesh before."""
+        nodes = [math.ceil(n / DEGREE) for n in cells]
+        return LazyMeshes(self.mesh, max(FEWEST - 1, self._needed(nodes)))
+
+    def _needed(self, cells: Sequence[int]) -> int:
+        """How many meshes there are up to that of so many triangles along each axis."""
+        asked = max(n / count for n, count in zip(cells, self.domain.cells, strict=True))
+        return 1 + max(0, math.ceil(math.log2(asked / FIRST)))
+
+    def resolves(self, mesh: Any) -> bool:
+        return not self.erratic
+
+
+@meshes_of.register
+def _(domain: PerforatedDomain, equation: LoweredEquation, found: Resolution) -> TiledMeshes:
+    own = equation.coordinates
+    moving = any(not c.free_symbols <= {*own} for d in integrated(equation) for c in jumps_by(d))
+    return TiledMeshes(domain, found.unresolved, moving)
 
 
 @meshes_of.register

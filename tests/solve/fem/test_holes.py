@@ -195,14 +195,6 @@ def test_a_solid_that_hangs_together_at_corners_is_told() -> None:
         (lambda: problem(1, holes=[DISK]), "dictionary of shapes"),
         (lambda: problem(1, "hole"), "not a Shape"),
         (
-            lambda: nh.solve_fine(
-                problem(1, DISK, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)]),
-                eps=0.5,
-                backend="skfem",
-            ),
-            "around many holes",
-        ),
-        (
             lambda: nh.homogenize(
                 nh.MultiscaleProblem(
                     sp.Eq(-S.laplacian(U) + U.diff(S.x[0]), 1),
