@@ -11,12 +11,9 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.domain import BoundaryPart, Box, Cell, Domain
 from ..problem.errors import UnsupportedError
 from .script_cells import CellFunctions, cells_text
-from .script_forms import (
-    Columns,
-    PartResidual,
-    Script,
-    ScriptLibrary,
-)
+from .script_conditions import PartResidual
+from .script_forms import Columns, Script, ScriptLibrary
+from .script_rows import linear_equation_text
 from .script_text import (
     LEARNING_RATE,
     POINTS,
@@ -28,10 +25,10 @@ from .script_text import (
     equation_summary,
     exact_number,
     grid_text,
-    linear_equation_text,
     main_part,
     periods_text,
     script_text,
+    start_name,
 )
 from .source import Source
 
@@ -46,6 +43,11 @@ LIBRARY = ScriptLibrary(
     whole=True,
     functions="outputs.split({m}, dim=1)",
     along="dde.grad.jacobian({of}, points, j={i})",
+    twice="dde.grad.hessian({of}, points, i={i}, j={j})",
+    gradients_of=(
+        "torch.cat([dde.grad.jacobian(outputs, points, i=i){cut} for i in range({m})], dim=1)"
+    ),
+    divergence_of="sum(dde.grad.jacobian(p, points, j=k) for k, p in enumerate(row))",
 )
 _IMPORTS = [
     "import os",
@@ -79,7 +81,7 @@ def cell_text(
     parts = [
         *functions.residuals,
         functions.effective,
-        _cell_main(script, cell, write),
+        _cell_main(script, cell, write, functions.differentiated),
     ]
     return script_text(summary, _IMPORTS, [*_SETTING, *head], parts)
 
@@ -135,14 +137,19 @@ def _training(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]
     ]
 
 
-def _cell_main(script: Script, box: Cell, write: WriteText) -> list[str]:
+def _cell_main(script: Script, box: Cell, write: WriteText, differentiated: bool) -> list[str]:
+    means = [
+        "outputs = net(points)",
+        write("effective(points, outputs - outputs.mean(dim=0))"),
+    ]
+    if differentiated:
+        means = [write("effective(points, net(points))")]
     lines = [
         f"cell = {geometry(box)}",
         f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
         *_training(script, box, range(box.dim)),
         f"points = torch.as_tensor({grid_text(box, periodic=True)}).requires_grad_()",
-        "outputs = net(points)",
-        write("effective(points, outputs - outputs.mean(dim=0))"),
+        *means,
     ]
     return main_part(lines)
 
@@ -161,7 +168,8 @@ def _equation_main(
     ]
     if timed:
         axis = lowered.domain.dim
-        rows.append(f"dde.icbc.OperatorBC(box, start, lambda x, _: np.isclose(x[{axis}], 0))")
+        start = start_name(script, lowered, found)
+        rows.append(f"dde.icbc.OperatorBC(box, {start}, lambda x, _: np.isclose(x[{axis}], 0))")
     lines += display("conditions = [", rows, "]")
     few = POINTS // 4
     counts = f"num_domain={POINTS}, num_boundary={few}" + f", num_initial={few}" * timed

@@ -5,7 +5,7 @@ equation and of one state problem, by total derivatives of their integrands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import ModuleType
 
 import sympy as sp
@@ -29,14 +29,10 @@ from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from .layout import statement
 from .script_cells import CellFunctions, effective_function
-from .script_forms import (
-    Script,
-    conditions_by_part,
-    equation_script,
-    part_residuals,
-    require_equation,
-)
-from .script_text import STEPS, display, function, unpacked
+from .script_conditions import conditions_by_part, part_residuals
+from .script_forms import Script, equation_script, require_equation
+from .script_rows import Row, flux_entries, row_functions
+from .script_text import STEPS, unpacked
 from .torch_coefficients import extended
 
 _EPS = 0.25
@@ -82,36 +78,6 @@ class _Put:
         return e.xreplace(self.swap)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """An equation: rest + sum of sign * D^index flux = 0."""
-
-    rest: sp.Expr
-    fluxes: tuple[tuple[int, sp.Expr, MultiIndex], ...]
-
-
-def _residual_functions(script: Script, rows: Sequence[_Row], zero: str) -> list[list[str]]:
-    """`flux` and `residuals` of a script, whose derivatives are those of autograd."""
-    held = [flux for row in rows for _, flux, _ in row.fluxes if flux.free_symbols]
-    lines, texts = script.body(held)
-    flux = [*lines, *display("return [", texts, "]")]
-    before, rests = script.body([row.rest for row in rows])
-    written = []
-    for row, rest in zip(rows, rests):
-        terms = [
-            f"{'-' if sign < 0 else '+'} {script.derived(f'q[{held.index(e)}]', index)}"
-            for sign, e, index in row.fluxes
-            if e in held
-        ]
-        text = " ".join([*([rest] if row.rest != 0 else []), *terms])
-        written.append(text.removeprefix("+ ").replace("- ", "-", text.startswith("- ")))
-    whole = [*before, "q = flux(points, outputs)", *display("rows = [", written, "]")]
-    return [
-        function("flux(points, outputs)", "What the residuals take derivatives of.", flux),
-        function("residuals(points, outputs)", zero, [*whole, "return torch.cat(rows, dim=1)"]),
-    ]
-
-
 def _state(lowered: LoweredState, emitter: ModuleType, given: Mapping[str, float]) -> str:
     if lowered.jumps:
         raise UnsupportedError(
@@ -128,7 +94,7 @@ def _state(lowered: LoweredState, emitter: ModuleType, given: Mapping[str, float
     put = _Put(script, held, {symbol(SLOPE, j, k): symbol(MACRO, j, k) for j in m for k in axes})
     tables = lowered.integrands.values
     rows = [
-        _Row(
+        Row(
             put(tables["source"].get((i,), sp.S.Zero)),
             tuple(
                 (-1, put(tables["flux"].get((i, k), sp.S.Zero)), unit(k, lowered.dim)) for k in axes
@@ -136,18 +102,21 @@ def _state(lowered: LoweredState, emitter: ModuleType, given: Mapping[str, float
         )
         for i in m
     ]
+    fluxes = flux_entries(script, rows, lowered.dim)
     law = {(f, i): put(e) for f in _LAW for i, e in tables[f].items()}
+    law |= {("flux", (i, k)): fluxes[i][k] for i, k in tables["flux"]}
     summary = f"""{lowered.title}: the state problem at one value and gradient, for {emitter.NAME}.
-
-{", ".join(script.unknowns)}: periodic on {lowered.cell}, with zero mean, and with the residuals
-below.
 
     python state.py {STEPS}  # steps of training; prints the law there, writes effective.json
 """
     head = _numbers(script, [symbol(name) for name in given], given)
     write = "write_means({}, PARAMETERS)".format
-    inside = _residual_functions(script, rows, "Zero for the cell functions.")
-    functions = CellFunctions(inside, effective_function(script, law))
+    zero = f"Zero for {', '.join(script.unknowns)}: periodic, with zero mean."
+    inside = row_functions(script, rows, lowered.dim, zero)
+    values = {script.value(j, (0,) * lowered.dim) for j in m}
+    means = [*law.values(), *(e for row in rows for _, e, _ in row.fluxes)]
+    differentiated = not any(values & e.free_symbols for e in means)
+    functions = CellFunctions(inside, effective_function(script, law), differentiated)
     text: str = emitter.cell_text(script, lowered.cell, summary, head, functions, write)
     return text
 
@@ -172,17 +141,18 @@ def _fine(
     tables = equation.integrands.values
     equations = []
     for i in m:
-        fluxes = [(-1, put(tables["flux"].get((i, k), sp.S.Zero)), units[k]) for k in axes]
+        own = [(-1, put(tables["flux"].get((i, k), sp.S.Zero)), units[k]) for k in axes]
         if lowered.time is not None:
             storage = put(tables["storage"].get((i,), sp.S.Zero))
-            fluxes.append((1, storage, extended(lowered, (0,) * len(axes), 1)))
-        equations.append(_Row(put(tables["reaction"].get((i,), sp.S.Zero)), tuple(fluxes)))
-    inside = _residual_functions(script, equations, "Zero for the solution.")
+            own.append((1, storage, extended(lowered, (0,) * len(axes), 1)))
+        equations.append(Row(put(tables["reaction"].get((i,), sp.S.Zero)), tuple(own)))
+    inside = row_functions(script, equations, len(axes), "Zero for the solution.")
+    fluxes = flux_entries(script, equations, len(axes))
     rows = {}
     for name, conditions in conditions_by_part(lowered).items():
         normal = lowered.domain.part(name).normal_at(lowered.coordinates)
         rows[name] = tuple(
-            _condition(c, [tables["flux"].get((i, k), sp.S.Zero) for k in axes], normal, put, zero)
+            _condition(script, c, sp.Add(*[n * q for n, q in zip(normal, fluxes[i])]), zero)
             for i, c in sorted(conditions.items())
         )
     numbers = _numbers(script, equation.parameters, {"epsilon": _EPS, **given})
@@ -192,17 +162,12 @@ def _fine(
 
 
 def _condition(
-    condition: Essential | Natural,
-    flux: Sequence[sp.Expr],
-    normal: Sequence[sp.Expr],
-    put: _Put,
-    zero: MultiIndex,
+    script: Script, condition: Essential | Natural, across: sp.Expr, zero: MultiIndex
 ) -> sp.Expr:
-    """What vanishes on a part of the boundary."""
+    """What vanishes on a part of the boundary, with the flux across it."""
     if isinstance(condition, Essential):
-        return put.script.value(condition.field, zero) - condition.value
-    across = sp.Add(*[n * put(f) for n, f in zip(normal, flux)])
-    value = put.script.value(condition.equation, zero)
+        return script.value(condition.field, zero) - condition.value
+    value = script.value(condition.equation, zero)
     return across + condition.alpha * value - condition.value
 
 

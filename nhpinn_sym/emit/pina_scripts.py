@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box, Cell, Domain, require_box
+from ..problem.domain import BoundaryPart, Box, Cell, Domain, require_box
 from ..problem.escaping import literal
-from .layout import statement
+from .layout import WIDTH, block
 from .script_cells import CellFunctions, cells_text
-from .script_forms import (
-    Columns,
-    PartResidual,
-    Script,
-    ScriptLibrary,
-)
+from .script_conditions import PartResidual
+from .script_forms import Columns, Script, ScriptLibrary, labels_text
+from .script_rows import linear_equation_text
 from .script_text import (
     POINTS,
     STEPS,
@@ -28,10 +25,10 @@ from .script_text import (
     equation_summary,
     exact_number,
     grid_text,
-    linear_equation_text,
     main_part,
     periods_text,
     script_text,
+    start_name,
 )
 from .source import Source
 
@@ -47,12 +44,15 @@ LIBRARY = ScriptLibrary(
     whole=False,
     functions="cell_functions(outputs, {m})",
     along='derivative({of}, points, "{name}")',
+    twice='derivative({of}, points, "{name}", "{other}")',
+    gradients_of="grad(outputs, points, d=[{labels}]).tensor",
+    divergence_of="divergence(row, points, {labels})",
 )
 _HEAD = (
     "import numpy as np",
     "import torch",
     "from pina import Condition, LabelTensor, Trainer",
-    "from pina.domain import CartesianDomain",
+    "from pina.domain import CartesianDomain, Union",
     "from pina.equation import Equation",
     "from pina.model import FeedForward",
     "from pina.operator import grad",
@@ -82,7 +82,7 @@ def cell_text(
         *functions.residuals,
         _cell_problem(script, cell),
         functions.effective,
-        _cell_main(script, cell, write),
+        _cell_main(script, cell, write, functions.differentiated),
     ]
     return script_text(summary, _imports("SpatialProblem"), [*_SETTING, *head], parts)
 
@@ -130,30 +130,35 @@ def _class(
     summary: str,
     fields: Sequence[str],
     domains: Mapping[str, str],
-    used: Mapping[str, Sequence[str]],
+    used: Mapping[str, str],
 ) -> list[str]:
-    """A problem class: its domains, and the residual that vanishes on some of them, by its name."""
+    """A problem class: its domains, and the residual that vanishes on each of them."""
     rows = [f'"{name}": {text}' for name, text in domains.items()]
-    conditions = [_conditions(residual, places) for residual, places in used.items()]
-    body = [
-        *fields,
-        *display("domains = {", rows, "}"),
-        *display("conditions = {", conditions, "}"),
-    ]
-    lines = [f'"""{summary}"""', "", *(part for line in body for part in statement(line))]
-    return [f"class {head}:", *(f"    {line}".rstrip() for line in lines)]
+    body = [*fields, *display("domains = {", rows, "}"), *_conditions(used)]
+    return [f"class {head}:", f'    """{summary}"""', *block(body, 4)]
 
 
-def _conditions(residual: str, places: Sequence[str]) -> str:
-    """The items of a dict of conditions."""
-    if len(places) == 1:
-        return f'"{places[0]}": Condition(domain="{places[0]}", equation=Equation({residual}))'
-    each = f"k: Condition(domain=k, equation=Equation({residual}))"
-    return f'**{{{each} for k in domains if k.startswith("{residual}_")}}'
+def _conditions(used: Mapping[str, str]) -> list[str]:
+    """The statements that give each domain its residual."""
+    if len(used) == 1:
+        [(name, residual)] = used.items()
+        condition = f'Condition(domain="{name}", equation=Equation({residual}))'
+        return [f'conditions = {{"{name}": {condition}}}']
+    items = ", ".join(f'"{name}": {residual}' for name, residual in used.items())
+    each = "k: Condition(domain=k, equation=Equation(f))"
+    return [f"equations = {{{items}}}", f"conditions = {{{each} for k, f in equations.items()}}"]
 
 
 def _outputs(script: Script) -> str:
-    return f"output_variables = [{', '.join(literal(name) for name in script.unknowns)}]"
+    """The names of the outputs, as products of those of functions and of components."""
+    names = list(script.unknowns)
+    stems = list(dict.fromkeys(name.rpartition("_")[0] for name in names))
+    count = len(names) // len(stems)
+    places = range(1, count + 1)
+    if len(stems) > 1 and count > 1 and names == [f"{n}_{j}" for n in stems for j in places]:
+        held = f"N in {labels_text(stems)} for j in range(1, {count + 1})"
+        return f'output_variables = [f"{{N}}_{{j}}" for {held}]'
+    return f"output_variables = [{', '.join(map(literal, names))}]"
 
 
 def _cell_problem(script: Script, box: Box) -> list[str]:
@@ -163,31 +168,38 @@ def _cell_problem(script: Script, box: Box) -> list[str]:
         "The cell problems; the net is periodic by itself.",
         fields,
         {"inside": "spatial_domain"},
-        {"residuals": ["inside"]},
+        {"inside": "residuals"},
     )
 
 
 def _boundary_value_problem(
     script: Script, lowered: LoweredEquation, found: Sequence[PartResidual], kinds: str
 ) -> list[str]:
-    space = _intervals(require_box(lowered.domain, "a script of PINA"))
+    box = require_box(lowered.domain, "a script of PINA")
+    space = _intervals(box)
     time = {}
     fields = [_outputs(script), f"spatial_domain = {_domain(script, space)}"]
     if lowered.final_time is not None:
         time = {len(space): f"[0, {exact_number(lowered.final_time)}]"}
         fields.append(f"temporal_domain = {_domain(script, time)}")
     domains = {"inside": _domain(script, space | time) if time else "spatial_domain"}
-    used = {"residuals": ["inside"]}
     for wall in found:
-        used[wall.name] = [f"{wall.name}_{part.name}" for part in wall.parts]
-        for name, part in zip(used[wall.name], wall.parts, strict=True):
-            place = {part.axis: exact_number(part.place)}
-            domains[name] = _domain(script, space | time | place)
+        domains[wall.name] = _wall(script, box, wall.parts, space | time)
     if time:
         domains["start"] = _domain(script, space | {len(space): "0"})
-        used["start"] = ["start"]
+    used = {name: name for name in domains} | {"inside": "residuals"}
+    if time:
+        used["start"] = start_name(script, lowered, found)
     head = f"BoundaryValueProblem({kinds})"
     return _class(head, "The equation, and what holds around it.", fields, domains, used)
+
+
+def _wall(script: Script, box: Box, parts: Sequence[BoundaryPart], ends: Mapping[int, str]) -> str:
+    """Parts of the boundary, as one domain."""
+    if set(parts) == set(box.parts) and len(ends) == box.dim:
+        return "spatial_domain.partial()"
+    sides = [_domain(script, {**ends, p.axis: exact_number(p.place)}) for p in parts]
+    return sides[0] if len(sides) == 1 else f"Union([{', '.join(sides)}])"
 
 
 def _training(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
@@ -204,20 +216,28 @@ def _training(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]
     ]
 
 
-def _points(script: Script, grid: str) -> str:
-    order = ", ".join(literal(name) for name in script.coordinates)
-    return f"points = LabelTensor(torch.as_tensor({grid}), [{order}])"
+def _points(script: Script, grid: str) -> list[str]:
+    order = f"[{', '.join(map(literal, script.coordinates))}]"
+    whole = f"points = LabelTensor(torch.as_tensor({grid}), {order})"
+    if len(whole) <= WIDTH - 4:
+        return [whole]
+    return [f"grid = {grid}", f"points = LabelTensor(torch.as_tensor(grid), {order})"]
 
 
-def _cell_main(script: Script, box: Cell, write: WriteText) -> list[str]:
+def _cell_main(script: Script, box: Cell, write: WriteText, differentiated: bool) -> list[str]:
+    means = [
+        "outputs = solver(points.requires_grad_())",
+        "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
+        write("effective(points, centred)"),
+    ]
+    if differentiated:
+        means = [write("effective(points, solver(points.requires_grad_()))")]
     lines = [
         "problem = CellProblem()",
         f"problem.discretise_domain({POINTS})",
         *_training(script, box, range(box.dim)),
-        _points(script, grid_text(box, periodic=True)),
-        "outputs = solver(points.requires_grad_())",
-        "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
-        write("effective(points, centred)"),
+        *_points(script, grid_text(box, periodic=True)),
+        *means,
     ]
     return main_part(lines)
 
@@ -230,7 +250,7 @@ def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[
         " domains=name)",
         *_training(script, lowered.domain, lowered.periodic),
         f"grid = {grid_text(lowered.domain, lowered.final_time)}",
-        _points(script, "grid"),
+        *_points(script, "grid"),
         f'np.savez("{name}.npz", points=grid, u=solver(points).detach().numpy())',
     ]
     return main_part(lines)

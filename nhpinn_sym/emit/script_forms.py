@@ -11,22 +11,16 @@ from dataclasses import dataclass
 import sympy as sp
 
 from ..lower.forms import (
-    Essential,
-    Factor,
-    Functional,
     LoweredCells,
     LoweredEquation,
     MultiIndex,
-    Natural,
 )
+from ..operator.table import unit
 from ..operator.zero_test import jumps
-from ..problem.domain import BoundaryPart
 from ..problem.errors import UnsupportedError
 from .layout import WIDTH
-from .torch_coefficients import extended, operator_tables
-from .torch_equation import boundary_tables, boundary_value
 from .torch_printer import Slot, argument_name, statements
-from .torch_text import CoefficientTables, tabulated
+from .torch_text import CoefficientTables
 from .unknown_functions import function_names
 
 _PINN_TARGET = 'nh.emit(model, "torch") covers it; so does solve_cells(model)'
@@ -35,7 +29,9 @@ _SCRIPT_NAMES = """
     box data on conditions problem solver options centred name rows flux found starts ends end p
     PARAMETERS KNOWN MEANS CartesianDomain Condition Equation FeedForward LabelTensor PINN
     SpatialProblem TimeDependentProblem Trainer CellProblem BoundaryValueProblem PeriodicInputs
-    cell_functions derivative effective_numbers parameter training_steps uniform_grid write_means
+    cell_functions derivative effective_array effective_numbers parameter training_steps
+    uniform_grid write_means flux_means divergence fluxes row div i j p x sources equations k
+    ENDS Union
 """
 # Columns of a statement in a function.
 _ROOM = WIDTH - 4
@@ -60,7 +56,9 @@ class ScriptLibrary:
 
     whole: several columns are all that there are, otherwise those that are named.
     functions: `outputs` by cell function of {m} components; along: a derivative of a column {of} by
-    the coordinate {name}, with number {i}.
+    the coordinate {name}, with number {i}; twice: by {name}, then {other}, with numbers {i}, {j}.
+    gradients_of: the derivatives of {m} columns of `outputs` by the
+    coordinates with {labels}, {cut} off those of others; divergence_of: of the columns `row`.
     """
 
     coordinates: Columns
@@ -69,6 +67,19 @@ class ScriptLibrary:
     whole: bool
     functions: str
     along: str
+    twice: str
+    gradients_of: str
+    divergence_of: str
+
+    def gradients(self, coordinates: Sequence[str], columns: int, axes: int) -> str:
+        """The derivatives of all outputs by the first coordinates, those of each together."""
+        cut = f"[:, :{axes}]" if axes < len(coordinates) else ""
+        labels = ", ".join(f'"{name}"' for name in coordinates[:axes])
+        return self.gradients_of.format(m=columns, cut=cut, labels=labels)
+
+    def divergence(self, coordinates: Sequence[str]) -> str:
+        """The divergence of the columns `row`."""
+        return self.divergence_of.format(labels=labels_text(coordinates))
 
     def assigned(
         self, columns: Columns, names: Mapping[str, int], labels: Sequence[str], of: str = ""
@@ -77,8 +88,8 @@ class ScriptLibrary:
         labels: of all columns.
         """
         places = range(len(labels)) if self.whole else names.values()
-        held = ", ".join(f'"{labels[i]}"' for i in names.values())
-        whole = self.unpacked(columns, names, places, f"({held})", of)
+        held = labels_text([labels[i] for i in names.values()])
+        whole = self.unpacked(columns, names, places, held, of)
         if len(names) > 1 and len(whole) <= _ROOM:
             return [whole]
         return [
@@ -100,6 +111,12 @@ class ScriptLibrary:
         return f"{left} = {columns.several.format(of=of, labels=labels)}"
 
 
+def labels_text(labels: Sequence[str]) -> str:
+    """Names of columns as a tuple."""
+    held = ", ".join(f'"{name}"' for name in labels)
+    return f"({held},)" if len(labels) == 1 else f"({held})"
+
+
 class Script:
     """The names in a script, all of them different: the columns of `points` and of `outputs`, and
     numbers.
@@ -116,14 +133,16 @@ class Script:
         self.library = library
         self.tensor = tensor
         self._taken = set(_SCRIPT_NAMES.split())
-        self.unknowns = [self._free(re.sub(r"\W", "_", name)) for name in unknowns]
+        self.unknowns = [self.free(re.sub(r"\W", "_", name)) for name in unknowns]
         self._taken |= set(_LOOP_NAMES)
-        self.coordinates = [self._free(argument_name(s)) for s in coordinates]
-        self.numbers = [self._free(argument_name(s)) for s in numbers]
+        self.coordinates = [self.free(argument_name(s)) for s in coordinates]
+        self.numbers = [self.free(argument_name(s)) for s in numbers]
         symbols = [*coordinates, *numbers]
         names = [*self.coordinates, *self.numbers]
         self._slots = {s: Slot(name) for s, name in zip(symbols, names, strict=True)}
         self.values: dict[tuple[int, MultiIndex], Slot] = {}
+        self.tensors: dict[str, str] = {}
+        self.fluxes: set[sp.Basic] = set()
 
     def value(self, column: int, index: MultiIndex) -> Slot:
         """D^index of an unknown, in an expression."""
@@ -131,14 +150,27 @@ class Script:
         if key not in self.values:
             marks = "".join(name * n for name, n in zip(self.coordinates, index))
             name = self.unknowns[column] + (f"_{marks}" if marks else "")
-            self.values[key] = Slot(self._free(name) if marks else name)
+            self.values[key] = Slot(self.free(name) if marks else name)
         return self.values[key]
+
+    def flux(self, place: str) -> Slot:
+        """A flux in an expression: q[place] of what the function `flux` returns."""
+        slot = Slot(f"q{place}")
+        self.fluxes.add(slot)
+        return slot
+
+    def add_tensor(self, name: str, entries: Mapping[sp.Symbol, tuple[int, ...]]) -> None:
+        """A number of the script that is a tensor, whose entries stand for symbols."""
+        held = self.free(name)
+        self.tensors[name] = held
+        self._slots |= {s: Slot(f"{held}[{', '.join(map(str, k))}]") for s, k in entries.items()}
 
     def body(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
         """The statements before, and the text of each expression."""
         written = [sp.sympify(e).xreplace(self._slots) for e in expressions]
         used = set[sp.Basic]().union(*(e.free_symbols for e in written))
         lines = self._columns(used) + self._derivatives(used)
+        lines += ["q = flux(points, outputs)"] if used & self.fluxes else []
         taken = [Slot(name) for name in {*self._taken, *self.coordinates, *self.unknowns}]
         like = self._like(used)
         shared, texts = statements(written, like, taken)
@@ -146,10 +178,30 @@ class Script:
 
     def derived(self, text: str, index: MultiIndex) -> str:
         """The text of a derivative of a column."""
-        for axis, order in enumerate(index):
-            for _ in range(order):
-                text = self.library.along.format(of=text, name=self.coordinates[axis], i=axis)
+        axes = [axis for axis, order in enumerate(index) for _ in range(order)]
+        while axes:
+            first, *others = axes[:2]
+            name = self.coordinates[first]
+            if others:
+                other = self.coordinates[others[0]]
+                held = {"name": name, "i": first, "other": other, "j": others[0]}
+                text = self.library.twice.format(of=text, **held)
+            else:
+                text = self.library.along.format(of=text, name=name, i=first)
+            axes = axes[2:]
         return text
+
+    def are_outputs(self, residuals: Sequence[sp.Expr]) -> bool:
+        """Whether these are the unknowns themselves."""
+        own = [
+            self.values.get((j, (0,) * len(self.coordinates))) for j in range(len(self.unknowns))
+        ]
+        return list(residuals) == own
+
+    def varies(self, e: sp.Expr) -> bool:
+        """Whether an expression holds coordinates or unknowns."""
+        own = {*self.values.values(), *(s for s in self._slots if s.name in self.coordinates)}
+        return not own.isdisjoint(e.free_symbols)
 
     def _columns(self, used: set[sp.Basic]) -> list[str]:
         """The coordinates."""
@@ -191,7 +243,8 @@ class Script:
         """A tensor that constants in branches are shaped after."""
         return next((name for name in self.coordinates if Slot(name) in used), "points[:, 0:1]")
 
-    def _free(self, name: str) -> str:
+    def free(self, name: str) -> str:
+        """The name, or one like it, that nothing else has."""
         while name in self._taken or re.fullmatch(r"s\d+", name):
             name += "_"
         self._taken.add(name)
@@ -278,89 +331,39 @@ def equation_script(library: ScriptLibrary, lowered: LoweredEquation) -> Script:
     time = () if lowered.time is None else (lowered.time,)
     several = lowered.components > 1
     names = [f"u_{j + 1}" if several else "u" for j in range(lowered.components)]
-    numbers = (*lowered.parameters, *(e.symbol for e in lowered.externals))
-    return Script(library, (*lowered.coordinates, *time), numbers, names)
-
-
-def cell_residuals(script: Script, lowered: LoweredCells) -> list[sp.Expr]:
-    """Zero for the cell functions: by function, then by equation."""
-    tables, m = tabulated(lowered.strong), lowered.components
-    found = []
-    for k, form in enumerate(lowered.functions):
-        for i in range(m):
-            left = _applied(script, tables, i, k * m)
-            right = [
-                t.coefficient * _factor(script, lowered, t.factor)
-                for t in form.source
-                if t.equation == i
-            ]
-            found.append(left - sp.Add(*right))
-    return found
-
-
-def equation_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]:
-    """Zero for the solution, by equation."""
-    tables = operator_tables(lowered)
-    return [_applied(script, tables, i, 0) - lowered.sources[i] for i in range(lowered.components)]
-
-
-@dataclass(frozen=True)
-class PartResidual:
-    """What vanishes on some parts of the boundary, as the function `name` of a script."""
-
-    name: str
-    parts: tuple[BoundaryPart, ...]
-    place: str
-    residuals: tuple[sp.Expr, ...]
-
-
-def walls(script: Script, lowered: LoweredEquation) -> list[PartResidual]:
-    """The conditions on every part that is not periodic; parts with the same ones together."""
-    rows = {}
-    for name, conditions in conditions_by_part(lowered).items():
-        tables = boundary_tables(lowered, name, conditions)
-        rows[name] = tuple(
-            _applied(script, tables, i, 0) - boundary_value(lowered, name, condition)
-            for i, condition in sorted(conditions.items())
+    tensor = external_tensor(lowered)
+    numbers = [e.symbol for e in lowered.externals if e.name != tensor]
+    script = Script(library, (*lowered.coordinates, *time), [*lowered.parameters, *numbers], names)
+    if tensor is not None:
+        script.add_tensor(
+            tensor, {e.symbol: e.index for e in lowered.externals if e.name == tensor}
         )
-    return part_residuals(lowered, rows)
+    return script
 
 
-def part_residuals(
-    lowered: LoweredEquation, rows: Mapping[str, tuple[sp.Expr, ...]]
-) -> list[PartResidual]:
-    """Residuals by part of the boundary; parts with the same ones together."""
-    found: dict[tuple[sp.Expr, ...], list[BoundaryPart]] = {}
-    for name, residuals in rows.items():
-        found.setdefault(residuals, []).append(lowered.domain.part(name))
-    walls = []
-    for k, (residuals, parts) in enumerate(found.items()):
-        place = " or ".join(part.describe(lowered.coordinates) for part in parts)
-        walls.append(PartResidual(f"wall_{k}", tuple(parts), place, residuals))
-    return walls
+def external_tensor(lowered: LoweredEquation) -> str | None:
+    """The effective coefficient A for which the fluxes of a system in the plane or in space are
+    A_ikjl d_l u_j, with all of its entries; None where they are others.
+    """
+    m, d = range(lowered.components), range(len(lowered.coordinates))
+    units = {unit(k, len(d)): k for k in d}
+    own = {e.symbol: e for e in lowered.externals}
+    seen = set[tuple[str, tuple[int, ...]]]()
+    for t in lowered.bilinear:
+        if not any(t.left):
+            continue
+        external = own.get(t.coefficient)
+        place = (t.equation, units.get(t.left), t.field, units.get(t.right))
+        if external is None or external.index != place:
+            return None
+        seen.add((external.name, external.index))
+    names = {name for name, _ in seen}
+    whole = len(seen) == len(m) ** 2 * len(d) ** 2
+    several = min(len(m), len(d)) > 1 and len(names) == 1
+    return next(iter(names)) if several and whole else None
 
 
-def conditions_by_part(
-    lowered: LoweredEquation,
-) -> dict[str, dict[int, Natural | Essential]]:
-    """The condition of every component, by part of the boundary."""
-    found: dict[str, dict[int, Natural | Essential]] = {}
-    for essential in lowered.essential:
-        for name in essential.parts:
-            found.setdefault(name, {})[essential.field] = essential
-    for natural in lowered.natural:
-        for name in natural.parts:
-            found.setdefault(name, {})[natural.equation] = natural
-    return found
-
-
-def initial_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]:
-    """Zero at the initial time."""
-    zero = extended(lowered, (0,) * len(lowered.coordinates))
-    return [script.value(j, zero) - value for j, value in enumerate(lowered.initial)]
-
-
-def _applied(script: Script, tables: CoefficientTables, equation: int, first: int) -> sp.Expr:
+def applied(script: Script, tables: CoefficientTables, equation: int, first: int) -> sp.Expr:
     """The left-hand side of an equation; the unknowns are the columns from `first` on."""
     return sp.Add(
         *[
@@ -370,19 +373,3 @@ def _applied(script: Script, tables: CoefficientTables, equation: int, first: in
             if i == equation
         ]
     )
-
-
-def _factor(script: Script, lowered: LoweredCells, factor: Factor | None) -> sp.Expr:
-    if factor is None:
-        return sp.Integer(1)
-    column = factor.function * lowered.components + factor.component
-    return script.value(column, factor.derivative)
-
-
-def integrand(script: Script, lowered: LoweredCells, functional: Functional) -> sp.Expr:
-    """What an effective coefficient is the mean of."""
-    terms = [
-        t.coefficient * sp.Mul(*[_factor(script, lowered, f) for f in t.factors])
-        for t in functional.terms
-    ]
-    return sp.Add(functional.constant, *terms)

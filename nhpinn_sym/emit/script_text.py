@@ -12,16 +12,8 @@ from ..lower.forms import LoweredEquation
 from ..problem.domain import Domain
 from ..problem.escaping import docstring, literal
 from .layout import WIDTH, block, paragraph, prose, statement
-from .script_forms import (
-    PartResidual,
-    Script,
-    ScriptLibrary,
-    equation_residuals,
-    equation_script,
-    initial_residuals,
-    require_equation,
-    walls,
-)
+from .script_conditions import PartResidual, initial_residuals
+from .script_forms import Script
 from .torch_printer import TorchPrinter
 
 STEPS = 2000
@@ -38,7 +30,10 @@ _SHARED = (
     "PeriodicInputs",
     "cell_functions",
     "derivative",
+    "divergence",
+    "effective_array",
     "effective_numbers",
+    "flux_means",
     "parameter",
     "training_steps",
     "uniform_grid",
@@ -58,6 +53,8 @@ def residual_function(
     script: Script, head: str, summary: str, residuals: Sequence[sp.Expr]
 ) -> list[str]:
     """A function that returns residuals, a column for each."""
+    if script.are_outputs(residuals):
+        return function(head, summary, ["return outputs"])
     lines, texts = script.body(residuals)
     if len(texts) == 1:
         return function(head, summary, [*lines, f"return {texts[0]}"])
@@ -72,17 +69,21 @@ def condition_functions(
     script: Script, lowered: LoweredEquation, found: Sequence[PartResidual], arguments: str
 ) -> list[list[str]]:
     """The residuals of the boundary and initial conditions, functions of `arguments`."""
-    parts = [
-        residual_function(
-            script, f"{wall.name}({arguments})", f"Zero where {wall.place}.", wall.residuals
-        )
-        for wall in found
-    ]
+    held = {wall.name: (wall.place, wall.residuals) for wall in found}
     if lowered.time is not None:
-        summary = f"Zero where {lowered.time} = 0."
-        start = initial_residuals(script, lowered)
-        parts.append(residual_function(script, f"start({arguments})", summary, start))
-    return parts
+        name = start_name(script, lowered, found)
+        place = [*([held[name][0]] if name in held else []), f"{lowered.time} = 0"]
+        held[name] = (" or ".join(place), tuple(initial_residuals(script, lowered)))
+    return [
+        residual_function(script, f"{name}({arguments})", f"Zero where {place}.", residuals)
+        for name, (place, residuals) in held.items()
+    ]
+
+
+def start_name(script: Script, lowered: LoweredEquation, found: Sequence[PartResidual]) -> str:
+    """The function of the initial condition: that of walls which hold the same."""
+    start = tuple(initial_residuals(script, lowered))
+    return next((wall.name for wall in found if wall.residuals == start), "start")
 
 
 def periods_text(script: Script, box: Domain, periodic: Sequence[int], labels: bool) -> str:
@@ -111,14 +112,18 @@ def number_lines(script: Script, lowered: LoweredEquation) -> list[str]:
     """The statements that give parameters and effective coefficients the numbers that cells.py
     wrote; the period is put down.
     """
-    read = [*lowered.parameters, *(e.symbol for e in lowered.externals)]
+    single = [e for e in lowered.externals if e.name not in script.tensors]
+    read = [*lowered.parameters, *(e.symbol for e in single)]
     names = dict(zip(read, script.numbers, strict=True))
     lines = []
     for symbol in lowered.parameters:
         own = f"parameter({literal(symbol.name)})"
         lines.append(f"{names[symbol]} = {_EPSILON if symbol.name == 'epsilon' else own}")
+    for name, held in script.tensors.items():
+        sizes = _sizes([e.index for e in lowered.externals if e.name == name])
+        lines.append(f"{held} = effective_array({literal(name)}, {', '.join(map(str, sizes))})")
     entries: dict[str, dict[str, tuple[int, ...]]] = {}
-    for external in lowered.externals:
+    for external in single:
         entries.setdefault(external.name, {})[names[external.symbol]] = external.index
     for name, indices in entries.items():
         held = ", ".join([literal(name), _indices_text(list(indices.values()))])
@@ -128,52 +133,32 @@ def number_lines(script: Script, lowered: LoweredEquation) -> list[str]:
 
 def _indices_text(indices: Sequence[tuple[int, ...]]) -> str:
     """Indices as arguments; all of an array by its sizes."""
-    sizes = [last + 1 for last in indices[-1]]
+    sizes = _sizes(indices)
     if len(indices) > 1 and list(indices) == list(product(*map(range, sizes))):
         return f"*np.ndindex({', '.join(map(str, sizes))})"
     return ", ".join(map(str, indices))
+
+
+def _sizes(indices: Sequence[tuple[int, ...]]) -> list[int]:
+    """Of the array whose last index is the last one."""
+    return [last + 1 for last in indices[-1]]
 
 
 def unpacked(names: Sequence[str], value: str) -> list[str]:
     """The statement that gives several names the items of a value."""
     if len(whole := f"[{', '.join(names)}] = {value}") <= WIDTH:
         return [whole]
-    return ["[", *paragraph(f"{', '.join(names)},", "    ", ""), f"] = {value}"]
-
-
-def linear_equation_text(
-    library: ScriptLibrary,
-    write: Callable[..., str],
-    lowered: LoweredEquation,
-    name: str,
-) -> str:
-    """What the `equation_text` of a library writes of a linear problem."""
-    require_equation(lowered)
-    script = equation_script(library, lowered)
-    return write(
-        script,
-        lowered,
-        name,
-        number_lines(script, lowered),
-        [
-            residual_function(
-                script,
-                "residuals(points, outputs)",
-                "Zero for the solution.",
-                equation_residuals(script, lowered),
-            )
-        ],
-        walls(script, lowered),
-    )
+    first, *more = statement(f"_ = {value}") if len(value) > WIDTH - 4 else [f"_ = {value}"]
+    held = paragraph(f"{', '.join(names)},", "    ", "")
+    return ["[", *held, f"]{first.removeprefix('_')}", *more]
 
 
 def equation_summary(lowered: LoweredEquation, name: str, library: str) -> str:
     """The docstring of the script of a boundary value problem."""
     span = "" if lowered.final_time is None else f", 0 < {lowered.time} < {lowered.final_time}"
     effective = " with the coefficients of effective.json" if lowered.externals else ""
-    return f"""{lowered.title}, for {library}.
-
-In {lowered.domain}{span},{effective or " with every period resolved"}.
+    where = f"in {lowered.domain}{span},{effective or ' with every period resolved'}"
+    return f"""{lowered.title}, for {library}, {where}.
 
     python {name}.py {STEPS}  # steps of training; writes {name}.npz, the solution on a grid
 """
@@ -187,12 +172,29 @@ def script_text(
     """
     text = "\n\n\n".join("\n".join(part) for part in (head, *parts) if part)
     shared = ", ".join(name for name in _SHARED if _uses(text, name))
-    own = statement(f"from nhpinn_sym.runtime.pinn_scripts import {shared}")
+    own = imported("nhpinn_sym.runtime.pinn_scripts", shared)
     standard = ["import math"] if _uses(text, "math") else []
     gap = [""] if standard and imports[:1] != ["import os"] else []
-    imports = [line for line in imports if _uses(text, "np") or not line.endswith("as np")]
+    imports = [found for line in imports if (found := _used(line, text)) is not None]
     other = [*imports, ""] if imports else []
     return "\n".join([prose(docstring(summary)), "", *standard, *gap, *other, *own, "", text, ""])
+
+
+def imported(module: str, names: str) -> list[str]:
+    """The statement that imports names."""
+    whole = f"from {module} import {names}"
+    if len(whole) <= WIDTH:
+        return [whole]
+    return [f"from {module} import (", *paragraph(f"{names},", "    ", ""), ")"]
+
+
+def _used(line: str, text: str) -> str | None:
+    """What a text needs of an import; None for nothing."""
+    head, found, names = line.partition(" import ")
+    if found:
+        held = ", ".join(name for name in names.split(", ") if _uses(text, name))
+        return f"{head} import {held}" if held else None
+    return line if _uses(text, "np") or not line.endswith("as np") else None
 
 
 def _uses(text: str, name: str) -> bool:

@@ -5,7 +5,10 @@ that pass from the cell problems to the homogenized equation.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +18,11 @@ from .effective import Effective
 
 GRID = {1: 400, 2: 64, 3: 20, 4: 10}
 """Points along each axis at which means and solutions are taken, by the number of axes."""
+
+Place = tuple[int, ...]
+"""Some places of an index."""
+MeanEnds = Sequence[tuple[int, str, Place]]
+"""Signs, and the names and last places of the indices of effective coefficients."""
 
 
 def training_steps(default: int) -> int:
@@ -59,12 +67,40 @@ def cell_functions(outputs: torch.Tensor, components: int) -> list[torch.Tensor]
     return [outputs.extract(labels[k : k + components]) for k in firsts]  # type: ignore[attr-defined]
 
 
-def derivative(values: torch.Tensor, points: torch.Tensor, label: str) -> torch.Tensor:
-    """(n, 1): the derivative of a column by a coordinate of points with labels."""
-    total = values.as_subclass(torch.Tensor).sum()
-    gradient = torch.autograd.grad(total, points, create_graph=True)[0].as_subclass(torch.Tensor)
-    axis = points.labels.index(label)  # type: ignore[attr-defined]
-    return gradient[:, axis : axis + 1]
+def derivative(values: torch.Tensor, points: torch.Tensor, *labels: str) -> torch.Tensor:
+    """(n, 1): the derivative of a column by coordinates of points with labels, one after the
+    other.
+    """
+    column = values.as_subclass(torch.Tensor)
+    for label in labels:
+        [slopes] = torch.autograd.grad(column.sum(), points, create_graph=True)
+        axis = points.labels.index(label)  # type: ignore[attr-defined]
+        column = slopes.as_subclass(torch.Tensor)[:, axis : axis + 1]
+    return column
+
+
+def divergence(
+    columns: Sequence[torch.Tensor], points: torch.Tensor, labels: Sequence[str]
+) -> torch.Tensor:
+    """(n, 1): the sum of the derivatives of columns by coordinates of points with labels."""
+    terms = [derivative(c, points, label) for c, label in zip(columns, labels, strict=True)]
+    return torch.stack(terms).sum(dim=0)
+
+
+def flux_means(
+    fluxes: Iterable[Any], means: Sequence[tuple[Mapping[Place, Place], Sequence[MeanEnds]]]
+) -> dict[CoefficientKey, torch.Tensor]:
+    """What the entries name[start + end] are the means of: sign times a flux of each cell function.
+
+    means: the places of fluxes by start, and (sign, name, end) by cell function.
+    """
+    found: dict[CoefficientKey, torch.Tensor] = {}
+    for number, q in enumerate(fluxes):
+        for places, ends in means:
+            for start, place in places.items():
+                flux = reduce(getitem, place, q)
+                found |= {(name, start + end): sign * flux for sign, name, end in ends[number]}
+    return found
 
 
 def uniform_grid(*ends: Sequence[float], periodic: bool = False) -> AnyArray:
@@ -94,6 +130,12 @@ def effective_numbers(name: str, *indices: tuple[int, ...]) -> list[float]:
     """Entries of an effective coefficient in effective.json; SystemExit where it lacks one."""
     field = _effective().field(())
     return [float(field((name, index), np.zeros((1, 0)))[0]) for index in indices]
+
+
+def effective_array(name: str, *sizes: int) -> torch.Tensor:
+    """An effective coefficient of effective.json, whole; SystemExit where it lacks an entry."""
+    numbers = effective_numbers(name, *np.ndindex(*sizes))
+    return torch.tensor(numbers, dtype=torch.float64).reshape(sizes)
 
 
 def parameter(name: str) -> float:
