@@ -1,7 +1,5 @@
 """Homogenization of 2D elliptic equation (section 5.2): the cell problems, for DeepXDE.
 
-N_1, N_2: periodic in (y1, y2) on (0, 1) x (0, 1), with zero mean, and with the residuals below.
-
     python cells.py 2000  # steps of training; prints what it writes to effective.json
 """
 
@@ -13,42 +11,44 @@ import deepxde as dde
 import torch
 
 from nhpinn_sym.runtime.pinn_scripts import (
-    PeriodicInputs, training_steps, uniform_grid, write_means
+    PeriodicInputs, training_steps, uniform_grid, write_means,
 )
 
 dde.config.set_default_float("float64")
 
 
-def flux(points, N, g):
-    """What derivatives and means are taken of, for one N; g picks its source."""
-    [g_1, g_2] = g
+def flux(points, p):
+    """What derivatives and means are taken of, at a gradient p."""
+    p_1, p_2 = p.split(1, dim=1)
     y1, y2 = points.split(1, dim=1)
-    N_y1, N_y2 = dde.grad.jacobian(N, points, i=0).split(1, dim=1)
     s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
-    return [N_y1*s1 + g_1*s1, N_y2*s1 + g_2*s1]
+    return [p_1*s1, p_2*s1]
+
+
+def fluxes(points, outputs):
+    """Those of every cell function."""
+    p = torch.cat([dde.grad.jacobian(outputs, points, i=i) for i in range(2)], dim=1)
+    sources = torch.eye(2)
+    return [flux(points, q + g) for q, g in zip(p.split(2, dim=1), sources)]
 
 
 def residuals(points, outputs):
-    """Zero for the cell functions."""
+    """Zero for N_1, N_2: periodic, with zero mean."""
     rows = []
-    for N, g in zip(outputs.split(1, dim=1), torch.eye(2)):
-        q = flux(points, N, g)
+    for q in fluxes(points, outputs):
         rows.append(-dde.grad.jacobian(q[0], points, j=0) - dde.grad.jacobian(q[1], points, j=1))
     return torch.cat(rows, dim=1)
 
 
-# (first places of an index: number of a flux, [(name, last places)] by cell function)
-MEANS = [({(0,): 0, (1,): 1}, [(("A", (0,)),), (("A", (1,)),)])]
+# last places of the indices of A, by cell function
+ENDS = [[(0,)], [(1,)]]
 
 
 def effective(points, outputs):
     """What the effective coefficients are the means of."""
     found = {}
-    for k, (N, g) in enumerate(zip(outputs.split(1, dim=1), torch.eye(2))):
-        q = flux(points, N, g)
-        for starts, ends in MEANS:
-            for start, p in starts.items():
-                found |= {(name, start + end): q[p] for name, end in ends[k]}
+    for q, ends in zip(fluxes(points, outputs), ENDS):
+        found |= {("A", (k, *end)): q[k] for end in ends for k in range(2)}
     return found
 
 
@@ -61,5 +61,4 @@ if __name__ == "__main__":
     model.compile("adam", lr=0.002)
     model.train(iterations=training_steps(2000), display_every=500)
     points = torch.as_tensor(uniform_grid((0, 1), (0, 1), periodic=True)).requires_grad_()
-    outputs = net(points)
-    write_means(effective(points, outputs - outputs.mean(dim=0)))
+    write_means(effective(points, net(points)))

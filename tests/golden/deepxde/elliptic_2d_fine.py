@@ -1,6 +1,4 @@
-"""Multiscale equation, for DeepXDE.
-
-In (0, 1) x (0, 1), with every period resolved.
+"""Multiscale equation, for DeepXDE, in (0, 1) x (0, 1), with every period resolved.
 
     python fine.py 2000  # steps of training; writes fine.npz, the solution on a grid
 """
@@ -19,29 +17,29 @@ dde.config.set_default_float("float64")
 epsilon = 1/4
 
 
-def residuals(points, outputs):
-    """Zero for the solution."""
+def flux(points, outputs):
+    """What the residuals take derivatives of."""
     x1, x2 = points.split(1, dim=1)
     u = outputs[:, 0:1]
     u_x1, u_x2 = dde.grad.jacobian(u, points, i=0).split(1, dim=1)
-    u_x1x1 = dde.grad.jacobian(u_x1, points, j=0)
-    u_x2x2 = dde.grad.jacobian(u_x2, points, j=1)
     s0 = 2*math.pi/epsilon
-    s1 = x1*s0
-    s2 = torch.sin(s1)
-    s3 = x2*s0
-    s4 = torch.cos(s3)
-    s5 = -s2*s4 - 2
+    s1 = torch.sin(x1*s0)*torch.cos(x2*s0) + 2
+    return [u_x1*s1, u_x2*s1]
+
+
+def residuals(points, outputs):
+    """Zero for the solution."""
+    x1, x2 = points.split(1, dim=1)
+    q = flux(points, outputs)
     return (
-        -u_x1*s0*s4*torch.cos(s1) + u_x1x1*s5 + u_x2*s0*s2*torch.sin(s3) + u_x2x2*s5 - torch.sin(x1)
-            - torch.cos(x2)
+        -torch.sin(x1) - torch.cos(x2) - dde.grad.jacobian(q[0], points, j=0)
+            - dde.grad.jacobian(q[1], points, j=1)
     )
 
 
 def wall_0(points, outputs, _):
     """Zero where x1 = 0 or x1 = 1 or x2 = 0 or x2 = 1."""
-    u = outputs[:, 0:1]
-    return u
+    return outputs
 
 
 if __name__ == "__main__":

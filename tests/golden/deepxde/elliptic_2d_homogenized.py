@@ -1,6 +1,4 @@
-"""Homogenized equation, for DeepXDE.
-
-In (0, 1) x (0, 1), with the coefficients of effective.json.
+"""Homogenized equation, for DeepXDE, in (0, 1) x (0, 1), with the coefficients of effective.json.
 
     python homogenized.py 2000  # steps of training; writes homogenized.npz, the solution on a grid
 """
@@ -18,20 +16,26 @@ dde.config.set_default_float("float64")
 [A_11, A_12, A_21, A_22] = effective_numbers("A", *np.ndindex(2, 2))
 
 
+def flux(points, outputs):
+    """What the residuals take derivatives of."""
+    u = outputs[:, 0:1]
+    u_x1, u_x2 = dde.grad.jacobian(u, points, i=0).split(1, dim=1)
+    return [A_11*u_x1 + A_12*u_x2, A_21*u_x1 + A_22*u_x2]
+
+
 def residuals(points, outputs):
     """Zero for the solution."""
     x1, x2 = points.split(1, dim=1)
-    u = outputs[:, 0:1]
-    u_x1, u_x2 = dde.grad.jacobian(u, points, i=0).split(1, dim=1)
-    u_x1x1, u_x1x2 = dde.grad.jacobian(u_x1, points, i=0).split(1, dim=1)
-    u_x2x2 = dde.grad.jacobian(u_x2, points, j=1)
-    return -A_11*u_x1x1 - A_22*u_x2x2 + u_x1x2*(-A_12 - A_21) - torch.sin(x1) - torch.cos(x2)
+    q = flux(points, outputs)
+    return (
+        -torch.sin(x1) - torch.cos(x2) - dde.grad.jacobian(q[0], points, j=0)
+            - dde.grad.jacobian(q[1], points, j=1)
+    )
 
 
 def wall_0(points, outputs, _):
     """Zero where x1 = 0 or x1 = 1 or x2 = 0 or x2 = 1."""
-    u = outputs[:, 0:1]
-    return u
+    return outputs
 
 
 if __name__ == "__main__":

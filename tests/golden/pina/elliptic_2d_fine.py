@@ -1,6 +1,4 @@
-"""Multiscale equation, for PINA.
-
-In (0, 1) x (0, 1), with every period resolved.
+"""Multiscale equation, for PINA, in (0, 1) x (0, 1), with every period resolved.
 
     python fine.py 2000  # steps of training; writes fine.npz, the solution on a grid
 """
@@ -17,54 +15,44 @@ from pina.operator import grad
 from pina.problem import SpatialProblem
 from pina.solver import PINN
 
-from nhpinn_sym.runtime.pinn_scripts import training_steps, uniform_grid
+from nhpinn_sym.runtime.pinn_scripts import derivative, training_steps, uniform_grid
 
 torch.set_default_dtype(torch.float64)
 epsilon = 1/4
 
 
-def residuals(points, outputs):
-    """Zero for the solution."""
+def flux(points, outputs):
+    """What the residuals take derivatives of."""
     x1, x2 = (points.extract([k]).tensor for k in ("x1", "x2"))
     u = outputs.extract(["u"])
     u_x1, u_x2 = (grad(u, points, d=k) for k in ("x1", "x2"))
-    u_x1x1 = grad(u_x1, points, d="x1")
-    u_x2x2 = grad(u_x2, points, d="x2")
     s0 = 2*math.pi/epsilon
-    s1 = x1*s0
-    s2 = torch.sin(s1)
-    s3 = x2*s0
-    s4 = torch.cos(s3)
-    s5 = -s2*s4 - 2
+    s1 = torch.sin(x1*s0)*torch.cos(x2*s0) + 2
+    return [u_x1*s1, u_x2*s1]
+
+
+def residuals(points, outputs):
+    """Zero for the solution."""
+    x1, x2 = (points.extract([k]).tensor for k in ("x1", "x2"))
+    q = flux(points, outputs)
     return (
-        -u_x1*s0*s4*torch.cos(s1) + u_x1x1*s5 + u_x2*s0*s2*torch.sin(s3) + u_x2x2*s5 - torch.sin(x1)
-            - torch.cos(x2)
+        -torch.sin(x1) - torch.cos(x2) - derivative(q[0], points, "x1")
+            - derivative(q[1], points, "x2")
     )
 
 
 def wall_0(points, outputs):
     """Zero where x1 = 0 or x1 = 1 or x2 = 0 or x2 = 1."""
-    u = outputs.extract(["u"])
-    return u
+    return outputs
 
 
 class BoundaryValueProblem(SpatialProblem):
     """The equation, and what holds around it."""
-
     output_variables = ["u"]
     spatial_domain = CartesianDomain({"x1": [0, 1], "x2": [0, 1]})
-    domains = {
-        "inside": spatial_domain,
-        "wall_0_left": CartesianDomain({"x1": 0, "x2": [0, 1]}),
-        "wall_0_right": CartesianDomain({"x1": 1, "x2": [0, 1]}),
-        "wall_0_bottom": CartesianDomain({"x1": [0, 1], "x2": 0}),
-        "wall_0_top": CartesianDomain({"x1": [0, 1], "x2": 1}),
-    }
-    conditions = {
-        "inside": Condition(domain="inside", equation=Equation(residuals)),
-        **{k: Condition(domain=k, equation=Equation(wall_0)) for k in domains if
-            k.startswith("wall_0_")},
-    }
+    domains = {"inside": spatial_domain, "wall_0": spatial_domain.partial()}
+    equations = {"inside": residuals, "wall_0": wall_0}
+    conditions = {k: Condition(domain=k, equation=Equation(f)) for k, f in equations.items()}
 
 
 if __name__ == "__main__":
