@@ -5,7 +5,8 @@ their states, their errors over the box [-1, 1]^2 of gradients, and the widths o
 energy, by nets, grids and finite elements; a Ramberg-Osgood law of contrast 20 in plane strain, by
 finite elements against a Fourier grid; then the homogenization error e4 of -(exp(sin(2 pi x/eps)) (u' + u'^3))' = 10 and of its analogue in the
 plane, with u0 by finite elements and by nets. An argument says down to which 1/eps (default 64 on
-the line, 32 in the plane).
+the line, 32 in the plane). "evolutions" instead: `nh.validate` of those of the plane, at 1/4 or the
+eps that follows, with the e4 of trigonometric polynomials beside.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.solve.backends import choose_fem
+from tests.solve.law.plane_evolutions import CASES, Torus, distance
 
 STATES = 100
 """Random gradients of the box."""
@@ -161,7 +163,19 @@ def laws() -> None:
         print(row.format(name, *times, *found), flush=True)
 
 
+def evolutions(eps: sp.Rational) -> None:
+    for name, case in CASES.items():
+        report, seconds = timed(lambda case=case: nh.validate(case.problem, eps=eps, fem="skfem"))
+        points = max(32, int(12 / eps))
+        limit, fine = (case.by_spectra(Torus(e, points)) for e in (None, float(eps)))
+        found = f"e4 {report.errors['e4']:.4e}, by polynomials {distance(limit, fine):.4e}"
+        print(f"{name:24} {report.verdict.name}, {found} (of u), {seconds:.0f} s", flush=True)
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["evolutions"]:
+        evolutions(sp.Rational((sys.argv[2:3] or ["1/4"])[0]))
+        return
     laws()
     stresses()
     given = [int(word) for word in sys.argv[1:2]]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,17 @@ from . import two_ranks
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 EVALUATED = ("value", "gradient", "normal equations", "linear part")
+
+
+def outputs_of(processes: list[subprocess.Popen[str]]) -> list[str]:
+    """What they printed; where one fails the others, which would wait for it, are ended."""
+    deadline = time.monotonic() + 300
+    while any(process.poll() is None for process in processes):
+        if any(process.poll() for process in processes) or time.monotonic() > deadline:
+            for process in processes:
+                process.kill()
+        time.sleep(0.05)
+    return [process.communicate()[0] for process in processes]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,7 @@ def both(
             for rank in "01"
         ]
         alone = two_ranks.found(None)
-    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    outputs = outputs_of(processes)
     assert not any(process.returncode for process in processes), outputs
     return alone, json.loads(path.read_text())
 
