@@ -98,8 +98,8 @@ def newton(
             kept = False
             continue
         if there is None:
-            left = f"{here.rest:.1e} of its parts is left"
-            why = f"no step of Newton's method lowers the residual: {left}"
+            lowest = f"{here.rest:.1e} of its parts is left"
+            why = f"no step of Newton's method lowers the residual: {lowest}"
             return _stalled(u, here, step, method, why)
         u = u + assembly.extended(length * change)
         rate = float(np.sqrt(there.squares / here.squares))
