@@ -119,6 +119,8 @@ def solve_on_simplices(
         tolerance,
         progress,
         f"flow ({library})",
+        # Of velocities of degree 2 not by more on the coarse meshes that there are.
+        degree - 1,
     )
     warn_of_estimate(f"{library}: the permeability has", level.info)
     found = level.found

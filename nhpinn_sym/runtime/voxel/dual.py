@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import AnyArray, Array
 from .device import library, modes_of, placed, values_of
-from .elements import BoxElements, between, closed, folded, spread
+from .elements import BoxElements, between, closed, cut
 from .operator import conjugate_gradients, products
 
 
@@ -87,14 +87,22 @@ class _Fluxes:
         values = [first, *(closed(q[k, rows], (k - dim,)) for k in range(1, dim))]
         sums = [between(v, k - dim, 0) for k, v in enumerate(values)]
         for k in range(dim):
-            flux: Any = sum(c[rows] * sums[j] for (i, j), c in self.inverse.items() if i == k)
-            slope = self.inverse[k, k][rows] * between(values[k], k - dim, 1) / 12
-            part = spread(flux / 4, k - dim, 0) + spread(slope, k - dim, 1)
+            own = [c[rows] * sums[j] for (i, j), c in self.inverse.items() if i == k]
+            flux = own[0]
+            for part in own[1:]:
+                flux += part
+            flux *= 1 / 4
+            slope = self.inverse[k, k][rows] * between(values[k], k - dim, 1)
+            slope *= 1 / 12
+            image[k, rows] += flux - slope
+            flux += slope
             if k:
-                image[k, rows] += folded(part, (k - dim,))
+                beyond = image[k, rows]
+                beyond[cut(k - dim, slice(1, None))] += flux[cut(k - dim, slice(-1))]
+                beyond[cut(k - dim, slice(1))] += flux[cut(k - dim, slice(-1, None))]
             else:
-                image[0, rows] += part[:-1]
-                image[0, end] += part[-1]
+                image[0, rows.start + 1 : rows.stop] += flux[:-1]
+                image[0, end] += flux[-1]
 
     def precondition(self, loads: AnyArray, out: AnyArray) -> AnyArray:
         """The least energy for each load, with the mean compliance, among fluxes without divergence

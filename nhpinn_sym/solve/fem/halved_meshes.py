@@ -13,9 +13,6 @@ from ..progress import Progress
 from ..solution import Array, EffectiveKey
 from .refine import entry_errors
 
-# Whose entries have errors of h^4, which is what interfaces of order 2 give too; corners less.
-_DEGREE = 2
-
 FoundT = TypeVar("FoundT")
 
 
@@ -37,9 +34,14 @@ def on_halved_meshes(
     tolerance: float,
     progress: Progress,
     label: str,
+    degree: int = 2,
 ) -> FinestMesh[FoundT]:
     """On three of the meshes at least, if there are so many, and until the estimate is below the
-    tolerance."""
+    tolerance.
+
+    degree : errors of entries fall as h^(2 degree), or slower; h^4 is what interfaces of order 2
+             give, corners less
+    """
     start = time.perf_counter()
     history: list[dict[EffectiveKey, Array]] = []
     with progress(label) as task:
@@ -47,7 +49,7 @@ def on_halved_meshes(
             mesh = levels[k]
             found = solve(mesh)
             history.append(entries(found))
-            errors = entry_errors(history, _DEGREE)
+            errors = entry_errors(history, degree)
             estimate = relative_estimate(errors, history[-1], by_name(history[-1]))
             task.update((k + 1) / len(levels), f"{mesh} elements, estimate {estimate:.1e}")
             if len(history) >= FEWEST and estimate <= tolerance:
