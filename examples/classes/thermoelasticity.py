@@ -3,9 +3,8 @@ beta div v_t = heat.
 
 Displacement and temperature in one system: the effective stiffness, thermal stress ("beta") and
 heat capacity ("rho"); the capacity grows by what the layers strain at constant mean strain
-(Francfort 1983). A second or two. With eps `nhpinn validate` compares the stationary system,
-the same without derivatives in time; with them no u_t stands in the equation of the displacement,
-and no solver takes that.
+(Francfort 1983). A second or two. With eps `nhpinn validate` compares the evolution: the
+displacement has no initial value, as at every time it is in equilibrium with the temperature.
 
 References: Francfort, SIAM J. Math. Anal. 14 (1983).
 """

@@ -21,8 +21,8 @@ Coordinates = tuple[sp.Symbol, ...]
 
 @dataclass(frozen=True)
 class Constraints:
-    """lift = the data and factor = 0 on the parts `hard` of the boundary and at t = 0; `soft` holds
-    the Dirichlet data of the other parts, by name.
+    """lift = the data and factor = 0 on the parts `hard` of the boundary and, where it `starts`, at
+    t = 0; `soft` holds the Dirichlet data of the other parts, by name.
 
     A Dirichlet part is soft where its data contradict those of a neighbouring part, or the initial
     data: no smooth lift exists then. All are on a domain that is no box.
@@ -32,6 +32,7 @@ class Constraints:
     factor: sp.Expr
     hard: tuple[str, ...]
     soft: Mapping[str, sp.Expr]
+    starts: bool = False
 
 
 def constrain(equation: LoweredEquation, component: int) -> Constraints:
@@ -57,11 +58,13 @@ def constrain(equation: LoweredEquation, component: int) -> Constraints:
         factor = sp.Mul(*[_distance(equation.domain, equation.coordinates, *g) for g in groups])
         for side in (side for side in sides if side.name in clamped):
             factor *= _distances(equation.domain, equation.coordinates, side)[0]
-    if equation.time is not None:
+    starts = component in equation.starts
+    if starts and equation.time is not None:
         lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
     hard = tuple(name for name in data if name not in soft)
-    return Constraints(lift, factor, hard, {name: data[name] for name in data if name in soft})
+    left = {name: data[name] for name in data if name in soft}
+    return Constraints(lift, factor, hard, left, starts)
 
 
 def on_part(equation: LoweredEquation, name: str, expr: sp.Expr) -> sp.Expr:
@@ -76,7 +79,7 @@ def _contradicting(
     for f, g in combinations(data, 2):
         if _meet(equation, f, g) and not _agree(equation, f, g, data[f] - data[g], clamped):
             found |= {f, g}
-    if equation.time is not None:
+    if component in equation.starts:
         start = equation.initial[component]
         for f in data:
             missing = start - data[f].subs(equation.time, 0)

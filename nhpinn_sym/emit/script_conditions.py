@@ -100,4 +100,4 @@ def conditions_by_part(
 def initial_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]:
     """Zero at the initial time."""
     zero = extended(lowered, (0,) * len(lowered.coordinates))
-    return [script.value(j, zero) - value for j, value in enumerate(lowered.initial)]
+    return [script.value(j, zero) - value for j, value in lowered.starts.items()]

@@ -229,6 +229,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
         *statement(f"SPANS = {equation_spans(lowered)!r}"),
         f"LOAD_VARIES = {varies}",
         *(["OPERATOR_VARIES = True"] if varies_in_time(lowered) else []),
+        *([f"FOLLOWING = {lowered.following}"] if lowered.following else []),
     ]
 
 
@@ -244,7 +245,7 @@ def _docstring(lowered: LoweredEquation, groups: dict[str, _Group]) -> list[str]
         conditions.append(f"Periodic along the axes {lowered.periodic}.")
     conditions += [
         f"{numbered('u', i, count)} = {comment_text(u)} at t = 0."
-        for i, u in enumerate(lowered.initial)
+        for i, u in lowered.starts.items()
     ]
     definitions = [
         f"{name}: {line}" for name, g in groups.items() for line in g.coefficients.definitions()

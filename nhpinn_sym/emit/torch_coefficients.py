@@ -214,9 +214,11 @@ def required_energy(lowered: LoweredEquation, constraints: Sequence[Constraints]
 
 def operator_tables(lowered: LoweredEquation) -> CoefficientTables:
     """The strong terms over coordinates and time, the time derivative among them."""
-    rate = extended(lowered, (0,) * len(lowered.coordinates), 1)
     terms = [replace(t, right=extended(lowered, t.right)) for t in lowered.strong]
-    rates = [StrongTerm(t.coefficient, rate, t.equation, t.field) for t in lowered.mass]
+    rates = [
+        StrongTerm(t.coefficient, extended(lowered, t.right, 1), t.equation, t.field)
+        for t in lowered.mass
+    ]
     return tabulated([*terms, *rates])
 
 

@@ -304,8 +304,7 @@ def _equation_docstring(
     ]
     conditions += [f"u periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
     conditions += [
-        f"u{label} = {start}  at {lowered.time} = 0"
-        for label, start in zip(labels, lowered.initial)
+        f"u{labels[j]} = {start}  at {lowered.time} = 0" for j, start in lowered.starts.items()
     ]
     listed = "\n".join(commented(c, 4) for c in conditions)
     satisfied = [

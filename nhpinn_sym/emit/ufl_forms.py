@@ -205,6 +205,8 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
         )
         if varies_in_time(lowered):
             constants["OPERATOR_VARIES"] = "True"
+        if lowered.following:
+            constants["FOLLOWING"] = repr(lowered.following)
         constants["SPANS"] = repr(equation_spans(lowered))
     return constants
 
@@ -257,7 +259,7 @@ def _conditions(lowered: LoweredEquation) -> list[str]:
     ]
     found += [_natural(lowered, n) for n in lowered.natural]
     found += [f"periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
-    found += [f"at t = 0: {numbered('u', i, count)} = {u}" for i, u in enumerate(lowered.initial)]
+    found += [f"at t = 0: {numbered('u', i, count)} = {u}" for i, u in lowered.starts.items()]
     return found
 
 

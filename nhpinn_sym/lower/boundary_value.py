@@ -74,7 +74,7 @@ def lower_boundary_value_problem(
     mass = _put(weak_terms(parts.time), swap)
     _check_conditions(problem, form_order(bilinear))
     essential = _essential(problem)
-    return LoweredEquation(
+    equation = LoweredEquation(
         title=title,
         domain=problem.domain,
         coordinates=x,
@@ -93,10 +93,13 @@ def lower_boundary_value_problem(
         periodic=problem.periodic_axes,
         initial=_initial(problem) if mass else (),
         final_time=problem.final_time if mass else None,
-        symmetric=is_symmetric(bilinear),
+        symmetric=is_symmetric(bilinear) and is_symmetric(mass),
         jumps=parts.broken,
         moments=_moments(problem, essential, bilinear),
     )
+    for j in equation.following:
+        _require_held(equation, problem.unknowns[j], j)
+    return equation
 
 
 class _EquationParts(NamedTuple):
@@ -123,7 +126,7 @@ def _parts_of(terms: OperatorTerms, sources: OperatorTerms, d: int) -> _Equation
     space: list[OperatorTerm] = []
     for equation, left, c, field, right in terms:
         if right[d]:
-            time.append((equation, zero, c, field, zero))
+            time.append((equation, zero, c, field, right[:d]))
         else:
             space.append((equation, left[:d], c, field, right[:d]))
     # Sources stand on the left of the operator's table: in the forms they are on the right.
@@ -132,16 +135,16 @@ def _parts_of(terms: OperatorTerms, sources: OperatorTerms, d: int) -> _Equation
 
 
 def _check_scope(problem: MultiscaleProblem, terms: OperatorTerms) -> None:
-    """What the solvers of boundary value problems cover: up to fourth order in space, rho u_t in
-    time of every unknown or of none.
+    """What the solvers of boundary value problems cover: up to fourth order in space, in time rho
+    u_t and b . grad u_t; equations without them hold at all times.
     """
     d = problem.scales.dim
     for _, left, c, _, right in terms:
-        if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
+        if right[d] > 1 or (right[d] and (any(left) or sum(right[:d]) > 1)):
             raise UnsupportedError(
-                "a second, or a mixed, time derivative",
+                "a second time derivative here, or one that stands under a divergence",
                 term=c,
-                remedy="rho u_t is solved for, and the stationary problem without it",
+                remedy="rho u_t and b . grad u_t are solved for, and the stationary problem",
             )
         if sum(left[:d]) > 2 or sum(right[:d]) > 2:
             raise UnsupportedError(
@@ -149,12 +152,31 @@ def _check_scope(problem: MultiscaleProblem, terms: OperatorTerms) -> None:
                 term=c,
                 remedy="write s.div(s.div(A*s.hessian(u))) with coefficients that fit",
             )
-    timely = {equation for equation, _, _, _, right in terms if right[d]}
-    if timely and len(timely) < len(problem.unknowns):
+    timely = [(equation, field, c) for equation, _, c, field, right in terms if right[d]]
+    own = {equation for equation, field, _ in timely if equation == field}
+    for _, field, c in (term for term in timely if term[0] not in own):
         raise UnsupportedError(
-            "a system of which some equations have no time derivative",
-            term=problem.unknown,
-            remedy="either every equation has rho u_t, or none has",
+            "an equation with time derivatives, but not that of its own unknown",
+            term=sp.Mul(c, sp.Derivative(problem.unknowns[field], problem.scales.t)),
+            remedy="give the equations in the order of the unknowns whose rho u_t they hold",
+        )
+
+
+def _require_held(equation: LoweredEquation, unknown: sp.Expr, j: int) -> None:
+    """BoundaryConditionError for an unknown that is known up to constants, which without its time
+    derivative are free at every time.
+    """
+    given = any(e.field == j for e in equation.essential)
+    terms = [(t.field, t.right) for t in (*equation.mass, *equation.bilinear)]
+    terms += [(t.field, t.right) for n in equation.natural for t in n.terms]
+    valued = any(field == j and not any(right) for field, right in terms)
+    robin = any(n.equation == j and n.alpha != 0 for n in equation.natural)
+    if not (given or valued or robin):
+        raise BoundaryConditionError(
+            "an unknown without a time derivative in its equation that is known up to a function of"
+            " time",
+            term=unknown,
+            remedy=f"hold it on a part: Dirichlet(0, on=..., unknown={unknown.func.__name__})",
         )
 
 

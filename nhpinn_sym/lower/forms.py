@@ -281,7 +281,7 @@ class LoweredEquation:
     homogenized, or fine with eps a parameter.
 
     mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a
-    stationary equation, and `mass` has no derivatives. `sources[i]` and `flux[i]` belong to
+    stationary equation, and `mass` has derivatives of u alone. `sources[i]` and `flux[i]` belong to
     equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
     conditions in strong form). Every component has one condition on each part that is not periodic.
     `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the
@@ -328,6 +328,19 @@ class LoweredEquation:
     def order(self) -> int:
         """Of the derivatives in space: 4 for plates and beams, else 2."""
         return form_order(self.bilinear)
+
+    @property
+    def following(self) -> tuple[int, ...]:
+        """The unknowns without initial data: equations without a time derivative determine them
+        from the others at all times.
+        """
+        timely = {t.equation for t in self.mass}
+        return tuple(j for j in range(self.components) if timely and j not in timely)
+
+    @property
+    def starts(self) -> dict[int, sp.Expr]:
+        """The initial data of the other unknowns."""
+        return {j: u for j, u in enumerate(self.initial) if j not in self.following}
 
     @property
     def self_adjoint(self) -> bool:

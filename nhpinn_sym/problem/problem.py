@@ -292,6 +292,13 @@ class MultiscaleProblem:
                             remedy="give each order one",
                         )
                     self.starts[condition.order, j] = condition
+                elif not self.time_orders[j] and sp.sympify(value) != 0:
+                    raise InitialConditionError(
+                        f"an initial value of {self.unknowns[j]}, whose equation has no time"
+                        " derivative and determines it from the others at all times",
+                        term=condition,
+                        remedy=f"leave it out, or add s.dt({self.unknowns[j].func.__name__})",
+                    )
         needed = {
             (order, j) for j, orders in enumerate(self.time_orders) for order in range(orders)
         }

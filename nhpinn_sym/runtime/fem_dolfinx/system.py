@@ -254,11 +254,27 @@ class System:
         return assemble_matrix(self.mass), assemble_matrix(self.stiffness)
 
     def start(self) -> Array:
-        """The owned dofs of the initial data."""
+        """The owned dofs of the initial data, and of what follows from them."""
         self.t.value = 0.0
-        return self.box.values(
-            self.box.function(self.box.restriction(self.initial()), self._lift(self.dirichlet))
-        )
+        given = self.box.restriction(self.initial())
+        lift = self._lift(self.dirichlet)
+        following = getattr(self.forms, "FOLLOWING", ())
+        if following:
+            given = self._followed(given, lift, following)
+        return self.box.values(self.box.function(given, lift))
+
+    def _followed(
+        self, given: PETSc.Vec, lift: fem.Function, following: Sequence[int]
+    ) -> PETSc.Vec:
+        """The free dofs, with those whose equations hold no time derivative from all others."""
+        stiffness = assemble_matrix(self.stiffness)
+        matrix = self.box.reduced(stiffness)
+        b = self.box.restricted(self._load() - stiffness * vector(lift))
+        kept = np.flatnonzero(~np.isin(self.box.masters % self.components, following))
+        first, _ = matrix.getOwnershipRange()
+        matrix.zeroRows((first + kept).astype(PETSc.IntType), diag=1.0)
+        b.array[kept] = given.array[kept]
+        return Linear(matrix, "direct", None)(b)
 
     def forcing(self, t: float) -> Array:
         """F(t), with g'(t), the rates of the Dirichlet data, at the held dofs."""

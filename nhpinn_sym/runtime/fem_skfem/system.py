@@ -244,9 +244,23 @@ class System:
         return self.matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.at(t))
 
     def start(self) -> Array:
-        """The initial data at all unknowns."""
+        """The initial data at all unknowns, and what follows from them."""
         initial = [self.nodal(function, 0.0) for function in self.forms.INITIAL]
-        return np.stack(initial, axis=1).ravel()
+        result = np.stack(initial, axis=1).ravel()
+        following = getattr(self.forms, "FOLLOWING", ())
+        if following:
+            self._follow(result, following)
+        return result
+
+    def _follow(self, values: Array, following: Sequence[int]) -> None:
+        """The unknowns whose equations hold no time derivative, from all others at t = 0."""
+        values[self.fixed] = self.essential(0.0)
+        own = self.free[np.isin(self.free % self.components, following)]
+        values[own] = 0.0
+        matrix = block(self.stiffness, own, own)
+        rest = self.load(0.0) - self.stiffness @ values
+        solve, _ = linear_solver(matrix, self.space.dim)
+        values[own] = solve(rest[own])
 
 
 def _alone(item: Any) -> list[Any]:

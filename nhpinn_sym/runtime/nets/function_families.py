@@ -122,6 +122,14 @@ def wall_polynomials(degree: int, roots: Sequence[float], periodic: bool) -> lis
     return [partial(_horner, bubble * Polynomial.basis(k)) for k in range(degree + 1 - len(roots))]
 
 
+def polynomials_by_component(
+    degree: int, ends: Sequence[Sequence[float]], periodic: bool
+) -> list[list[ShapeFunction]]:
+    """`wall_polynomials` for the roots of each component, as many for each."""
+    most = max(map(len, ends))
+    return [wall_polynomials(degree - most + len(roots), roots, periodic) for roots in ends]
+
+
 def modulate(
     functions: JetsOfFamily,
     axis: int,

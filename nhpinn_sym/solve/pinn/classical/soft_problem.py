@@ -97,9 +97,14 @@ class SoftProblem(BoundaryValueProblem):
         return None
 
     def initial(self, nodes: int) -> Rows:
-        """The rows of the initial condition."""
+        """The rows of the initial condition; 0 = 0 for unknowns without one."""
         points = plane(self.bounds, nodes, len(self.bounds) - 1, self.bounds[-1][0]).to(self.device)
-        return plain_rows(points, self._identity(points), self._lift(points))
+        weights = self._identity(points).clone()
+        data = self._lift(points).clone()
+        for j in self.equation.following:
+            weights[:, j] = 0.0
+            data[:, j] = 0.0
+        return plain_rows(points, weights, data)
 
     def periodic(self, nodes: int) -> tuple[Tensor, Tensor] | None:
         """Pairs of nodes at which a periodic solution is the same."""

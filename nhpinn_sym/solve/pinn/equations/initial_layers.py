@@ -5,7 +5,8 @@ not fit together at t = 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +19,11 @@ from ....runtime.nets.function_families import (
     Family,
     JetsOfFamily,
     modulate,
+    polynomials_by_component,
     products_of,
     stack_functions,
     start_functions,
     vanish_on_parts,
-    wall_polynomials,
 )
 from ..collocation import collocation_points
 from .boundary_value import BoundaryValueProblem
@@ -68,6 +69,14 @@ _LEADING: Members = ((0, 0), (1, 1))
 _NEXT: Members = ((2, 0), (1, 1), (2, 2))
 
 
+class _Mode(NamedTuple):
+    """Functions of one diffusion across a part, times a direction of the components."""
+
+    diffusion: float
+    direction: NDArray[np.float64]
+    members: Members
+
+
 def start_families(
     problem: BoundaryValueProblem,
     constraints: Sequence[Constraints],
@@ -81,7 +90,7 @@ def start_families(
     meeting = []
     if problem.equation.domain.dim == 2:
         pairs = [pair for pair in combinations(found, 2) if pair[0].axis != pair[1].axis]
-        meeting = [_meeting(problem, constraints, pair) for pair in pairs]
+        meeting = [family for pair in pairs for family in _meeting(problem, constraints, pair)]
     return [family for family in (*layers, *meeting) if family is not None]
 
 
@@ -103,9 +112,9 @@ def _members(
             )
             found += (leading if _plain(problem, part, always) else leading + also) if wrong else ()
     hard = any(part.name in c.hard for c in constraints)
-    if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(
-        problem.inside(inside).size
-    ):
+    timely = list(problem.equation.starts)
+    left = float(problem.inside(points).target[:, timely].abs().max())
+    if (found or hard) and left > _FITS * float(problem.inside(inside).size):
         found += _SMOOTH
     return tuple(dict.fromkeys(found))
 
@@ -141,53 +150,62 @@ def _layer(
     members: Members,
 ) -> Family | None:
     """The functions of one part times polynomials along it."""
-    diffusion = _diffusion(problem, side)
-    if diffusion is None:
+    modes = _modes(problem, side, members)
+    if not modes:
         return None
-    (values, vectors) = diffusion
-    parts = []
-    for j, constraint in enumerate(constraints):
+    hard = [problem.hard_parts(constraint) for constraint in constraints]
+    family = []
+    for j, held in enumerate(hard):
         layers = [
-            _scaled(_start(problem, side, value, members), float(column[j]))
-            for value, column in zip(values, vectors.T)
+            _scaled(_start(problem, side, m.diffusion, m.members), float(m.direction[j]))
+            for m in modes
         ]
-        hard = problem.hard_parts(constraint)
-        part = vanish_on_parts(
-            stack_functions(layers),
-            [problem.normals[p.name] for p in hard if p.axis == side.axis],
-            problem.bounds[:-1],
-        )
-        for other in (k for k in range(problem.equation.domain.dim) if k != side.axis):
-            roots = [float(p.sign) for p in hard if p.axis == other]
-            part = modulate(
-                part,
-                other,
-                problem.bounds[other],
-                wall_polynomials(_ALONG_DEGREE, roots, other in problem.equation.periodic),
-            )
-        parts.append(part)
-    return tuple(parts)
+        normals = [problem.normals[p.name] for p in held if p.axis == side.axis]
+        family.append(vanish_on_parts(stack_functions(layers), normals, problem.bounds[:-1]))
+    for other in (k for k in range(problem.equation.domain.dim) if k != side.axis):
+        ends = [[float(p.sign) for p in held if p.axis == other] for held in hard]
+        periodic = other in problem.equation.periodic
+        shapes = polynomials_by_component(_ALONG_DEGREE, ends, periodic)
+        family = [
+            modulate(part, other, problem.bounds[other], along)
+            for part, along in zip(family, shapes, strict=True)
+        ]
+    return tuple(family)
 
 
 def _meeting(
     problem: BoundaryValueProblem,
     constraints: Sequence[Constraints],
     sides: tuple[BoundaryPart, BoundaryPart],
-) -> Family | None:
-    """Products of the functions of two parts."""
-    first, second = (_diffusion(problem, side) for side in sides)
-    if first is None or second is None or problem.components > 1:
-        return None
-    (one, two) = sides
-    d = first[0][0]
-    e = second[0][0]
-    soft = [side.name in constraints[0].soft for side in sides]
-    orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
-    products = [
-        products_of(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders
-    ]
-    normals = [problem.normals[part.name] for part in problem.hard_parts(constraints[0])]
-    return (vanish_on_parts(stack_functions(products), normals, problem.bounds[:-1]),)
+) -> list[Family]:
+    """Products of the functions of two parts: for every component that has initial data a family
+    of its own.
+    """
+    one, two = sides
+    across = [_modes(problem, side, ()) for side in sides]
+    found: list[Family] = []
+    for j in problem.equation.starts:
+        soft = [side.name in constraints[j].soft for side in sides]
+        orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
+        own = ([mode.diffusion for mode in modes if mode.direction[j]] for modes in across)
+        products = [
+            products_of(_start(problem, one, d, m), _start(problem, two, e, n))
+            for d, e in product(*own)
+            for m, n in orders
+        ]
+        if products:
+            found.append(_of_component(problem, constraints[j], j, stack_functions(products)))
+    return found
+
+
+def _of_component(
+    problem: BoundaryValueProblem, constraint: Constraints, j: int, functions: JetsOfFamily
+) -> Family:
+    """The functions, as they are on hard parts, in component j; the others are 0."""
+    normals = [problem.normals[part.name] for part in problem.hard_parts(constraint)]
+    vanishing = vanish_on_parts(functions, normals, problem.bounds[:-1])
+    units = np.eye(problem.components)[j] * problem.balance[1].cpu().numpy()
+    return tuple(_scaled(vanishing, float(unit)) for unit in units)
 
 
 def _start(
@@ -203,20 +221,36 @@ def _scaled(functions: JetsOfFamily, factor: float) -> JetsOfFamily:
     }
 
 
-def _diffusion(
-    problem: BoundaryValueProblem, side: BoundaryPart
-) -> tuple[list[float], NDArray[np.float64]] | None:
-    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a part, at its middle and
-    t = 0; None where they are not positive.
+def _modes(problem: BoundaryValueProblem, side: BoundaryPart, members: Members) -> list[_Mode]:
+    """Those at the middle of a part and t = 0, with these members; none where the diffusion across
+    it is not positive.
+
+    What equations without a time derivative determine follows at once: in a layer their unknowns
+    are integrals of the others, as s^2 v and s T balance, and have modes of their own.
     """
     middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
     inside = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
     point = problem.move_to(side.name, inside)
-    columns = range(len(problem.bounds))
-    second = problem.factors(point, tuple(2 * int(k == side.axis) for k in columns))
-    mass = problem.factors(point, tuple(int(k == columns[-1]) for k in columns))
-    values, vectors = np.linalg.eig(np.linalg.solve(mass, -second))
-    vectors = problem.balance[1].cpu().numpy()[:, None] * vectors
+
+    def factors(normal: int, rate: int) -> NDArray[np.float64]:
+        index = [0] * len(problem.bounds)
+        index[side.axis], index[-1] = normal, rate
+        return np.asarray(problem.factors(point, tuple(index)))
+
+    second, mass = factors(2, 0), factors(0, 1)
+    timely = np.abs(mass).max(axis=1) > 0
+    own, rest = np.flatnonzero(timely), np.flatnonzero(~timely)
+    try:
+        follows = -np.linalg.solve(second[np.ix_(rest, rest)], factors(1, 0)[np.ix_(rest, own)])
+        whole = mass[np.ix_(own, own)] + factors(1, 1)[np.ix_(own, rest)] @ follows
+        values, vectors = np.linalg.eig(np.linalg.solve(whole, -second[np.ix_(own, own)]))
+    except np.linalg.LinAlgError:
+        return []
     if np.abs(values.imag).max() > _REAL * np.abs(values).max() or values.real.min() <= 0:
-        return None
-    return values.real.tolist(), vectors.real
+        return []
+    units = np.eye(problem.components)
+    units[:, own] = units[:, own] @ vectors.real
+    units *= problem.balance[1].cpu().numpy()[:, None]
+    integrals = tuple((order + 1, power) for order, power in members)
+    found = [_Mode(d, units[:, k], members) for d, k in zip(values.real.tolist(), own, strict=True)]
+    return found + [_Mode(m.diffusion, units[:, k], integrals) for m in found for k in rest]

@@ -26,7 +26,12 @@ from ....runtime.nets.corners import (
     singular_functions,
     singularities,
 )
-from ....runtime.nets.function_families import Family, modulate, vanish_on_parts, wall_polynomials
+from ....runtime.nets.function_families import (
+    Family,
+    modulate,
+    polynomials_by_component,
+    vanish_on_parts,
+)
 from ....runtime.nets.least_squares import least_squares, safe_divisor
 from ....runtime.nets.region_functions import region_families
 from ...solution import Array
@@ -287,14 +292,15 @@ def _along(
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
         timely = axis >= problem.equation.domain.dim
         ends = [
-            ([-1.0] if timely else [float(p.sign) for p in problem.hard_parts(c) if p.axis == axis])
+            [-1.0] * c.starts
+            if timely
+            else [float(p.sign) for p in problem.hard_parts(c) if p.axis == axis]
             for c in constraints
         ]
         periodic = axis in problem.equation.periodic
+        shapes = polynomials_by_component(_EDGE_DEGREE, ends, periodic)
         family = tuple(
-            modulate(
-                part, axis, problem.bounds[axis], wall_polynomials(_EDGE_DEGREE, roots, periodic)
-            )
-            for part, roots in zip(family, ends, strict=True)
+            modulate(part, axis, problem.bounds[axis], along)
+            for part, along in zip(family, shapes, strict=True)
         )
     return family
