@@ -29,10 +29,9 @@ class Row:
 
 def equation_rows(script: Script, lowered: LoweredEquation) -> list[Row]:
     """The equations of a linear problem."""
-    zero = (0,) * len(lowered.coordinates)
     rest = [-source for source in lowered.sources]
     for t in lowered.mass:
-        rest[t.equation] += t.coefficient * script.value(t.field, extended(lowered, zero, 1))
+        rest[t.equation] += t.coefficient * script.value(t.field, extended(lowered, t.right, 1))
     fluxes: list[dict[MultiIndex, sp.Expr]] = [{} for _ in rest]
     for t in lowered.bilinear:
         term = t.coefficient * script.value(t.field, extended(lowered, t.right))

@@ -24,6 +24,8 @@ from .script_problems import EXAMPLES, example
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ("deepxde", "pina")
+LINES = {"thermoelasticity": 92}
+"""At the most, where effective coefficients of four kinds have names of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -46,17 +48,17 @@ def test_text(
 def test_scripts_of_examples_are_short(name: str) -> None:
     model = nh.homogenize(example(name))
     for target in TARGETS:
-        _require_short(nh.emit(model, target))
+        _require_short(nh.emit(model, target), LINES.get(name, 80))
 
 
 def test_scripts_of_nonlinear_examples_are_short() -> None:
     _require_short(nh.emit(nh.homogenize(example("../nonlinear/ramberg_osgood")), "pina"))
 
 
-def _require_short(source: Source) -> None:
+def _require_short(source: Source, most: int = 80) -> None:
     for name, text in source.files:
         lines = [line for line in text.splitlines() if line.strip()]
-        assert 35 <= len(lines) <= 80, (name, len(lines))
+        assert 35 <= len(lines) <= most, (name, len(lines))
         assert max(map(len, lines)) <= 100
 
 
@@ -74,7 +76,7 @@ def test_residuals_are_ours_and_scripts_run(target: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr[-3000:]
     line = next(line for line in done.stdout.splitlines() if line.startswith('{"mixed'))
     differences = json.loads(line)
-    assert len(differences) == {"deepxde": 78, "pina": 52}[target]
+    assert len(differences) == {"deepxde": 80, "pina": 54}[target]
     assert max(differences.values()) < 1e-10, differences
     folder = tmp_path / "reacting"
     effective = Effective.load(folder / "effective.json")
