@@ -24,7 +24,7 @@ from .script_problems import EXAMPLES, example
 
 ROOT = Path(__file__).parents[2]
 TARGETS = ("deepxde", "pina")
-LINES = {"thermoelasticity": 92}
+LINES = {"thermoelasticity": 102}
 """At the most, where effective coefficients of four kinds have names of their own."""
 
 
