@@ -36,6 +36,9 @@ nonlinear/smooth 1D:5:0:fourier
 nonlinear/smooth 1D:5:1:pinn
 nonlinear/layers 1D:5:0:skfem
 nonlinear/smooth 2D:5:0:fourier
+nonlinear/layers 3D:72:1:skfem
+nonlinear/layers systems:72:0:default
+nonlinear/turned:72:0:skfem
 fast time/a:52:0:skfem
 fast time/b:52:0:skfem
 fast time/r:52:0:skfem

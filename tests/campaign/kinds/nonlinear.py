@@ -1,5 +1,5 @@
-"""Laws of random monotone operators -div(a(y) phi(|grad u|) grad u): one dimension by inversion,
-layers in the plane by one constant flux.
+"""Laws of random monotone operators -div(a(y) phi(|grad u|) grad u), also of systems, in space and
+with a part that turns the gradient: layers by one constant flux across them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..oracles.spaces import Array
 from ..profiles import Profile, layers, mean_over, rounded, smooth
 
 _HALVINGS = 200
+FLUX = "found = {'flux': law.flux(grad=GRAD)}\nestimate = law.info['estimate']\n"
 FOUND = (
     "found = {'flux': law.flux(grad=GRAD), 'tangent': law.tangent(grad=GRAD)}\n"
     "estimate = law.info['estimate']\n"
@@ -31,12 +32,22 @@ class Response:
 
 
 def response(rng: Random) -> Response:
-    """Growth of fourth order, or a power of 1 + q: Carreau's below 0."""
-    if rng.random() < 0.5:
+    """Growth of fourth order, a power of q (p from 1.2 to 5), or one of q + d, Carreau's or, with a
+    small d, total variation.
+    """
+    kind_of = rng.random()
+    if kind_of < 0.3:
         c = rounded(rng.uniform(0.1, 3), 3)
         return Response(f"(1 + {c}*Q)", lambda q: 1 + c * q, lambda q: c + 0 * q)
-    m = rounded(rng.uniform(-0.35, 0.8), 2)
-    return Response(f"(1 + Q)**{m}", lambda q: (1 + q) ** m, lambda q: m * (1 + q) ** (m - 1))
+    if kind_of < 0.5:
+        hundredths = int(rng.integers(-40, 151)) or 1
+        m = hundredths / 100
+        return Response(
+            f"(Q)**sp.Rational({hundredths}, 100)", lambda q: q**m, lambda q: m * q ** (m - 1)
+        )
+    d, least = (1.0, -0.35) if kind_of < 0.8 else (rounded(rng.uniform(0.05, 0.5), 2), -0.5)
+    m = rounded(rng.uniform(least, 0.8), 2)
+    return Response(f"({d} + Q)**{m}", lambda q: (d + q) ** m, lambda q: m * (d + q) ** (m - 1))
 
 
 def _law(dim: int, coefficient: str, phi: Response, grad: tuple[float, ...]) -> str:
@@ -127,3 +138,80 @@ def smooth_2d(rng: Random) -> Draft:
 @kind("nonlinear/layers 2D", "skfem")
 def layers_2d(rng: Random) -> Draft:
     return _draft_in_the_plane(rng, layers(rng, 100))
+
+
+def _draft_by_components(rng: Random, a: Profile, dim: int, unknowns: int) -> Draft:
+    """A flux that is a number times the gradient: across the layers, and along them, its entries
+    are as those of the gradient.
+    """
+    phi = response(rng)
+    axis = int(rng.integers(dim))
+    grad = np.round(
+        rng.uniform(0.2, 1.5, (unknowns, dim)) * rng.choice([-1, 1], (unknowns, dim)), 3
+    )
+    across = float(np.linalg.norm(grad[:, axis]))
+    along = float(np.linalg.norm(np.delete(grad, axis, axis=1)))
+    (first, second), _ = _layered(a, phi, across, along)
+    shares = np.full((unknowns, dim), second / along)
+    shares[:, axis] = first / across
+    square = "sum(v**2 for v in g)"
+    expected = {"flux": (shares * grad)[0] if unknowns == 1 else shares * grad}
+    given = tuple(grad[0].tolist()) if unknowns == 1 else grad.tolist()
+    text = (
+        f's = nh.Scales({dim})\nu = s.unknown("u", components={unknowns})\ng = s.grad(u)\n'
+        f"a = {a.at(f's.y[{axis}]')}\n"
+        f"flux = a*{phi.text.replace('Q', square)}*g\n"
+        f"load = {'1' if unknowns == 1 else f'sp.zeros({unknowns}, 1)'}\n"
+        "problem = nh.MultiscaleProblem(sp.Eq(-s.div(flux), load), scales=s, unknown=u)\n"
+        "law = nh.solve_law(nh.homogenize(problem)@)\n"
+    ) + FLUX.replace("GRAD", repr(given))
+    return Draft(text, expected, doubt=a.blur + 1e-12)
+
+
+@kind("nonlinear/smooth 3D", "fourier")
+def smooth_3d(rng: Random) -> Draft:
+    return _draft_by_components(rng, smooth(rng), 3, 1)
+
+
+@kind("nonlinear/layers 3D", "skfem")
+def layers_3d(rng: Random) -> Draft:
+    return _draft_by_components(rng, layers(rng, 20), 3, 1)
+
+
+@kind("nonlinear/smooth systems", "fourier", "pinn", "skfem")
+def smooth_systems(rng: Random) -> Draft:
+    return _draft_by_components(rng, smooth(rng), 2, 2)
+
+
+@kind("nonlinear/layers systems", "", "dolfinx")
+def layers_systems(rng: Random) -> Draft:
+    return _draft_by_components(rng, layers(rng, 50), 2, 2)
+
+
+@kind("nonlinear/turned", "fourier", "", "skfem")
+def turned(rng: Random) -> Draft:
+    """a (phi g + c J g), J a quarter turn: monotone, without a potential."""
+    a = smooth(rng) if rng.random() < 0.5 else layers(rng, 20)
+    phi = response(rng)
+    c = rounded(rng.uniform(-1, 1), 3)
+    p1, p2 = (rounded(v, 3) for v in rng.uniform(0.2, 2, 2) * rng.choice([-1, 1], 2))
+    mean = mean_over(a)
+
+    def slope(y: Array, flux: float) -> Array:
+        return _across(flux / a.value(y) + c * p2, p2, phi)
+
+    far = 50 * float(mean(a.value)) * (phi.value(np.array(p1**2 + p2**2)) * 2 + abs(c * p2) + 1)
+    found = brentq(lambda f: float(mean(lambda y: slope(y, f))) - p1, -far, far, xtol=1e-15)
+
+    def second(y: Array) -> Array:
+        p = slope(y, found)
+        return a.value(y) * (phi.value(p**2 + p2**2) * p2 + c * p)
+
+    text = (
+        's = nh.Scales(2)\nu = s.unknown("u")\ng = s.grad(u)\n'
+        f"a = {a.at('s.y[0]')}\n"
+        f"flux = a*({phi.text.replace('Q', 'g.dot(g)')}*g + {c}*sp.Matrix([-g[1], g[0]]))\n"
+        "problem = nh.MultiscaleProblem(sp.Eq(-s.div(flux), 1), scales=s, unknown=u)\n"
+        "law = nh.solve_law(nh.homogenize(problem)@)\n"
+    ) + FLUX.replace("GRAD", repr((p1, p2)))
+    return Draft(text, {"flux": np.array([found, mean(second)])}, doubt=a.blur + 1e-12)
