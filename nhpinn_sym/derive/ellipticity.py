@@ -14,7 +14,7 @@ import sympy as sp
 
 from ..operator.domain_filter import DomainFilter
 from ..operator.numbers.data import real_imaginary
-from ..operator.numbers.enclosure import RangeWithSlopes, active, enclose, enclose_all
+from ..operator.numbers.enclosure import RangeWithSlopes, active, enclose_all, enclose_values
 from ..operator.numbers.search import Branches, Least, alternatives, least, variation
 from ..operator.sampling import (
     SlowPoint,
@@ -175,7 +175,7 @@ class _Side:
 
     def _at(self, points: Array, spectrum: Spectrum) -> Array:
         """The least values over the directions at points where these branches are taken."""
-        exact = np.array([enclose(part, self.variables, points, points).lo for part in self.parts])
+        exact = np.array([r.lo for r in enclose_values(self.parts, self.variables, points, points)])
         taken = active(self.choice, self.variables, points, points)
         found = self._spectrum(np.where(np.isfinite(exact), exact, 0.0), spectrum).min(axis=1)
         return np.where(taken, found, np.inf)

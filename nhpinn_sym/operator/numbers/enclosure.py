@@ -9,8 +9,8 @@ range of the samples is widened. Real expressions in real symbols.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -54,7 +54,15 @@ def enclose(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -
 
     UnsupportedError for other symbols, and for complex numbers.
     """
-    return _Boxes(symbols, lo, hi, 0).jet(expr).value
+    return enclose_values([expr], symbols, lo, hi)[0]
+
+
+def enclose_values(
+    exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], lo: Array, hi: Array
+) -> list[Range]:
+    """`enclose` of several expressions; what they have in common is evaluated once."""
+    boxes = _Boxes(symbols, lo, hi, 0)
+    return [boxes.jet(e).value for e in exprs]
 
 
 def enclose_tightly(
@@ -113,6 +121,7 @@ class _Boxes:
         ones = np.ones(len(lo))
         self.ones = ones
         self.known: dict[sp.Basic, RangeWithSlopes] = {}
+        self.sampled: dict[tuple[sp.Expr, ...], Sequence[Array]] = {}
         for k, symbol in enumerate(symbols):
             slopes = tuple(Range(ones, ones) if j == k else None for j in range(count))
             self.known[symbol] = RangeWithSlopes(Range(lo[:, k], hi[:, k]), slopes)
@@ -278,41 +287,52 @@ class _Boxes:
         """A function without a rule, and its derivatives: values at random points of the ranges of
         its arguments."""
         jets = [self.jet(a) for a in expr.args]
-        names = [sp.Dummy(real=True) for _ in jets]
+        names = _names(len(jets))
+        points = self._points(expr.args, jets)
         outer = expr.func(*names)
-        value = self._sampled_range(outer, names, jets)
+        value = self._sampled_range(_printed(names, outer), outer, points)
         slopes = self.zero
         for number, inner in enumerate(jets):
             if all(s is None for s in inner.slopes):
                 continue
-            slope = self._sampled_slope(outer, number, names, jets)
+            slope = self._sampled_slope(outer, number, names, points)
             chained = (scaled(s, slope) for s in inner.slopes)
             slopes = tuple(added(p, q) for p, q in zip(slopes, chained, strict=True))
         return RangeWithSlopes(value, slopes)
 
+    def _points(
+        self, arguments: tuple[sp.Expr, ...], jets: Sequence[RangeWithSlopes]
+    ) -> Sequence[Array]:
+        """Random points of the ranges of some arguments, (samples, n) each; of a range that is a
+        point the point. Functions of the same arguments share them."""
+        found = self.sampled.get(arguments)
+        if found is None:
+            ranges = [j.value for j in jets]
+            count = 1 if all(np.array_equal(r.lo, r.hi) for r in ranges) else _SAMPLES
+            shares = np.random.default_rng(7).random((len(ranges), count, 1))
+            shares[:, 0] = 0.0
+            shares[:, -1] = 1.0
+            found = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
+            self.sampled[arguments] = found
+        return found
+
     def _sampled_slope(
-        self,
-        outer: sp.Expr,
-        number: int,
-        names: Sequence[sp.Symbol],
-        jets: Sequence[RangeWithSlopes],
+        self, outer: sp.Expr, number: int, names: tuple[sp.Symbol, ...], points: Sequence[Array]
     ) -> Range:
         """The range of the derivative by an argument; everything where none is known."""
+        function = _printed_derivative(names, outer, number)
+        if function is None:
+            return everything(self.ones)
         try:
-            return self._sampled_range(outer.fdiff(number + 1), names, jets)
-        except (ArgumentIndexError, UnsupportedError, *NOT_EVALUATED):
+            return self._sampled_range(function, outer, points)
+        except UnsupportedError:
             return everything(self.ones)
 
     def _sampled_range(
-        self, outer: sp.Expr, names: Sequence[sp.Symbol], jets: Sequence[RangeWithSlopes]
+        self, function: Callable[..., Any], outer: sp.Expr, points: Sequence[Array]
     ) -> Range:
-        shares = np.random.default_rng(7).random((len(jets), _SAMPLES, 1))
-        shares[:, 0] = 0.0
-        shares[:, 1] = 1.0
-        ranges = [j.value for j in jets]
-        points = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
         try:
-            found = np.asarray(np.real(lambdified(names, outer, ["scipy", "numpy"])(*points)))
+            found = np.asarray(np.real(function(*points)))
             values = np.broadcast_to(found.astype(float), points[0].shape)
         except NOT_EVALUATED as cause:
             raise UnsupportedError("a function without numbers", term=outer) from cause
@@ -322,6 +342,31 @@ class _Boxes:
         return Range(
             np.where(np.isnan(lo), -np.inf, lo - more), np.where(np.isnan(hi), np.inf, hi + more)
         )
+
+
+@cache
+def _names(count: int) -> tuple[sp.Symbol, ...]:
+    """Arguments of functions without a rule: always the same, so that each is printed once."""
+    return tuple(sp.Dummy(real=True) for _ in range(count))
+
+
+@lru_cache(maxsize=256)
+def _printed(names: tuple[sp.Symbol, ...], expr: sp.Expr) -> Callable[..., Any]:
+    try:
+        return lambdified(names, expr, ["scipy", "numpy"])
+    except NOT_EVALUATED as cause:
+        raise UnsupportedError("a function without numbers", term=expr) from cause
+
+
+@lru_cache(maxsize=256)
+def _printed_derivative(
+    names: tuple[sp.Symbol, ...], expr: sp.Expr, number: int
+) -> Callable[..., Any] | None:
+    """By an argument; None where it is not known."""
+    try:
+        return _printed(names, expr.fdiff(number + 1))
+    except (ArgumentIndexError, UnsupportedError, *NOT_EVALUATED):
+        return None
 
 
 @lru_cache(maxsize=4096)
