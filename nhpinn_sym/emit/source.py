@@ -111,9 +111,9 @@ def write_atomic(path: Path, data: bytes) -> Path:
         os.replace(scratch, path)
     except (OSError, ValueError) as cause:  # ValueError: a null character in the path
         raise OutputPathError(
-            "cannot write there",
+            f"cannot write there: {getattr(cause, 'strerror', None) or cause}",
             term=path,
-            remedy="name a folder that can be created and written to",
+            remedy="name a folder that can be created and written to, with room left",
         ) from cause
     finally:
         with contextlib.suppress(OSError, ValueError):
