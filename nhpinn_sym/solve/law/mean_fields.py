@@ -76,7 +76,7 @@ def _resolution(leading: Solution) -> dict[str, Any]:
     steps = {} if times is None else {"steps": len(times) - 1}
     if "cells" in leading.info:
         return {"mesh": leading.info["cells"], **steps}
-    return {"features": leading.info["features"], **steps}
+    return {**{name: leading.info[name] for name in ("features", "scale")}, **steps}
 
 
 def _size(u: Solution, like: Solution) -> float:

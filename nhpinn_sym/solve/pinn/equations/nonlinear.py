@@ -34,6 +34,8 @@ from .weak_problem import WeakEquation, WeakProblem
 
 # Of quadrature points a line, for a residual at points that no fit uses.
 _MORE = 1.3
+# Features beyond which one fit takes as long as all smaller ones, beyond the line.
+_COSTLY = 800
 # Features of a first solution, whose slopes at corners say which functions are singular there.
 _FIRST = 60
 
@@ -152,6 +154,14 @@ class NonlinearEquation(Formulation[Solved]):
         if left < self._left:
             self._before, self._left = solved.found, left
         return Fit(solved, left, size, scales)
+
+    def patience(self, fit: Fit[Solved], before: float) -> int:
+        """Beyond the line a large fit is costly: one more scale where a larger size brings
+        little.
+        """
+        if self.equation.d > 1 and fit.size > _COSTLY:
+            return int(fit.held_out > before / 2)
+        return super().patience(fit, before)
 
     def _left_at(self, unseen: WeakProblem, solved: Solved) -> float:
         """The residual at points and features that no fit uses."""
