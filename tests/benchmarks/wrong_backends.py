@@ -130,11 +130,11 @@ def agreement(report: nh.Report) -> Verdict:
 
 
 def coefficients(report: nh.Report) -> list[str]:
-    """The effective coefficients that do not vanish; no sources, "f" and "g"."""
+    """The effective coefficients, and sources, that do not vanish."""
     return [
         name
         for name, table in report.cells.items()
-        if name not in (*NOT_COEFFICIENTS, "f", "g")
+        if name not in NOT_COEFFICIENTS
         and any(np.any(table[b]) for b in report.cells["methods"] if b in table)
     ]
 
