@@ -32,6 +32,10 @@ _STEPS = 16
 _PLACES = 40
 # Pairs of points: some lie on two sides of a curve that cuts off a thousandth of the cell.
 _DRAWS = 4000
+# Steps of Newton's method that move them to a curve which all miss, and by which share of the way
+# they go beyond.
+_STEPS_THERE = 12
+_BEYOND = 1e-3
 # From the cell to 1e-12 of it, closer than any datum that is no jump changes by _JUMP.
 _BISECTIONS = 40
 
@@ -274,6 +278,8 @@ def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
     # Between two points on different sides there is an interface: bisection goes to one of its
     # points.
     side = sides(one)
+    if not level.integers and not np.any(side != sides(other)):
+        other = _aimed(level.expression, other, space)
     crossing = side != sides(other)
     one, other, side = one[crossing], other[crossing], side[crossing]
     for _ in range(_BISECTIONS):
@@ -283,3 +289,20 @@ def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
         other = np.where(same, other, middle)
     size = np.nanmax(np.abs(values(np.concatenate([one, other]))), initial=0.0)
     return bool(np.any(np.abs(values(one) - values(other)) > _JUMP * size))
+
+
+def _aimed(level: sp.Expr, points: Array, space: DataSpace) -> Array:
+    """Points a little beyond where a level vanishes, which random ones miss where it is small:
+    those are moved there by Newton's method along its slopes; as they are where that leaves the
+    box."""
+    value = evaluator(level, space.symbols)
+    slopes = [evaluator(level.diff(v), space.symbols) for v in space.symbols]
+    low, high = np.array(space.intervals).T
+    moved = points
+    with np.errstate(all="ignore"):
+        for _ in range(_STEPS_THERE):
+            slope = np.stack([found(moved) for found in slopes], axis=1)
+            moved = moved - (value(moved) / np.sum(slope**2, axis=1))[:, None] * slope
+    moved = moved + _BEYOND * (moved - points)
+    inside = np.all((moved > low) & (moved < high), axis=1)
+    return np.where(inside[:, None], moved, points)

@@ -213,3 +213,14 @@ def test_roots_of_data_that_are_singular_at_an_end() -> None:
 )
 def test_singular_data_are_not_resolved(expr: sp.Expr) -> None:
     assert line(expr, periodic=False).unresolved is not None
+
+
+@pytest.mark.parametrize("radius", [0.03, 0.003])
+def test_a_jump_that_random_points_miss(radius: float) -> None:
+    """A ball of a ten-thousandth, or a ten-millionth, of the cell."""
+    x = sp.symbols("y1:4", real=True)
+    inside = sum((v - c) ** 2 for v, c in zip(x, (0.5, 0.4, 0.6), strict=True)) < radius**2
+    ball = sp.Piecewise((10, inside), (1, True))
+    found = resolve([ball], [(v, (0, 1), True) for v in x])
+    assert found.jumps
+    assert found.curved
