@@ -21,11 +21,13 @@ from ..problem.domain import Box
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
+from ..runtime.quadrature import Quadrature
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.equations import solve_fine, solve_homogenized
 from ..solve.ground_states import without_growth
+from ..solve.perforated_domain import around_holes
 from ..solve.periods import number_expression, positive_eps, shortest_periods
 from ..solve.reconstruct import leading_term
 from ..solve.solution import Solution
@@ -78,15 +80,32 @@ class BoundaryValueRun:
         self.fine_problem = problem
         self.parameters = settings.parameters
         self.progress = settings.progress
-        breaks = data_breaks(self.model, self.eps, settings.parameters)
-        quadrature = resolving(domain, shortest_periods(problem, self.eps), breaks)
-        points, self.plot_shape = plot_points(domain)
+        self.points, self.plot_shape = plot_points(domain)
+        quadrature = self._quadrature(eps)
         self.sources: tuple[Source, ...] = ()
         if out is not None:
             check_folder(output_path(out))
             self.sources = emitted(self.model, ("torch", self.fem, "numpy"))
         self.store = Store(out, self._key(quadrature.points.shape))
-        self.parts = SolutionParts(self.model, self.eps, settings, self.store, quadrature, points)
+        self.parts = self._parts(quadrature)
+
+    def _quadrature(self, eps: object) -> Quadrature:
+        """Of the domain, or of what the holes of that eps leave of it."""
+        domain = around_holes(self.problem, eps).domain
+        assert domain is not None
+        number = positive_eps(eps)
+        breaks: tuple[tuple[float, ...], ...] = ()
+        if domain is self.problem.domain:
+            breaks = data_breaks(self.model, number, self.settings.parameters)
+        return resolving(domain, shortest_periods(self.problem, number), breaks)
+
+    def _parts(self, quadrature: Quadrature) -> SolutionParts:
+        held = self.model, self.eps, self.settings, self.store
+        return SolutionParts(*held, quadrature, self.points)
+
+    def _parts_at(self, eps: sp.Expr) -> SolutionParts:
+        """Where solutions at another eps are compared: the same points, if there are no holes."""
+        return self._parts(self._quadrature(eps)) if self.problem.holes else self.parts
 
     def _key(self, points: tuple[int, ...]) -> str:
         """Everything that the parts depend on."""
@@ -230,23 +249,21 @@ class BoundaryValueRun:
         """(eps, homogenization error) of larger eps, a second one where the first does not tell:
         these solves are cheaper.
         """
-        relative = self.parts.quadrature.relative
-        here = relative(best["values"] - fine["values"], fine["values"])
+        here = self.parts.quadrature.relative(best["values"] - fine["values"], fine["values"])
         budget = {"homogenization": here, "reference": float(fine["estimate"])}
         found: list[tuple[str, float]] = []
         for k, eps in enumerate(larger_eps(self.model, self.exact)):
-            mean = best
+            mean, parts = best, self._parts_at(eps)
             try:
-                other = self.parts.get(f"u_larger_{k}", partial(self._fine, eps, self.fem))[
-                    "values"
-                ]
+                other = parts.get(f"u_larger_{k}", partial(self._fine, eps, self.fem))["values"]
                 oscillates = self.model.frame or self.model.eigenvalue is not None
-                if oscillates or lower_walls(self.model)[1]:
+                if oscillates or self.problem.holes or lower_walls(self.model)[1]:
                     solve = partial(self._macro, cells, self.fem, eps)
-                    mean = self.parts.get(f"u0_larger_{k}", solve)
+                    mean = parts.get(f"u0_larger_{k}", solve)
             except (UnsupportedError, SolveError):
                 break  # a wall along a flow at some eps alone; a resonance
-            found.append((sp.sstr(eps, full_prec=False), relative(mean["values"] - other, other)))
+            apart = parts.quadrature.relative(mean["values"] - other, other)
+            found.append((sp.sstr(eps, full_prec=False), apart))
             if falls(budget, Findings(larger=tuple(found))) is not False:
                 break
         return tuple(found)
@@ -270,7 +287,7 @@ class BoundaryValueRun:
             errors["e1"],
             errors["e2"],
             macro_estimates=compared.estimates("p", "w"),
-            **self.parts.other_fine(self._fine, self.exact),
+            **self._other_fine(),
         )
         if needs_third(budget, findings):
             findings = self._asked_third(findings, cells["pinn"], compared)
@@ -295,6 +312,12 @@ class BoundaryValueRun:
             {**asdict(findings), "fem": self.fem},
             compared.second_order(),
         )
+
+    def _other_fine(self) -> dict[str, Any]:
+        """What another backend says of the fine solution at the next larger eps."""
+        larger = next(larger_eps(self.model, self.exact), None)
+        parts = self.parts if larger is None else self._parts_at(larger)
+        return parts.other_fine(self._fine, self.exact)
 
     def _asked_third(
         self, findings: Findings, cells: CellSolution, compared: Comparison

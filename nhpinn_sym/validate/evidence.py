@@ -51,19 +51,18 @@ def fewest_periods(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> sp
 
 
 def larger_eps(model: HomogenizedModel | NonlinearModel, eps: sp.Expr) -> Iterator[sp.Expr]:
-    """At most two larger eps at which scales are separated, and periodic axes hold whole ones."""
+    """At most two larger eps at which scales are separated, and axes that are periodic, or go
+    through holes, hold whole ones."""
     problem = model.problem
     assert problem.domain is not None
     found = 0
     least = FEWEST_PERIODS - _ON_LINE
+    exact = range(problem.scales.dim) if problem.holes else problem.periodic_axes
     for ratio in _RATIOS if oscillating_axes(model) else ():
         lengths = problem.domain.lengths
         cell = problem.cell.lengths
         counts = [lengths[k] / (ratio * eps * cell[k]) for k in range(len(lengths))]
-        whole = all(
-            abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE
-            for k in problem.periodic_axes
-        )
+        whole = all(abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE for k in exact)
         if whole and fewest_periods(model, ratio * eps) >= least and found < _MOST_LARGER:
             found += 1
             yield ratio * eps

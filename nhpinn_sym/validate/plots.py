@@ -208,6 +208,8 @@ class _Scene:
         if self.problem.domain is not None:
             inside = np.asarray(self.problem.domain.contains(self.points.T))
             values = np.where(inside, values, np.nan)
+        if self.problem.holes:
+            values = np.where(values == 0, np.nan, values)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
         return sheet.drawing(
