@@ -101,6 +101,7 @@ class _Plain:
         assert problem.domain is not None
         self.methods: dict[str, str] = {}
         self.estimates: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
         self.drawn: dict[str, Array] = {}
         self.plot_points, self.plot_shape = plot_points(problem.domain)
 
@@ -184,6 +185,7 @@ class _Plain:
             {
                 "convergence": convergence,
                 "estimates": dict(self.estimates),
+                "seconds": dict(self.seconds),
                 "resumed": list(store.taken),
                 "version": __version__,
             },
@@ -246,12 +248,14 @@ class _Plain:
                 "plot": solution.sampled(self.plot_points),
                 "estimate": np.array(float(solution.info["estimate"])),
                 "method": np.array(f"{solution.backend}: {solution.method}"),
+                "seconds": np.array(float(solution.info["seconds"])),
             }
 
-        found = store.arrays(part, compute, lambda known: "plot" in known)
+        found = store.arrays(part, compute, lambda known: {"plot", "seconds"} <= set(known))
         self.drawn[part] = np.asarray(found["plot"])
         self.methods[part] = str(found["method"])
         self.estimates[part] = float(found["estimate"])
+        self.seconds[part] = float(found["seconds"])
         return np.asarray(found["values"])
 
 

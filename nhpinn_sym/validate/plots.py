@@ -241,9 +241,9 @@ class _Scene:
         rows = self._rows(known)
         if len(self.lines) == 1:
             sheet = Sheet(len(rows), 1, _LINE)
+            at = f"{self.where}{self.time}".removeprefix(", ")
             for j, (label, own) in enumerate(rows.items()):
-                title = f"{label}{self.where}{self.time}".removeprefix(", ")
-                curves(sheet.at(j, 0), self.lines[0], own, title, self.names[0])
+                curves(sheet.at(j, 0), self.lines[0], own, f"{label}{at}", self.names[0])
             return sheet.drawing("solutions", f"{caption}.")
         sheet = Sheet(len(rows), len(known), self._panel(*_PANEL))
         for j, (label, own) in enumerate(rows.items()):

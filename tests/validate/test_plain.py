@@ -87,6 +87,8 @@ def test_heat_in_time() -> None:
     exact = sp.exp(-(sp.pi**2) * s.t) * sp.sin(sp.pi * s.x[0])
     report = nh.validate(problem, exact=exact, fem="skfem")
     assert report.verdict is Verdict.AGREEMENT and max(report.errors.values()) < 1e-5
+    assert list(report.info["seconds"]) == list(report.info["estimates"])
+    assert min(report.info["seconds"].values()) > 0
 
 
 def test_a_wave() -> None:

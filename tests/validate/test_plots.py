@@ -123,6 +123,24 @@ def test_components_and_complex_values_have_rows_of_their_own() -> None:
     assert any(title.startswith("Im ") for title in titles)
 
 
+def test_curves_of_systems_in_time_are_told_apart() -> None:
+    s = nh.Scales(1, time=True)
+    v, w = s.unknown("v"), s.unknown("w")
+    of = nh.MultiscaleProblem(
+        [(s.dt(v) - s.laplacian(v) + w, 1), (s.dt(w) - s.laplacian(w) + v, 1)],
+        scales=s,
+        unknown=[v, w],
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(0)],
+        final_time=0.1,
+    )
+    points, shape = plot_points(of.domain, COUNTS[1])
+    known = {"FEM": np.ones((len(points), 2))}
+    figure = next(iter(draw_plain(of, known, {}, points, shape))).figure
+    assert [axes.get_title() for axes in figure.axes] == ["$v$: $t = 0.1$", "$w$: $t = 0.1$"]
+
+
 def test_rates_of_homogenization_and_expansion() -> None:
     expansion = {"rate": 2.0, "expected": 2, "eps": [0.25, 0.125], "errors": [4e-2, 1e-2]}
     budget = {"homogenization": 0.02}
