@@ -1,5 +1,6 @@
-"""What judges the effective tensor A of any backend and has no solver behind it: bounds, the closed
-form of laminates, symmetry; and the transposed operator, (a^T)* = (a*)^T."""
+"""What judges the effective coefficients of any backend and has no solver behind it: of the tensor
+A bounds, the closed form of laminates, symmetry, and the transposed operator, (a^T)* = (a*)^T; of
+the others the formulas of those that no cell function has a part in."""
 
 from __future__ import annotations
 
@@ -19,8 +20,11 @@ from ..resolution.isotropy import hashin_shtrikman, is_isotropic
 from ..resolution.laminates import LaminateForm, laminate
 from ..runtime.arrays import Array
 from ..solve.cells import solve_cells
+from ..solve.effective import effective_dict
+from ..solve.effective_entries import entries_of
+from ..solve.interpolation import Nodes
 from .adjoint import adjoint_problem
-from .cell_entries import entries, places
+from .cell_entries import arrays, entries, places
 
 # Estimate of the cells of a transposed operator up to which they judge others.
 _KNOWN = 1e-7
@@ -31,6 +35,7 @@ class Judges:
     """Of one model, at one place, or at some of the domain where A depends on x (`varying`).
 
     enclosures, forms : one for each place, None where they do not apply.
+    formulas          : {coefficient: array} of those but A that have a formula, NaN where not.
     isotropic         : the symmetry of the cell makes A a multiple of 1.
     transposed        : A of the transposed operator, transposed back, or None.
     """
@@ -42,6 +47,7 @@ class Judges:
     transposed: Array | None
     varying: bool
     isotropic: bool
+    formulas: Mapping[str, Array]
 
     @classmethod
     def of(
@@ -62,6 +68,7 @@ class Judges:
             None if model.symmetric or lowered.jumps else _of_transposed(model, parameters),
             bool(lowered.slow),
             bool(spots) and all(is_isotropic(lowered, numbers, spot) for spot in spots),
+            _formulas(model, numbers),
         )
 
     def check(self, values: Array) -> dict[str, float]:
@@ -84,6 +91,16 @@ class Judges:
             found["symmetry"] = float(np.abs(values - transpose(values, self.axes)).max()) / size
         if self.transposed is not None and self.transposed.shape == values.shape:
             found["transposed operator"] = float(np.abs(values - self.transposed).max()) / size
+        return found
+
+    def check_formulas(self, table: Mapping[str, Array]) -> dict[str, float]:
+        """{check: distance of a coefficient from its formula, relative to its largest entry}."""
+        found: dict[str, float] = {}
+        for name in self.formulas.keys() & table.keys():
+            off = np.abs(table[name] - self.formulas[name])
+            size = float(np.nanmax(np.abs(self.formulas[name])))
+            if size:
+                found[f"closed form of {name}"] = float(np.nanmax(off)) / size
         return found
 
     def bounds(self, shape: tuple[int, ...]) -> tuple[Array, Array] | None:
@@ -157,6 +174,17 @@ def _slow_points(model: HomogenizedModel, lowered: LoweredCells) -> list[tuple[f
         return [()]
     columns = places(model.problem)[:, [physical.index(name) for name in names]]
     return [tuple(row) for row in columns.tolist()]
+
+
+def _formulas(model: HomogenizedModel, numbers: Mapping[str, Any]) -> dict[str, Array]:
+    """The coefficients but A, by name, with NaN for what cell functions have a part in."""
+    unknown = {(e.name, e.index): np.array([np.nan]) for e in model.law if e.value is None}
+    unknown |= {("drift", (j,)): np.array([np.nan]) for j in range(len(model.frame))}
+    unknown["lambda0", ()] = np.array([np.nan])
+    own = entries_of(model, unknown, Nodes((), 0), (), numbers)
+    dim, order = model.problem.scales.dim, model.homogenized_order
+    table = arrays(effective_dict(dim, model.components, order, own), model.problem)
+    return {n: v for n, v in table.items() if n != "A" and not np.all(np.isnan(v))}
 
 
 def _of_transposed(

@@ -136,7 +136,7 @@ def compare_cells(
         _table(known, judges, model, _functions_of_x(solutions)),
         function_differences(model, lowered, solutions, reference),
         reference,
-        {name: judges.check(table["A"]) for name, table in known.items()},
+        {n: judges.check(t["A"]) | judges.check_formulas(t) for n, t in known.items()},
         {f"{a}, {b}": distance(known[a], known[b]) for a, b in combinations(known, 2)},
         limit_of(tolerance),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -35,10 +36,15 @@ def places(problem: MultiscaleProblem) -> Array:
 
 def entries(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Array]:
     """{name: array}: the effective coefficients, functions of x at `places` along a first axis."""
+    return arrays(cells.effective, problem)
+
+
+def arrays(effective: Mapping[str, Any], problem: MultiscaleProblem) -> dict[str, Array]:
+    """The same of a dictionary of them."""
     x = places(problem)
     return {
         name: np.asarray(value(x) if callable(value) else value)
-        for name, value in cells.effective.items()
+        for name, value in effective.items()
         if name not in _DERIVED
     }
 

@@ -110,6 +110,31 @@ def test_a_wrong_coefficient_in_one_solver_is_named(
     assert verdict is Verdict.AGREEMENT or any(line.startswith(wrong) for line in report.evidence)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [("pinn", Verdict.CELLS_DISAGREE), ("skfem", Verdict.FEM_CELLS_DISAGREE)],
+)
+def test_a_wrong_source_is_named(
+    wrong: str, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """<f> has a formula, which judges every backend by itself."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a, f = (sp.Piecewise((k, s.y[0] < sp.Rational(1, 3)), (4, True)) for k in (1, 2))
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), f), scales=s, unknown=u)
+    own = nh.homogenize(problem.replaced(sp.Eq(-s.div(a * s.grad(u)), WRONG * f)))
+
+    def solve(right: nh.HomogenizedModel, backend: str, **options: Any) -> nh.CellSolution:
+        return nh.solve_cells(own if backend == wrong else right, backend, **options)
+
+    monkeypatch.setattr(settings, "solve_cells", solve)
+    report = nh.validate(problem, fem="skfem")
+    assert report.verdict is verdict
+    checks = {name: found["closed form of f"] for name, found in report.cells["checks"].items()}
+    assert checks.pop(wrong) == pytest.approx(WRONG - 1)
+    assert max(checks.values()) < 1e-9
+
+
 def test_cells_and_expansion_of_a_problem_without_a_domain(tmp_path: Path) -> None:
     """A* = <1/a>^-1 = sqrt(3); Reuss and Voigt."""
     report = nh.validate(model("elliptic", 1.0).problem, fem="skfem", out=tmp_path)
