@@ -120,9 +120,9 @@ def test_a_wrong_source_is_named(
     """<f> has a formula, which judges every backend by itself."""
     s = nh.Scales(1)
     u = s.unknown("u")
-    a, f = (sp.Piecewise((k, s.y[0] < sp.Rational(1, 3)), (4, True)) for k in (1, 2))
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), f), scales=s, unknown=u)
-    own = nh.homogenize(problem.replaced(sp.Eq(-s.div(a * s.grad(u)), WRONG * f)))
+    left = -s.div(sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (4, True)) * s.grad(u))
+    problem = nh.MultiscaleProblem(sp.Eq(left, 2), scales=s, unknown=u)
+    own = nh.homogenize(problem.replaced(sp.Eq(left, 2 * WRONG)))
 
     def solve(right: nh.HomogenizedModel, backend: str, **options: Any) -> nh.CellSolution:
         return nh.solve_cells(own if backend == wrong else right, backend, **options)
