@@ -26,6 +26,7 @@ from ...problem.errors import CoefficientError, SolvabilityError, UnsupportedErr
 from ...runtime.arrays import Array
 from ..coefficient_checks import check_coefficients
 from .convexity import check_convex
+from .jumps_in_values import refuse_jumps_in_values
 from .state import StateProblem
 
 UNDECLARED = (sp.Integer(-1), sp.Integer(1))
@@ -76,6 +77,7 @@ def check_real(op: Operator) -> None:
 def check_state(state: StateProblem) -> None:
     """All of them; typed errors quote the term."""
     op = jets_as_parameters(state)
+    refuse_jumps_in_values(state)
     _refuse_jumps_in_slopes(state)
     check_coefficients(replace(op, table=dict(linearized_table(state))))
     _check_means(state, op)
