@@ -25,9 +25,9 @@ from ..runtime.arrays import Integers
 from ..runtime.fitted.cell_mesh import InvalidMesh
 from ..runtime.fitted.domain_mesh import DomainMesh
 from ..runtime.fitted.functions import FittedMesh
-from ..runtime.fitted.parts import UnconnectedParts, require_connected
 from ..runtime.fitted.tiling import Tiling
 from .fem.fitted_layout import layout_around
+from .perforations import require_held
 from .periods import number_expression
 
 # By how much of a period a box may hold more or less than a whole number.
@@ -163,15 +163,9 @@ def _domain(problem: MultiscaleProblem, size: sp.Expr) -> PerforatedDomain:
     def level(number: int) -> DomainMesh:
         mesh = meshes.in_place(FIRST, number)
         found = holes(meshes.mesh(FIRST, number))
+        require_held(mesh, found < 0)
         try:
-            require_connected(mesh, found < 0)
             tiled = tiling.mesh(mesh, np.where(found < 0, found, found + first))
-        except UnconnectedParts as cause:
-            raise UnsupportedError(
-                "a part of the solid that floats in a hole",
-                term=cause,
-                remedy="leave it out: let the shapes of the holes cover it",
-            ) from cause
         except InvalidMesh as cause:
             raise UnsupportedError(
                 "holes in space that meet faces of the box, or come close",

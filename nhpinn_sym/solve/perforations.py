@@ -10,6 +10,7 @@ from ..problem.images import images_in
 from ..problem.problem import MultiscaleProblem
 from ..resolution.interface_meshes import FIRST
 from ..runtime.arrays import Flags
+from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.parts import UnconnectedParts, require_connected
 from .fem.fitted_layout import FittedLayout, layout_around
@@ -35,8 +36,13 @@ def require_one_solid(problem: MultiscaleProblem) -> None:
         return
     layout = meshes_around(problem, problem.solid)
     mesh = layout.meshes.mesh(FIRST, 0)
+    require_held(mesh.mesh, inside(layout, mesh))
+
+
+def require_held(mesh: CellMesh, solid: Flags) -> None:
+    """UnsupportedError where elements of the solid float in a hole."""
     try:
-        require_connected(mesh.mesh, inside(layout, mesh))
+        require_connected(mesh, solid)
     except UnconnectedParts as cause:
         raise UnsupportedError(
             "a part of the solid that floats in a hole",
