@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..derive.plates import PlateModel
-from ..lower.forms import MultiIndex
+from ..lower.forms import LoweredCells, MultiIndex
 from ..lower.plates import lower_plate
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..problem.user_input import parameter_numbers
@@ -84,42 +84,10 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
     UnsupportedError for other backends, and holes on dolfinx.
     """
     arguments.refuse(model.title, "hierarchy", "coefficients")
-    options = arguments.options
-    tolerance = arguments.tolerance
-    backend = "skfem" if arguments.backend == AUTO else arguments.backend
-    known = BACKENDS.get(backend)
-    if known is not None and not (known.elements and known.equations):
-        raise UnsupportedError(
-            f"plates on the {backend} backend", term=model.title, remedy='use backend="skfem"'
-        )
-    solver_class = cell_solver(backend)
-    check_options(solver_class, options, backend)
-    wanted = arguments.tolerance_or(TOLERANCE[model.dim])
+    backend = _backend(model, arguments.backend)
     cells = lower_plate(model)
     values = parameter_numbers(arguments.parameters, model.problem.parameters)
-    found = resolve_cells(cells, values)
-    few = {"n": _FEW} if all(axis.harmonics == 0 for axis in found.axes[:-1]) else {}
-    given = "n" in options or "h" in options
-    if model.dim == 3 and not given:
-        options = {"max_dofs": _MOST, **options}
-
-    def solved(chosen: Mapping[str, Any]) -> CellBatch:
-        task = CellTask(cells, values, (), wanted, shown(arguments.progress))
-        solver = solver_class(task, **chosen)
-        batch: CellBatch = solver.solve(np.zeros((1, 0)))
-        return batch
-
-    batch = solved(options if given else {**options, **few})
-    if few and not given and not batch.info["estimate"] <= wanted:
-        batch = solved(options)
-    info = {**batch.info, "tolerance": wanted, "data_error": batch.info.get("data_error", 0.0)}
-    estimate = max(float(info["estimate"]), float(info["data_error"]))
-    if found.unresolved or not (estimate <= wanted or (given and tolerance is None)):
-        advice = found.unresolved or info.get("advice", "raise max_dofs=")
-        warn_tolerance(
-            f"{backend}: the stiffness of the plate has an estimated error of {estimate:.1e} of the"
-            f" largest entry of (A, B/h, D/h^2), asked for was {wanted:.1e}; {advice}"
-        )
+    batch, info = _solved(model, cells, values, backend, arguments)
     return CellSolution(
         backend=backend,
         dim=model.dim,
@@ -130,11 +98,63 @@ def solve_plate(model: PlateModel, arguments: CellArguments) -> CellSolution:
         nodes=Nodes((), 0),
         slow=(),
         entries=_entries(model, batch.effective),
-        info={**info, "estimate": estimate},
+        info=info,
         components=model.dim,
         parameters={v.name: values[v.name] for v in cells.parameters},
         cell=dict(zip(map(str, cells.coordinates), cells.cell.bounds, strict=True)),
     )
+
+
+def _backend(model: PlateModel, asked: str) -> str:
+    """The backend that solves the plate; UnsupportedError for one without elements."""
+    backend = "skfem" if asked == AUTO else asked
+    known = BACKENDS.get(backend)
+    if known is not None and not (known.elements and known.equations):
+        raise UnsupportedError(
+            f"plates on the {backend} backend", term=model.title, remedy='use backend="skfem"'
+        )
+    return backend
+
+
+def _solved(
+    model: PlateModel,
+    cells: LoweredCells,
+    values: Mapping[str, float],
+    backend: str,
+    arguments: CellArguments,
+) -> tuple[CellBatch, dict[str, Any]]:
+    """The displacements and what is told of them, with a warning where the tolerance is missed.
+
+    Where moduli vary across the thickness alone, a few cells along it are tried first.
+    """
+    wanted = arguments.tolerance_or(TOLERANCE[model.dim])
+    task = CellTask(cells, values, (), wanted, shown(arguments.progress))
+    solver_class = cell_solver(backend)
+    options = arguments.options
+    check_options(solver_class, options, backend)
+    found = resolve_cells(cells, values)
+
+    def solved(chosen: Mapping[str, Any]) -> CellBatch:
+        batch: CellBatch = solver_class(task, **chosen).solve(np.zeros((1, 0)))
+        return batch
+
+    given = "n" in options or "h" in options
+    if model.dim == 3 and not given:
+        options = {"max_dofs": _MOST, **options}
+    layered = not given and all(axis.harmonics == 0 for axis in found.axes[:-1])
+    batch = solved({**options, "n": _FEW} if layered else options)
+    if layered and not batch.info["estimate"] <= wanted:
+        batch = solved(options)
+    data_error = float(batch.info.get("data_error", 0.0))
+    estimate = max(float(batch.info["estimate"]), data_error)
+    if found.unresolved or not (estimate <= wanted or (given and arguments.tolerance is None)):
+        advice = found.unresolved or batch.info.get("advice", "raise max_dofs=")
+        warn_tolerance(
+            f"{backend}: the stiffness of the plate has an estimated error of {estimate:.1e} of the"
+            f" largest entry of (A, B/h, D/h^2), asked for was {wanted:.1e}; {advice}"
+        )
+    told = {"tolerance": wanted, "data_error": data_error, "estimate": estimate}
+    return batch, {**batch.info, **told}
 
 
 def _field(found: CellField) -> PlateField | SimplexPlateField:

@@ -42,7 +42,7 @@ from .grid_functions import (
     element_name,
     keeps_levels,
 )
-from .levels import period_of, solve_levels
+from .levels import MeshRequest, period_of, solve_levels
 from .options import check_solver, equation_degree
 
 BACKEND = "dolfinx"
@@ -193,11 +193,7 @@ def solve_equation(
             degree,
             first_rank(comm, progress),
             label,
-            mesh=mesh,
-            at_least=at_least,
-            steps=steps,
-            tolerance=tolerance,
-            max_dofs=max_dofs,
+            MeshRequest(mesh, at_least, steps, tolerance, max_dofs),
             fields={e.symbol.name: partial(coefficients, e) for e in externals.values()},
         )
 

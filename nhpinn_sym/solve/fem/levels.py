@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -34,7 +34,7 @@ from .fitted_layout import CellLayout, by_degree
 from .grid_functions import GridSolution
 from .layout import Meshes, meshes_of
 from .options import cells_per_axis
-from .refine_equation import SolveLevel, equation_change, refine_equation, solve_on_mesh
+from .refine_equation import EquationLevels, SolveLevel, equation_change, untold
 
 # Where none is given: far below any error of homogenization.
 _TOLERANCE = 1e-7
@@ -63,6 +63,29 @@ def period_of(equation: LoweredEquation, parameters: Mapping[str, Any]) -> float
     return float(equation.repeats.xreplace(eps))
 
 
+@dataclass(frozen=True)
+class MeshRequest:
+    """Which mesh and which time steps are asked for: one of three kinds.
+
+    mesh     : about so many cells along each axis, with lines where data jump
+    at_least : so many cells along each axis at least, and lines wherever the data ask for them
+    neither  : refined from the panels of the data until the estimate is below `tolerance`, or
+               `max_dofs` are reached
+    costly_steps : whether those on a given mesh are as few as its coarsest one allows
+    """
+
+    mesh: int | tuple[int, ...] | None = None
+    at_least: tuple[int, ...] | None = None
+    steps: int | None = None
+    tolerance: float | None = None
+    max_dofs: int | None = None
+    costly_steps: bool = False
+
+    @property
+    def given(self) -> bool:
+        return self.mesh is not None or self.at_least is not None
+
+
 def solve_levels(
     level: SolveLevel,
     equation: LoweredEquation,
@@ -70,85 +93,72 @@ def solve_levels(
     degree: int,
     progress: Progress,
     label: str,
+    asked: MeshRequest,
     *,
-    mesh: int | tuple[int, ...] | None,
-    at_least: tuple[int, ...] | None,
-    steps: int | None,
-    tolerance: float | None,
-    max_dofs: int | None,
     by_elements: bool = False,
-    costly_steps: bool = False,
     fields: Mapping[str, PointFunction] = MappingProxyType({}),
 ) -> GridSolution:
-    """The solution, on one of three kinds of meshes. SolveError where it does not fit into memory.
+    """The solution on the meshes that are asked for. SolveError where it does not fit into memory.
 
-    fields   : the external coefficients by symbol, of which nothing else is known
-    mesh     : about so many cells along each axis, with lines where data jump
-    at_least : so many cells along each axis at least, and lines wherever the data ask for them
-    neither  : refined from the panels of the data until the estimate is below `tolerance`
-    costly_steps : whether those on a given mesh are as few as its coarsest one allows
+    fields: the external coefficients by symbol, of which nothing else is known.
     """
     found = resolve_equation(equation, parameters)
     numbers = _numbers(equation.parameters, parameters)
     layout = meshes_of(equation.domain, substituted(equation, numbers), found)
-    missed = equation_data_error(equation, parameters, fields, layout, degree)
     spans = None
     unresolved = layout.unresolved
     if equation.time is not None:
         in_time = resolve_time(equation, parameters)
         spans = in_time.axes[0].spans
         unresolved = unresolved or in_time.unresolved
-    told = partial(
-        described, degree=degree, components=equation.components, by_elements=by_elements
+    levels = EquationLevels(
+        level,
+        layout,
+        degree,
+        progress,
+        label,
+        equation_data_error(equation, parameters, fields, layout, degree),
+        spans,
+        partial(described, degree=degree, components=equation.components, by_elements=by_elements),
     )
-    if mesh is None and at_least is None:
-        solution = refine_equation(
-            level,
-            layout,
-            degree,
-            _least(steps or FIRST_STEPS, spans, 1),
-            tolerance or _TOLERANCE,
-            (max_dofs or _most_dofs(equation)) // equation.components,
-            progress,
-            label,
-            missed,
-            spans,
-            told,
-        )
+    if asked.given:
+        solution = _on_given(levels, equation, asked, by_elements)
     else:
-        _refuse_without_effect(tolerance=tolerance, max_dofs=max_dofs)
-        dim = len(layout.bounds)
-        cells = cells_per_axis("mesh", at_least if mesh is None else mesh, dim)
-        require_memory(cells, degree, equation.components, by_elements)
-        if mesh is None:
-            meshes = layout.at_least(cells, _MOST_CELLS[dim] // equation.components)
-        else:
-            meshes = layout.given(cells)
-            if len(meshes) == 1 and isinstance(meshes[0], RegionMesh):
-                # A mesh alone shows no error: elements of lower degree on it do.
-                meshes = by_degree(meshes[0], degree)
-        finest = meshes[-1]
-        require_memory(finest.cells, degree, equation.components, by_elements, finest.dim)
-        if steps is None and costly_steps and spans is not None and dim in _CHANGE_IN_TIME:
-            steps = _enough_steps(level, meshes[0], spans, _CHANGE_IN_TIME[dim])
-        count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
-        if equation.repeats is not None and spans is not None and len(spans) > 2:
-            count = _spread(count, spans, 2 ** (len(meshes) - 1))
-        solution = solve_on_mesh(
-            level,
-            layout,
-            degree,
-            meshes,
-            count,
-            progress,
-            label,
-            missed,
-            spans,
-            told,
+        solution = levels.refined(
+            _least(asked.steps or FIRST_STEPS, spans, 1),
+            asked.tolerance or _TOLERANCE,
+            (asked.max_dofs or _most_dofs(equation)) // equation.components,
         )
     if unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": unresolved})
+
+
+def _on_given(
+    levels: EquationLevels, equation: LoweredEquation, asked: MeshRequest, by_elements: bool
+) -> GridSolution:
+    """The solution on a mesh of a given size."""
+    _refuse_without_effect(tolerance=asked.tolerance, max_dofs=asked.max_dofs)
+    degree, layout, spans = levels.degree, levels.layout, levels.spans
+    dim = len(layout.bounds)
+    cells = cells_per_axis("mesh", asked.at_least if asked.mesh is None else asked.mesh, dim)
+    require_memory(cells, degree, equation.components, by_elements)
+    if asked.mesh is None:
+        meshes = layout.at_least(cells, _MOST_CELLS[dim] // equation.components)
+    else:
+        meshes = layout.given(cells)
+        if len(meshes) == 1 and isinstance(meshes[0], RegionMesh):
+            # A mesh alone shows no error: elements of lower degree on it do.
+            meshes = by_degree(meshes[0], degree)
+    finest = meshes[-1]
+    require_memory(finest.cells, degree, equation.components, by_elements, finest.dim)
+    steps = asked.steps
+    if steps is None and asked.costly_steps and spans is not None and dim in _CHANGE_IN_TIME:
+        steps = _enough_steps(levels.solve, meshes[0], spans, _CHANGE_IN_TIME[dim])
+    count = _least(steps or _STEPS, spans, 2 ** (len(meshes) - 1))
+    if equation.repeats is not None and spans is not None and len(spans) > 2:
+        count = _spread(count, spans, 2 ** (len(meshes) - 1))
+    return levels.solved_on(meshes, count)
 
 
 def _least(steps: int, spans: Sequence[float] | None, times: int) -> int:
@@ -166,18 +176,14 @@ def _enough_steps(level: SolveLevel, mesh: Mesh, spans: Sequence[float], change:
     half of them; `_STEPS` at most.
     """
     steps = FIRST_STEPS // 2
-    before = level(mesh, time_lines(spans, steps), _quiet)
+    before = level(mesh, time_lines(spans, steps), untold)
     while steps < _STEPS:
         steps *= 2
-        after = level(mesh, time_lines(spans, steps), _quiet)
+        after = level(mesh, time_lines(spans, steps), untold)
         if equation_change(after, before) <= change:
             break
         before = after
     return steps
-
-
-def _quiet(fraction: float) -> None:
-    """No progress: what these levels take is not known before."""
 
 
 def _spread(steps: int, spans: Sequence[float], times: int) -> int:

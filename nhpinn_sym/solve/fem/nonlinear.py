@@ -24,7 +24,7 @@ from ..resources import memory_errors
 from ..solution import Array
 from .cost import require_memory
 from .grid_functions import GridSolution, element_name, keeps_levels
-from .levels import solve_levels
+from .levels import MeshRequest, solve_levels
 from .options import check_element_options
 
 # Unknowns up to which processes are not worth their talk: a step of Newton's method takes a
@@ -210,13 +210,8 @@ def solve_nonlinear(
             degree,
             elements.progress,
             label,
-            mesh=mesh,
-            at_least=at_least,
-            steps=steps,
-            tolerance=tolerance,
-            max_dofs=max_dofs,
+            MeshRequest(mesh, at_least, steps, tolerance, max_dofs, costly_steps=True),
             by_elements=elements.name == "skfem",
-            costly_steps=True,
         )
     warn_of_rest(label, found.info["newton"])
     return replace(found, info=dict(found.info))

@@ -35,150 +35,141 @@ _BALANCED = 1e-6
 _TIME_RATE = 4
 
 
-def solve_on_mesh(
-    solve_level: SolveLevel,
-    layout: Meshes,
-    degree: int,
-    meshes: Sequence[Mesh],
-    steps: int,
-    progress: Progress,
-    label: str,
-    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
-    spans: Sequence[float] | None = None,
-    told: Callable[[Mesh], str] = lambda mesh: f"{mesh} cells",
-) -> GridSolution:
-    """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
-    those before it, with half the steps each.
+def _unmissed(mesh: Mesh) -> float:
+    """No error of data."""
+    return 0.0
 
-    `spans`: see `time_lines`; None without a time. `missed` is the relative error of the data on a
-    mesh: the solution is not known better. `told` says of a mesh what a solve on it takes.
+
+def _cells(mesh: Mesh) -> str:
+    return f"{mesh} cells"
+
+
+@dataclass(frozen=True)
+class EquationLevels:
+    """A boundary value problem on meshes of `layout`, for elements of one degree.
+
+    missed : the relative error of the data on a mesh: the solution is not known better
+    spans  : between which data are smooth in time, see `time_lines`; None without a time
+    told   : what a solve on a mesh takes, in words
     """
-    start = time.perf_counter()
-    changes = _Changes(_space_rate(layout, degree, meshes[0]))
-    counts = [max(1, math.ceil(steps / 2**left)) for left in reversed(range(len(meshes)))]
-    sizes = [_size(m, degree, n, spans) for m, n in zip(meshes, counts, strict=True)]
-    with progress(label) as task:
-        pace = Pace()
-        for k, mesh in enumerate(meshes):
 
-            def report(fraction: float, k: int = k) -> None:
-                task.update(pace.done(sizes[k:], fraction), told(meshes[k]))
+    solve: SolveLevel
+    layout: Meshes
+    degree: int
+    progress: Progress
+    label: str
+    missed: Callable[[Mesh], float] = _unmissed
+    spans: Sequence[float] | None = None
+    told: Callable[[Mesh], str] = _cells
 
-            report(0.0)
-            begun = time.perf_counter()
-            changes.add(solve_level(mesh, _times(spans, counts[k]), report))
-            pace.add(sizes[k], time.perf_counter() - begun)
-        assert changes.last is not None
-        solution = changes.last
-        changes.require_balance()
-        error = changes.error
-        if spans is not None and steps == 1:  # half of it is no step
-            one, two = (solve_level(meshes[0], _times(spans, n), _untold) for n in (1, 2))
-            error += SAFETY * equation_change(two, one)
-        data_error = missed(meshes[-1])
-        estimate = max(error, data_error)
-        task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
-    return _finished(solution, estimate, data_error, POOR, _times(spans, steps), start)
+    def solved_on(self, meshes: Sequence[Mesh], steps: int) -> GridSolution:
+        """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
+        those before it, with half the steps each.
+        """
+        start = time.perf_counter()
+        changes = _Changes(self._space_rate(meshes[0]))
+        counts = [max(1, math.ceil(steps / 2**left)) for left in reversed(range(len(meshes)))]
+        sizes = [self._size(m, n) for m, n in zip(meshes, counts, strict=True)]
+        with self.progress(self.label) as task:
+            pace = Pace()
+            for k, mesh in enumerate(meshes):
 
+                def report(fraction: float, k: int = k) -> None:
+                    task.update(pace.done(sizes[k:], fraction), self.told(meshes[k]))
 
-def refine_equation(
-    solve_level: SolveLevel,
-    layout: Meshes,
-    degree: int,
-    steps: int,
-    tolerance: float,
-    max_dofs: int,
-    progress: Progress,
-    label: str,
-    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
-    spans: Sequence[float] | None = None,
-    told: Callable[[Mesh], str] = lambda mesh: f"{mesh} cells",
-) -> GridSolution:
-    """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
-    errors is below `tolerance`.
+                report(0.0)
+                begun = time.perf_counter()
+                changes.add(self.solve(mesh, self._times(counts[k]), report))
+                pace.add(sizes[k], time.perf_counter() - begun)
+            assert changes.last is not None
+            changes.require_balance()
+            error = changes.error
+            if self.spans is not None and steps == 1:  # half of it is no step
+                one, two = (self.solve(meshes[0], self._times(n), untold) for n in (1, 2))
+                error += SAFETY * equation_change(two, one)
+            data_error = self.missed(meshes[-1])
+            estimate = max(error, data_error)
+            task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
+        return _finished(changes.last, estimate, data_error, POOR, self._times(steps), start)
 
-    The estimates are relative, in L2, at the final time, for each component, from three meshes and
-    from three numbers of steps at least. `steps` are those of the first mesh, in `spans` of which
-    data are smooth (None without a time); `missed` is the relative error of the data on a mesh: the
-    solution is not known better; `told` says of a mesh what a solve on it takes.
-    The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
-    """
-    start = time.perf_counter()
-    levels = layout.levels(degree, max_dofs)
-    done = 0.0
-    estimates: list[float] = []
-    with progress(label) as task:
-        pace = Pace()
+    def refined(self, steps: int, tolerance: float, max_dofs: int) -> GridSolution:
+        """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of
+        both errors is below `tolerance`.
 
-        def solve(mesh: Mesh, count: int) -> GridSolution:
-            size = _size(mesh, degree, count, spans)
-            so_far = min(done, pace.done([size])) if estimates else pace.done([size])
-            task.update(so_far, told(mesh))
-            begun = time.perf_counter()
-            found = solve_level(
-                mesh,
-                _times(spans, count),
-                lambda fraction: task.update(so_far, f"{told(mesh)}, {fraction:.0%}"),
-            )
-            pace.add(size, time.perf_counter() - begun)
-            return found
+        The estimates are relative, in L2, at the final time, for each component, from three meshes
+        and from three numbers of steps at least. `steps` are those of the first mesh. The
+        refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
+        """
+        start = time.perf_counter()
+        levels = self.layout.levels(self.degree, max_dofs)
+        done = 0.0
+        estimates: list[float] = []
+        with self.progress(self.label) as task:
+            pace = Pace()
 
-        solution = solve(levels[0], steps)
-        parts = {"space": _Changes(_space_rate(layout, degree, levels[0]), solution)}
-        if solution.times is not None:
-            parts["time"] = _Changes(_TIME_RATE, solution)
-        level = 0
-        while True:
-            possible = {"space": level + 1 < len(levels), "time": _fits(spans, 2 * steps)}
-            # The larger error is the one to work on; one without an estimate comes before.
-            worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
-            if not possible[worst]:
-                break
-            if worst == "space":
-                level += 1
-            else:
-                steps *= 2
-            solution = solve(levels[level], steps)
-            for name, changes in parts.items():
-                if name == worst:
-                    changes.add(solution)
+            def solve(mesh: Mesh, count: int) -> GridSolution:
+                size = self._size(mesh, count)
+                so_far = min(done, pace.done([size])) if estimates else pace.done([size])
+                task.update(so_far, self.told(mesh))
+                begun = time.perf_counter()
+                found = self.solve(
+                    mesh,
+                    self._times(count),
+                    lambda fraction: task.update(so_far, f"{self.told(mesh)}, {fraction:.0%}"),
+                )
+                pace.add(size, time.perf_counter() - begun)
+                return found
+
+            solution = solve(levels[0], steps)
+            parts = {"space": _Changes(self._space_rate(levels[0]), solution)}
+            if solution.times is not None:
+                parts["time"] = _Changes(_TIME_RATE, solution)
+            level = 0
+            while True:
+                possible = {"space": level + 1 < len(levels), "time": self._fits(2 * steps)}
+                # The larger error is the one to work on; one without an estimate comes before.
+                worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
+                if not possible[worst]:
+                    break
+                if worst == "space":
+                    level += 1
                 else:
-                    changes.rebase(solution)
-            estimates.append(sum(changes.error for changes in parts.values()))
-            done = _share(estimates, tolerance)
-            task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
-            if estimates[-1] <= tolerance and all(changes.settled for changes in parts.values()):
-                break
-    parts["space"].require_balance()
-    data_error = missed(levels[level])
-    estimate = max(sum(changes.error for changes in parts.values()), data_error)
-    return _finished(solution, estimate, data_error, tolerance, _times(spans, steps), start)
+                    steps *= 2
+                solution = solve(levels[level], steps)
+                for name, changes in parts.items():
+                    if name == worst:
+                        changes.add(solution)
+                    else:
+                        changes.rebase(solution)
+                estimates.append(sum(changes.error for changes in parts.values()))
+                done = _share(estimates, tolerance)
+                task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
+                if estimates[-1] <= tolerance and all(c.settled for c in parts.values()):
+                    break
+        parts["space"].require_balance()
+        data_error = self.missed(levels[level])
+        estimate = max(sum(changes.error for changes in parts.values()), data_error)
+        return _finished(solution, estimate, data_error, tolerance, self._times(steps), start)
 
+    def _size(self, mesh: Mesh, steps: int) -> float:
+        """The unknowns of one field, times the time steps."""
+        times = self._times(steps)
+        return float(mesh.count(self.degree) * (1 if times is None else len(times) - 1))
 
-def _size(mesh: Mesh, degree: int, steps: int, spans: Sequence[float] | None) -> float:
-    """The unknowns of one field, times the time steps."""
-    times = _times(spans, steps)
-    return float(mesh.count(degree) * (1 if times is None else len(times) - 1))
+    def _times(self, steps: int) -> Array | None:
+        return None if self.spans is None else time_lines(self.spans, steps)
 
+    def _fits(self, steps: int) -> bool:
+        times = self._times(steps)
+        return times is not None and len(times) - 1 <= MAX_STEPS
 
-def _times(spans: Sequence[float] | None, steps: int) -> Array | None:
-    if spans is None:
-        return None
-    return time_lines(spans, steps)
-
-
-def _fits(spans: Sequence[float] | None, steps: int) -> bool:
-    times = _times(spans, steps)
-    return times is not None and len(times) - 1 <= MAX_STEPS
-
-
-def _space_rate(layout: Meshes, degree: int, mesh: Mesh) -> int:
-    """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
-    erratic, and from degree to degree on one mesh, where a corner leaves a power of the degree.
-    """
-    if layout.erratic or (isinstance(mesh, RegionMesh) and mesh.degree is not None):
-        return 1
-    return degree + 1
+    def _space_rate(self, mesh: Mesh) -> int:
+        """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
+        erratic, and from degree to degree on one mesh, where a corner leaves a power of the degree.
+        """
+        if self.layout.erratic or (isinstance(mesh, RegionMesh) and mesh.degree is not None):
+            return 1
+        return self.degree + 1
 
 
 @dataclass
@@ -261,7 +252,7 @@ def _finished(
     return replace(solution, info={**solution.info, **info})
 
 
-def _untold(fraction: float) -> None:
+def untold(fraction: float) -> None:
     """No progress of what takes no time."""
 
 

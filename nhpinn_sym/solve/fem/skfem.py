@@ -29,7 +29,7 @@ from .grid_functions import (
     element_name,
     keeps_levels,
 )
-from .levels import period_of, solve_levels
+from .levels import MeshRequest, period_of, solve_levels
 from .options import equation_degree
 
 BACKEND = "skfem"
@@ -122,11 +122,7 @@ def solve_equation(
             degree,
             progress,
             label,
-            mesh=mesh,
-            at_least=at_least,
-            steps=steps,
-            tolerance=tolerance,
-            max_dofs=max_dofs,
+            MeshRequest(mesh, at_least, steps, tolerance, max_dofs),
             fields=fields,
             by_elements=True,
         )

@@ -12,7 +12,7 @@ from nhpinn_sym.solve.fem import refine_equation as refinement
 from nhpinn_sym.solve.fem.grid_functions import GridSolution
 from nhpinn_sym.solve.fem.layout import Layout, equal_cells
 from nhpinn_sym.solve.fem.refine import entry_errors, refine_cells
-from nhpinn_sym.solve.fem.refine_equation import refine_equation, solve_on_mesh
+from nhpinn_sym.solve.fem.refine_equation import EquationLevels
 from nhpinn_sym.solve.progress import silent
 from nhpinn_sym.solve.solution import CellBatch
 
@@ -142,7 +142,8 @@ def test_refines_what_is_worst(timely):
     calls = []
     level = equation(calls, time=100.0, timely=timely)
     spans = (0.0, 1.0) if timely else None
-    solution = refine_equation(level, LINE, 2, 2, 1e-6, 10**6, silent, "equation", spans=spans)
+    levels = EquationLevels(level, LINE, 2, silent, "equation", spans=spans)
+    solution = levels.refined(2, 1e-6, 10**6)
     assert abs(solution([[1.0]])[0] - 1) <= solution.info["estimate"] <= 1e-6
     mesh, steps = calls[-1]
     assert solution.info["cells"] == (mesh,)
@@ -165,22 +166,20 @@ def test_what_a_mesh_takes_is_told_before(monkeypatch):
     def progress(label):
         yield SimpleNamespace(update=lambda *told: said.append(told))
 
-    solve_on_mesh(level, LINE, 2, LINE.given((40,)), 1, progress, "equation")
+    EquationLevels(level, LINE, 2, progress, "equation").solved_on(LINE.given((40,)), 1)
     fraction, note = said[2]
     assert fraction == pytest.approx(3 / 7, abs=0.02) and note == "40 cells"
 
 
 def test_no_mesh_above_the_limit():
-    solution = refine_equation(
-        equation([]), LINE, 2, 2, 1e-9, 500, silent, "equation", spans=(0.0, 1.0)
-    )
+    levels = EquationLevels(equation([]), LINE, 2, silent, "equation", spans=(0.0, 1.0))
+    solution = levels.refined(2, 1e-9, 500)
     assert solution.info["size"] <= 500 and solution.info["estimate"] > solution.info["tolerance"]
 
 
 def test_one_mesh_is_compared_with_a_half_and_a_quarter_of_it():
     calls = []
-    solution = solve_on_mesh(
-        equation(calls), LINE, 2, LINE.given((21,)), 9, silent, "equation", spans=(0.0, 1.0)
-    )
+    levels = EquationLevels(equation(calls), LINE, 2, silent, "equation", spans=(0.0, 1.0))
+    solution = levels.solved_on(LINE.given((21,)), 9)
     assert calls == [(6, 3), (11, 5), (21, 9)]
     assert solution.info["estimate"] >= abs(solution([[1.0]])[0] - 1)
