@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -31,13 +32,51 @@ _HALVINGS = {2: 0, 3: 1}
 _ENDS: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 
+@dataclass(frozen=True)
+class _Squares:
+    """The squares, or cubes, of a periodic cell of size 1 that elements meet, each of about the
+    size of the element: there may be thousands of small ones next to a corner.
+
+    Entries in the order of their squares' `numbers` (n,): `elements` (n,), and by how many periods
+    `shifts` (n, d) each of them lies beside the cell there; `levels`: the sizes that occur.
+    """
+
+    levels: Integers
+    numbers: Integers
+    elements: Integers
+    shifts: Integers
+
+    @classmethod
+    def of(cls, low: Array, high: Array) -> _Squares:
+        """Of elements that lie between the corners low and high (m, d)."""
+        dim = low.shape[1]
+        level = _HALVINGS[dim] - np.log2((high - low).max(axis=1))
+        level = np.clip(level, 0, _FINEST[dim]).astype(int)
+        parts = 2 ** level[:, None]
+        first = np.floor(low * parts).astype(int)
+        spans = np.floor(high * parts).astype(int) - first + 1
+        count = spans.prod(axis=1)
+        owners = np.repeat(np.arange(len(low)), count)
+        within = np.arange(len(owners)) - np.repeat(np.cumsum(count) - count, count)
+        steps = np.empty((len(owners), dim), dtype=int)
+        for axis in reversed(range(dim)):
+            within, steps[:, axis] = np.divmod(within, spans[owners, axis])
+        shifts, square = np.divmod(first[owners] + steps, parts[owners])
+        numbers = _number(level[owners], square)
+        order = np.argsort(numbers, kind="stable")
+        return cls(np.unique(level), numbers[order], owners[order], shifts[order])
+
+    def entries(self, level: int, shares: Array) -> tuple[Integers, Integers]:
+        """The first entry, and that after the last one, of the squares of a level that hold places
+        (n, d) in the cell."""
+        number = _number(level, np.minimum((shares * 2**level).astype(int), 2**level - 1))
+        first, end = (np.searchsorted(self.numbers, number, side) for side in _ENDS)
+        return first, end
+
+
 class Finder:
     """Finds the triangle, or tetrahedron, that holds a point, or an image of it, and its place
-    there.
-
-    They are kept in squares, or cubes, of about their own size, for each size by itself: there may
-    be thousands of small ones next to a corner.
-    """
+    there."""
 
     def __init__(
         self,
@@ -72,25 +111,7 @@ class Finder:
         shares = (x - corner) @ np.linalg.inv(vectors)
         low, high = shares.min(axis=1), shares.max(axis=1)
         margin = _MARGIN * (high - low)
-        low, high = low - margin, high + margin
-        level = _HALVINGS[dim] - np.log2((high - low).max(axis=1))
-        level = np.clip(level, 0, _FINEST[dim]).astype(int)
-        self._levels = np.unique(level)
-        parts = 2 ** level[:, None]
-        first = np.floor(low * parts).astype(int)
-        spans = np.floor(high * parts).astype(int) - first + 1
-        count = spans.prod(axis=1)
-        owners = np.repeat(np.arange(len(x)), count)
-        within = np.arange(len(owners)) - np.repeat(np.cumsum(count) - count, count)
-        steps = np.empty((len(owners), dim), dtype=int)
-        for axis in reversed(range(dim)):
-            within, steps[:, axis] = np.divmod(within, spans[owners, axis])
-        shift, square = np.divmod(first[owners] + steps, parts[owners])
-        number = _number(level[owners], square)
-        order = np.argsort(number, kind="stable")
-        self._elements = owners[order]
-        self._shifts = (shift @ vectors)[order]
-        self._numbers = number[order]
+        self._squares = _Squares.of(low - margin, high + margin)
 
     def __call__(self, points: Array, guess: Integers | None = None) -> tuple[Integers, Array]:
         """Elements (n,) and places (n, d) in them; guess: see `located`. ValueError for a point
@@ -118,16 +139,15 @@ class Finder:
             tried = np.flatnonzero(guess >= 0)
             places[tried] = self._inverse(guess[tried], self._beside(guess[tried], inside[tried]))
             depth[tried] = _depth(places[tried])
-        for level in self._levels:
+        for level in self._squares.levels:
             left = np.flatnonzero(depth < -_ON_EDGE)
-            square = np.minimum((shares[left] * 2**level).astype(int), 2**level - 1)
-            number = _number(level, square)
-            entry, ends = (np.searchsorted(self._numbers, number, side) for side in _ENDS)
+            entry, ends = self._squares.entries(level, shares[left])
             while len(left):
                 there = entry < ends
                 left, entry, ends = left[there], entry[there], ends[there]
-                own = self._elements[entry]
-                found = self._inverse(own, inside[left] + self._shifts[entry])
+                own = self._squares.elements[entry]
+                image = inside[left] + self._squares.shifts[entry] @ self._vectors
+                found = self._inverse(own, image)
                 inner = _depth(found)
                 better = inner > depth[left]
                 chosen = left[better]
