@@ -21,10 +21,8 @@ from ..operator.parse import parse_nonlinear
 from ..operator.table import Operator
 from ..problem.conditions import Periodic
 from ..problem.errors import (
-    ProblemError,
     SolveError,
     UnsupportedError,
-    shortened,
     warn_tolerance,
 )
 from ..problem.problem import MultiscaleProblem
@@ -55,7 +53,7 @@ from .progress import Progress, shown
 from .provenance import KEY, warn_of_other_operator
 from .resources import memory_errors
 from .shape_errors import with_shape_error
-from .solution import Array, Coefficients, Solution
+from .solution import Array, Coefficients, EquationSolver, Solution
 from .walls import settle_walls
 from .waves import (
     check_homogenized_wave,
@@ -141,9 +139,7 @@ def solve_homogenized(
     known = None if eps is None or not positive_eps(eps) else number_expression(eps)
     lowered, values = settle_walls(model, lowered, cells, known, numbers)
     given = _with_functions(lowered, values, numbers, functions, backend)
-    with memory_errors(f"{lowered.title} ({backend})"):
-        solution = solve_in_parts(solver, *given, shown(progress), **options)
-    solution = judged(solution, lowered, options)
+    solution = _solved(solver, given, backend, progress, options)
     if system is not None:
         solution = displacement(solution, model.components)
     if KEY in cells.info:
@@ -228,39 +224,61 @@ def solve_fine(
     problem = around_holes(problem, eps)
     system = first_order_in_time(problem) if is_wave(problem) else None
     operator = parse_nonlinear(problem)
-    if not operator.linear and system is not None:
+    if operator.linear:
+        lowered = lower_fine(operator, system)
+        _set_resolution(operator, system, number, backend, per_period, options)
+        functions = equation_functions(operator, lowered, coefficients, backend)
+        numbers = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
+        given = _with_functions(lowered, _no_externals, numbers, functions, backend)
+        solution = _solved(solver, given, backend, progress, options)
+    elif system is not None:
         shared: dict[str, Any] = {"parameters": parameters, "progress": progress}
         shared["coefficients"] = coefficients
-        found = solve_fine(system, eps, backend, per_period=per_period, **shared, **options)
-        return displacement(found, len(problem.unknowns))
-    if not operator.linear:
-        return _solve_nonlinear_fine(
+        solution = solve_fine(system, eps, backend, per_period=per_period, **shared, **options)
+    else:
+        solution = _solve_nonlinear_fine(
             operator, number, backend, per_period, parameters, progress, coefficients, options
         )
-    lowered = lower_fine(operator, system)
+    return solution if system is None else displacement(solution, len(problem.unknowns))
+
+
+def _set_resolution(
+    operator: Operator,
+    system: MultiscaleProblem | None,
+    eps: float,
+    backend: str,
+    per_period: int | None,
+    options: dict[str, Any],
+) -> None:
+    """Add to `options` the mesh and the steps that resolve every period of a linear problem; nets
+    are classical ones where data oscillate. `system`: the problem of a wave as it is solved.
+    """
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
     if oscillates:
-        check_periods_fit(problem, eps)
+        check_periods_fit(operator.problem, eps)
     if BACKENDS[backend].elements:
-        steps = steps_of_fast_time(operator, number)
+        steps = steps_of_fast_time(operator, eps)
         if system is not None and not refines(options, None):
-            steps = max(steps or 0, steps_of_wave(operator, number))
+            steps = max(steps or 0, steps_of_wave(operator, eps))
         if steps is not None:
             options.setdefault("steps", steps)
-        choose_mesh(system or problem, number, per_period, options)
-    else:
-        _refuse_periods(backend, per_period)
+    choose_mesh(system or operator.problem, eps, backend, per_period, options)
     if backend == "pinn" and "solver" not in options and oscillates:
         options.setdefault("method", "classical")
-    functions = equation_functions(operator, lowered, coefficients, backend)
-    numbers = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
-    given = _with_functions(lowered, _no_externals, numbers, functions, backend)
+
+
+def _solved(
+    solver: EquationSolver,
+    given: tuple[LoweredEquation, Coefficients, dict[str, Any]],
+    backend: str,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> Solution:
+    """The solution of an equation with its external fields and parameters, see `judged`."""
+    lowered = given[0]
     with memory_errors(f"{lowered.title} ({backend})"):
         solution = solve_in_parts(solver, *given, shown(progress), **options)
-    solution = judged(solution, lowered, options)
-    if system is None:
-        return solution
-    return displacement(solution, len(problem.unknowns))
+    return judged(solution, lowered, options)
 
 
 def _with_functions(
@@ -280,15 +298,6 @@ def _with_functions(
     return *equation_with_given_functions(lowered, functions, numbers, values), dict(numbers)
 
 
-def _refuse_periods(backend: str, per_period: int | None) -> None:
-    if per_period is not None:
-        raise ProblemError(
-            f"per_period= has no effect on {backend}",
-            term=f"per_period={shortened(per_period)}",
-            remedy="leave it out: it is the mesh cells per period of a finite element backend",
-        )
-
-
 def _solve_nonlinear_fine(
     operator: Operator,
     eps: float,
@@ -304,10 +313,7 @@ def _solve_nonlinear_fine(
     problem = operator.problem
     if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
         check_periods_fit(problem, eps)
-    if BACKENDS[backend].elements:
-        choose_mesh(problem, eps, per_period, options)
-    else:
-        _refuse_periods(backend, per_period)
+    choose_mesh(problem, eps, backend, per_period, options)
     numbers = parameter_numbers(parameters, problem.parameters)
     change = change_of_unknown(operator)
     if change is not None:

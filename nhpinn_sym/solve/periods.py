@@ -22,6 +22,7 @@ from ..problem.errors import (
 )
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import number_from_text, positive_integer, positive_number
+from .backends import BACKENDS
 
 # Mesh cells per period and axis, by the dimension: in 1D and 2D the error of quadratic elements is
 # then far below any error of homogenization; in 3D it is what fits into memory.
@@ -112,13 +113,31 @@ def _check_room(problem: MultiscaleProblem, eps: float) -> None:
 
 
 def choose_mesh(
-    problem: MultiscaleProblem, eps: float, per_period: int | None, options: dict[str, Any]
+    problem: MultiscaleProblem,
+    eps: float,
+    backend: str,
+    per_period: int | None,
+    options: dict[str, Any],
 ) -> None:
-    """Put the cells that resolve the period into the options, where these leave the mesh open."""
+    """Put the cells that resolve the period into the options, where these leave the mesh of a
+    finite element backend open.
+    """
+    if not BACKENDS[backend].elements:
+        _refuse_per_period(backend, per_period)
+        return
     if refines(options, per_period):
         return
     option = "at_least" if per_period is None else "mesh"
     options[option] = fine_cells(problem, eps, per_period)
+
+
+def _refuse_per_period(backend: str, per_period: int | None) -> None:
+    if per_period is not None:
+        raise ProblemError(
+            f"per_period= has no effect on {backend}",
+            term=f"per_period={shortened(per_period)}",
+            remedy="leave it out: it is the mesh cells per period of a finite element backend",
+        )
 
 
 def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
