@@ -10,8 +10,6 @@ from ...problem.errors import UnsupportedError
 from .state import StateProblem
 
 _FIRST = "write order=1: the law, its tangent and the first corrector are derived"
-# Functions that have a kink or a jump.
-_KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise, sp.floor, sp.ceiling)
 
 
 def check_order(state: StateProblem, order: int) -> None:
@@ -40,15 +38,13 @@ def check_order(state: StateProblem, order: int) -> None:
 
 
 def _check_smooth(state: StateProblem) -> None:
-    jets = {*state.values, *state.all_slopes}
-    for e in _integrands(state):
-        for part in e.atoms(*_KINKED):
-            if part.free_symbols & jets:
-                raise UnsupportedError(
-                    "correctors of order 2 of a law that is not smooth in u or grad u",
-                    term=part,
-                    remedy=_FIRST,
-                )
+    for part in state.kinks:
+        raise UnsupportedError(
+            "correctors of order 2 of a law that is not smooth in u or grad u",
+            term=part,
+            remedy=_FIRST,
+        )
+    for e in state.integrands:
         for power in e.atoms(sp.Pow):
             if _singular(power, state):
                 raise UnsupportedError(
@@ -57,11 +53,6 @@ def _check_smooth(state: StateProblem) -> None:
                     term=power,
                     remedy=f"regularise it, as (delta**2 + g.dot(g))**(p/2 - 1), or {_FIRST}",
                 )
-
-
-def _integrands(state: StateProblem) -> tuple[sp.Expr, ...]:
-    transport = (b for row in state.transport for b in row)
-    return (*state.all_fluxes, *transport, *state.cell_source, *state.reaction, *state.storage)
 
 
 def _singular(power: sp.Pow, state: StateProblem) -> bool:

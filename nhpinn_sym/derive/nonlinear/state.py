@@ -19,6 +19,8 @@ from ...problem.errors import JumpError, SolvabilityError, UnsupportedError
 
 ExpressionRows = tuple[tuple[sp.Expr, ...], ...]
 """Expressions by equation (or unknown) and axis."""
+# Functions that have a kink or a jump.
+_KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise, sp.floor, sp.ceiling)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,19 @@ class StateProblem:
     def all_fluxes(self) -> tuple[sp.Expr, ...]:
         return tuple(a for row in self.flux for a in row)
 
+    @cached_property
+    def integrands(self) -> tuple[sp.Expr, ...]:
+        """All of them but the load."""
+        transport = (b for row in self.transport for b in row)
+        return (*self.all_fluxes, *transport, *self.cell_source, *self.reaction, *self.storage)
+
+    @cached_property
+    def kinks(self) -> tuple[sp.Expr, ...]:
+        """The parts of integrands that have a kink at some value or slope of the unknowns."""
+        jets = {*self.values, *self.all_slopes}
+        parts = (part for e in self.integrands for part in sp.ordered(e.atoms(*_KINKED)))
+        return tuple(part for part in parts if part.free_symbols & jets)
+
     @property
     def first_order(self) -> bool:
         """A Hamilton-Jacobi equation without diffusion."""
@@ -105,9 +120,7 @@ class StateProblem:
     @cached_property
     def depends_on_values(self) -> bool:
         """Whether the law depends on u itself, and not on its gradient alone."""
-        parts = [*self.all_fluxes, *(b for row in self.transport for b in row)]
-        parts += [*self.cell_source, *self.reaction, *self.storage]
-        return any(e.has(*self.values) for e in parts)
+        return any(e.has(*self.values) for e in self.integrands)
 
     @cached_property
     def cell_depends_on_values(self) -> bool:
@@ -120,9 +133,8 @@ class StateProblem:
     @cached_property
     def places(self) -> tuple[sp.Symbol, ...]:
         """The coordinates x and t that the law depends on, its load aside."""
-        parts = [*self.all_fluxes, *(b for row in self.transport for b in row)]
-        parts += [*self.cell_source, *self.reaction, *self.storage]
-        return tuple(v for v in self.operator.coordinates if any(e.has(v) for e in parts))
+        held = self.operator.coordinates
+        return tuple(v for v in held if any(e.has(v) for e in self.integrands))
 
     @property
     def stored(self) -> tuple[bool, ...]:

@@ -96,11 +96,13 @@ def solve_levels(
     asked: MeshRequest,
     *,
     by_elements: bool = False,
+    order: float = math.inf,
     fields: Mapping[str, PointFunction] = MappingProxyType({}),
 ) -> GridSolution:
     """The solution on the meshes that are asked for. SolveError where it does not fit into memory.
 
-    fields: the external coefficients by symbol, of which nothing else is known.
+    order  : see `EquationLevels`
+    fields : the external coefficients by symbol, of which nothing else is known
     """
     found = resolve_equation(equation, parameters)
     numbers = _numbers(equation.parameters, parameters)
@@ -120,6 +122,7 @@ def solve_levels(
         equation_data_error(equation, parameters, fields, layout, degree),
         spans,
         partial(described, degree=degree, components=equation.components, by_elements=by_elements),
+        order,
     )
     if asked.given:
         solution = _on_given(levels, equation, asked, by_elements)

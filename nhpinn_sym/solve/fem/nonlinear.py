@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -155,6 +156,7 @@ def solve_nonlinear(
     rounds: int = 1,
     stiffness: bool = False,
     empty: bool = False,
+    order: float = math.inf,
     mesh: int | tuple[int, ...] | None = None,
     at_least: tuple[int, ...] | None = None,
     tolerance: float | None = None,
@@ -171,6 +173,7 @@ def solve_nonlinear(
                 `rounds` times at most. SolveError where Newton's method does not converge.
     stiffness : whether info["stiffness"] is asked for, see `NonlinearResult`
     empty     : whether the storage begins with 0, see `solve_nonlinear_problem`
+    order     : see `EquationLevels`
     """
     check_element_options(degree, max_dofs=max_dofs, steps=steps)
     name = element_name(degree, reference.domain)
@@ -212,6 +215,7 @@ def solve_nonlinear(
             label,
             MeshRequest(mesh, at_least, steps, tolerance, max_dofs, costly_steps=True),
             by_elements=elements.name == "skfem",
+            order=order,
         )
     warn_of_rest(label, found.info["newton"])
     return replace(found, info=dict(found.info))

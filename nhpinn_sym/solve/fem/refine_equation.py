@@ -51,6 +51,7 @@ class EquationLevels:
     missed : the relative error of the data on a mesh: the solution is not known better
     spans  : between which data are smooth in time, see `time_lines`; None without a time
     told   : what a solve on a mesh takes, in words
+    order  : that of errors at most, of mesh and steps, where the equation is not smooth
     """
 
     solve: SolveLevel
@@ -61,6 +62,7 @@ class EquationLevels:
     missed: Callable[[Mesh], float] = _unmissed
     spans: Sequence[float] | None = None
     told: Callable[[Mesh], str] = _cells
+    order: float = math.inf
 
     def solved_on(self, meshes: Sequence[Mesh], steps: int) -> GridSolution:
         """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
@@ -123,7 +125,7 @@ class EquationLevels:
             solution = solve(levels[0], steps)
             parts = {"space": _Changes(self._space_rate(levels[0]), solution)}
             if solution.times is not None:
-                parts["time"] = _Changes(_TIME_RATE, solution)
+                parts["time"] = _Changes(min(_TIME_RATE, self.order), solution)
             level = 0
             while True:
                 possible = {"space": level + 1 < len(levels), "time": self._fits(2 * steps)}
@@ -163,13 +165,13 @@ class EquationLevels:
         times = self._times(steps)
         return times is not None and len(times) - 1 <= MAX_STEPS
 
-    def _space_rate(self, mesh: Mesh) -> int:
+    def _space_rate(self, mesh: Mesh) -> float:
         """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
         erratic, and from degree to degree on one mesh, where a corner leaves a power of the degree.
         """
         if self.layout.erratic or (isinstance(mesh, RegionMesh) and mesh.degree is not None):
             return 1
-        return self.degree + 1
+        return min(self.degree + 1, self.order)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,9 @@ from .strained_solutions import judge_strained, oriented
 _OPTIONS = ("mesh", "at_least", "tolerance", "degree", "steps", "max_dofs")
 # What only one backend takes beside them.
 _OWN = {"skfem": (), "dolfinx": ("solver", "comm")}
+# The order of mesh and steps that a kink leaves: it moves through elements and steps, and what
+# errors lose from one level to the next is erratic.
+_KINKED = 2
 
 
 def solve_with_law(
@@ -167,12 +171,12 @@ def equation_problem(
         return _Solver(partial(nets.solve_weakly, reference, numbers, **own))
     given, chosen = _split(backend, options)
     elements = elements_of(backend, reference, numbers, progress, **chosen)
+    order = _KINKED if state.kinks else math.inf
 
     def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
         more = {**more, **given}
-        return solve_nonlinear(
-            reference, numbers, law, symmetric, elements, stored=state.stored, **more
-        )
+        own = {"stored": state.stored, "order": order, **more}
+        return solve_nonlinear(reference, numbers, law, symmetric, elements, **own)
 
     return _Solver(solve, elements.gathered)
 

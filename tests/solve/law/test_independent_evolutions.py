@@ -12,6 +12,8 @@ import pytest
 import scipy.sparse as sps
 import sympy as sp
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+from scipy.special import erf, erfc
 
 import nhpinn_sym as nh
 
@@ -210,3 +212,38 @@ def test_the_homogenization_error_in_the_plane_is_that_of_finite_volumes() -> No
     assert u0 == pytest.approx(limit, abs=2e-3 * np.abs(limit).max())
     error = np.linalg.norm(u0 - fine) / np.linalg.norm(fine)
     assert error == pytest.approx(np.linalg.norm(limit - wanted) / np.linalg.norm(wanted), rel=0.01)
+
+
+def test_an_estimate_bounds_the_error_of_a_kink_that_moves() -> None:
+    """The two phases of Neumann's problem without latent heat: u = 1 at the left, -1 far away, the
+    storage 3u where u > 0, u elsewhere, zero at z = x/sqrt(4t) = middle.
+    """
+
+    def difference(z: float) -> float:
+        """Of the slopes on both sides of u = 0 there."""
+        inner = np.sqrt(3) * np.exp(-3 * z**2) / erf(np.sqrt(3) * z)
+        return float(np.exp(-(z**2)) / erfc(z) - inner)
+
+    middle = brentq(difference, 0.01, 2)
+    start = sp.Rational(1, 50)
+    z = X / (2 * sp.sqrt(start))
+    warm = 1 - sp.erf(sp.sqrt(3) * z) / erf(np.sqrt(3) * middle)
+    cold = -1 + sp.erfc(z) / erfc(middle)
+    wall = -1 + sp.erfc(1 / (2 * sp.sqrt(T.t + start))) / erfc(middle)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(T.dt(sp.Piecewise((U, U < 0), (3 * U, True))) - T.laplacian(U), 0),
+        scales=T,
+        unknown=U,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(1, on="left"), nh.Dirichlet(wall, on="right")],
+        initial=[nh.Initial(sp.Piecewise((warm, z < middle), (cold, True)))],
+        final_time=0.03,
+    )
+    points = (np.arange(200) + 0.5) / 200
+    there = points / (2 * np.sqrt(0.05))
+    sides = 1 - erf(np.sqrt(3) * there) / erf(np.sqrt(3) * middle), -1 + erfc(there) / erfc(middle)
+    wanted = np.where(there < middle, *sides)
+    for mesh in (24, 40, 100):
+        found = nh.solve_fine(problem, 1, "skfem", mesh=mesh, steps=8)
+        error = np.linalg.norm(found(points[:, None]) - wanted) / np.linalg.norm(wanted)
+        assert error <= found.info["estimate"] <= 20 * error
