@@ -211,7 +211,7 @@ def _print_report(report: Any) -> None:
     console = Console()
     for table in report.tables():
         console.print(table)
-    verdict = f"{report.verdict.name}: {report.verdict.value}"
+    verdict = f"{report.verdict.name}: {report.verdict_text}"
     console.print(verdict, highlight=False, markup=False)
     for line in report.evidence:
         console.print(f"- {line}", highlight=False, markup=False)

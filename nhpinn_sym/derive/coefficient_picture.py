@@ -10,6 +10,7 @@ import sympy as sp
 
 from ..operator.table import Operator
 from ..problem.domain import Cell, LatticeCell
+from ..problem.holes import solid_part
 from ..problem.images import images_in
 from ..problem.numeric import lambdified
 from ..problem.pictures import Drawing, Sheet, curves, field, real_parts, symbol
@@ -40,13 +41,33 @@ def coefficient_values(
     parameters: Mapping[sp.Symbol, float] | None = None,
 ) -> Array:
     """The leading coefficient at points, given as a column for each coordinate (zero where none is
-    given). UnsupportedError for a coefficient without a formula; ProblemError for a parameter
-    without a number."""
+    given), nan in holes. UnsupportedError for a coefficient without a formula; ProblemError for a
+    parameter without a number."""
+    values = _numbers(leading_coefficient(operator), operator, columns, parameters)
+    return outside_holes(values, operator, columns)
+
+
+def outside_holes(values: Array, operator: Operator, columns: Mapping[sp.Symbol, Array]) -> Array:
+    """Values (n,) or (n, m) at points, nan in the holes of the cell: nothing is there."""
+    problem = operator.problem
+    solid = solid_part(problem.holes, problem.scales, problem.cell)
+    if solid is None:
+        return values
+    held = _numbers(solid, operator, columns) != 0
+    return np.where(held.reshape(-1, *[1] * (values.ndim - 1)), values, np.nan)
+
+
+def _numbers(
+    expr: sp.Expr,
+    operator: Operator,
+    columns: Mapping[sp.Symbol, Array],
+    parameters: Mapping[sp.Symbol, float] | None = None,
+) -> Array:
+    """An expression at points: (n,)."""
     problem = operator.problem
     coordinates = [*operator.coordinates, *(axis.symbol for axis in operator.axes)]
     coordinates += [axis.symbol for axis in operator.frozen]
     given = list(dict.fromkeys(coordinates))
-    expr = leading_coefficient(operator)
     images = {node: sp.Dummy() for node in images_in(expr)}
     held = [node.image(*(columns[v] for v in node.args)) for node in images]
     names = [*given, *images.values(), *problem.parameters]

@@ -46,7 +46,10 @@ _GAP, _BAR, _SCALE = 0.12, 0.14, 0.86
 _INTERVALS = 6
 _PLAIN = (-3, 4)
 _NAME = re.compile(r"[A-Za-z]+\d*(?:_(?:[A-Za-z]+\d*|\d+))*")
-_GREEK = ("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma")
+_GREEK = (
+    *("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma"),
+    "varepsilon",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..derive.coefficient_picture import TILES, cell_lines, moved_into_cell
+from ..derive.coefficient_picture import (
+    TILES,
+    cell_lines,
+    moved_into,
+    moved_into_cell,
+    outside_holes,
+)
 from ..problem.errors import ProblemError
-from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts, symbol
+from ..problem.pictures import (
+    BACKENDS,
+    Drawing,
+    Sheet,
+    curves,
+    field,
+    least_and_most,
+    real_parts,
+    symbol,
+)
 from .interpolation import Array
 from .lattice_fields import LatticeField
 
 if TYPE_CHECKING:
+    from ..derive.derived import DerivedModel
     from .cell_solution import CellFunction, CellSolution
 
 _POINTS = {1: 401, 2: 161}
@@ -25,9 +41,12 @@ _MOST = 12
 _PER_ROW = 3
 
 
-def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
+def draw_cells(
+    cells: CellSolution, x: ArrayLike | None = None, model: DerivedModel | None = None
+) -> Drawing:
     """The cell functions and kernels over 2 x 2 cells, at the point x where they depend on it
-    (default: the middle of where they were solved); a cell of more axes in its middle plane.
+    (default: the middle of where they were solved); a cell of more axes in its middle plane. Holes
+    are left empty, which the model knows, or that of the cells.
 
     ProblemError for cells that do not know their cell.
     """
@@ -46,17 +65,20 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         lines[1] = first[1]  # between its faces, which do not repeat
     points = _points(first, bounds, lattice)
     panels = _panels(cells, lambda f: _values(cells, f, points, x))
+    known = model or cells.model
+    if known is not None:
+        panels = {label: _outside(known, points, values) for label, values in panels.items()}
     counts = [len(line) for line in first]
     panels = {label: _repeated(values, counts, lines) for label, values in panels.items()}
     names = [symbol(name) for name in list(cells.cell)[:2]]
     backend = BACKENDS.get(cells.backend, cells.backend)
-    columns = min(len(panels), _PER_ROW) if len(lines) == 2 else 1
-    rows = -(-len(panels) // columns) if len(lines) == 2 else 1
-    sheet = Sheet(rows, columns, (4.2, 3.7) if len(lines) == 2 else (7, 4.2))
     if len(lines) == 1:
         title = "cell functions" if len(panels) > 1 else next(iter(panels))
+        sheet = Sheet(1, 1, (7, 4.2))
         curves(sheet.at(0, 0), lines[0], panels, f"{title} ({backend})", names[0])
     else:
+        rows = -(-len(panels) // _PER_ROW)
+        sheet = Sheet(rows, -(-len(panels) // rows), (4.2, 3.7))
         _fields(sheet, lines, panels, names, backend, cut=not lattice)
     where = "" if not cells.slow else ", where the slow variables have their middle values"
     if x is not None:
@@ -78,12 +100,12 @@ def _fields(
     cut: bool,
 ) -> None:
     """cut: lines between the cells."""
-    extreme = max(float(np.abs(v).max()) for v in panels.values()) or 1.0
+    extreme = max(map(abs, least_and_most(panels.values()))) or 1.0
     every = []
     image = None
     for k, (label, values) in enumerate(panels.items()):
         axes = sheet.at(k // sheet.columns, k % sheet.columns)
-        signed = bool(values.min() < 0)
+        signed = least_and_most([values])[0] < 0
         limits = (-extreme, extreme) if signed else None
         image = field(
             axes,
@@ -103,6 +125,15 @@ def _fields(
     if every:
         signed_image = every[-1].images[0]
         sheet.bar(signed_image, every)
+
+
+def _outside(model: DerivedModel, points: Array, values: Array) -> Array:
+    """Values at points y, nan in holes."""
+    axes = model.operator.axes
+    ends = [(float(a), float(b)) for a, b in (axis.interval for axis in axes)]
+    moved = moved_into(model.problem.cell, points, ends)
+    columns = {axis.symbol: y for axis, y in zip(axes, moved.T, strict=True)}
+    return outside_holes(values, model.operator, columns)
 
 
 def _first_period(line: Array) -> Array:

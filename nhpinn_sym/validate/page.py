@@ -133,7 +133,7 @@ def page(content: Content) -> bytes:
         subtitle=", ".join(filter(None, ("PINN against FEM", eps, written))),
         good=report.verdict is Verdict.AGREEMENT,
         verdict=report.verdict.name,
-        verdict_text=report.verdict.value,
+        verdict_text=report.verdict_text,
         evidence=[printable(line) for line in report.evidence],
         sections=list(_sections(content)),
         footer=f"nhpinn_sym {__version__}, Python {platform.python_version()}",

@@ -30,11 +30,12 @@ from ..runtime.arrays import Array
 from ..solve.cell_picture import draw_cells
 from ..solve.cell_solution import CellSolution
 
-FINE = r"$u_\varepsilon$ (fine FEM)"
-PINN = "$u_0$ (PINN)"
-LAW_BY_PINN = "$u_0$ (law by PINN)"
+# Names of fields; `_named` puts the symbols of one unknown in.
+_FINE = "{fine} (fine FEM)"
+_FEM = "{limit} (FEM)"
+PINN = "{limit} (PINN)"
+LAW_BY_PINN = "{limit} (law by PINN)"
 """Where no net solves the homogenized equation."""
-_FEM = "$u_0$ (FEM)"
 _PANEL = (4.2, 3.8)
 _LINE = (7.0, 4.2)
 # Of the values in the whole domain, what is drawn as zero on a line, and of that in differences.
@@ -69,13 +70,11 @@ def draw_plain(
     mesh cells along an axis.
     """
     scene = _Scene(problem, points, shape)
-    several = len(problem.unknowns) > 1
-    unknown = "$u$" if several else symbol(str(problem.unknowns[0].func))
-    named = {f"{unknown} ({name})": values for name, values in known.items()}
+    named = {f"{{unknown}} ({name})": values for name, values in known.items()}
     reference = next(iter(named))
     yield scene.solutions(named, "What is compared")
     if len(scene.lines) > 1:
-        yield scene.middle(named, reference)
+        yield scene.middle(named)
     others = list(named)[1:]
     if others:
         yield scene.differences(
@@ -97,7 +96,7 @@ def draw_cell_pictures(
     with suppress(UnsupportedError):  # a coefficient without a formula
         yield draw_coefficient(model, parameters)
     if cells.cell and (cells.functions or cells.adjoints or cells.ground_state):
-        yield draw_cells(cells)
+        yield draw_cells(cells, model=model)
 
 
 def draw_rates(
@@ -148,17 +147,28 @@ def draw_solutions(
     """u_eps beside u0, and their differences; `learned`: how the part "p" is called."""
     scene = _Scene(problem, points, shape, rf"$\varepsilon = {fraction(eps)}$")
     fine, v, p, w = (parts[name]["plot"] for name in ("u_eps", "v", "p", "w"))
-    known = {FINE: fine, _FEM: v, learned: p}
+    known = {_FINE: fine, _FEM: v, learned: p}
     yield scene.solutions(
         known, f"The fine solution beside the homogenized ones, eps = {fraction(eps)}"
     )
     if len(scene.lines) > 1:
-        yield scene.middle(known, r"$u_\varepsilon$")
+        yield scene.middle(known)
     differences = {
-        rf"$u_\varepsilon -$ {learned}": fine - p,
-        f"{learned} $-$ $u_0$ (FEM), PINN cells": p - w,
+        f"{_FINE} $-$ {learned}": fine - p,
+        f"{learned} $-$ {_FEM}, PINN cells": p - w,
     }
     yield scene.differences(differences)
+
+
+def _named(name: str, unknown: str) -> str:
+    """The name of a field of the unknown v_1, with its symbol, v_1 at eps or that of the limit."""
+    at_eps, limit = symbol(f"{unknown}_varepsilon"), symbol(f"{unknown}_0")
+    return name.format(unknown=symbol(unknown), fine=at_eps, limit=limit)
+
+
+def _titled(*parts: str) -> str:
+    """Of a panel of curves, whose labels have the names."""
+    return ", ".join(filter(None, parts))
 
 
 def _widen(axes: Any, reach: float) -> None:
@@ -190,7 +200,7 @@ class _Scene:
         final = self.problem.final_time
         if final is None:
             return ""
-        return f", $t = {float(final):g}$"
+        return f"$t = {float(final):g}$"
 
     def coefficient(
         self, model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float] | None
@@ -208,8 +218,6 @@ class _Scene:
         if self.problem.domain is not None:
             inside = np.asarray(self.problem.domain.contains(self.points.T))
             values = np.where(inside, values, np.nan)
-        if self.problem.holes:
-            values = np.where(values == 0, np.nan, values)
         title = rf"coefficient at $x/\varepsilon$, {self.where}"
         sheet = self._sheet(real_parts(title, values))
         return sheet.drawing(
@@ -241,37 +249,36 @@ class _Scene:
         rows = self._rows(known)
         if len(self.lines) == 1:
             sheet = Sheet(len(rows), 1, _LINE)
-            at = f"{self.where}{self.time}".removeprefix(", ")
             for j, (label, own) in enumerate(rows.items()):
-                curves(sheet.at(j, 0), self.lines[0], own, f"{label}{at}", self.names[0])
+                title = _titled(label, self.where, self.time)
+                curves(sheet.at(j, 0), self.lines[0], own, title, self.names[0])
             return sheet.drawing("solutions", f"{caption}.")
         sheet = Sheet(len(rows), len(known), self._panel(*_PANEL))
-        for j, (label, own) in enumerate(rows.items()):
+        for j, own in enumerate(rows.values()):
             limits = least_and_most(own.values())
             row = [sheet.at(j, k) for k in range(len(own))]
             for axes, (name, values) in zip(row, own.items(), strict=True):
-                title = f"{label}{name}{self.time}"
-                image = self._field(axes, values, title, limits=limits)
+                image = self._field(axes, values, _titled(name, self.time), limits=limits)
             sheet.bar(image, row)
         return sheet.drawing("solutions", f"{caption}, on one scale for each unknown.")
 
-    def middle(self, known: Mapping[str, Array], reference: str) -> Drawing:
-        """On the line through the middle along the first axis, and by what the first one, named
-        `reference`, differs from the others there.
-        """
+    def middle(self, known: Mapping[str, Array]) -> Drawing:
+        """On the line through the middle along the first axis, and by what the first one differs
+        from the others there."""
         rows = self._rows(known)
         sheet = Sheet(len(rows), 2, _LINE)
         centre = self.shape[1] // 2
-        at = f"$x_2 = {self.lines[1][centre]:.4g}${self.time}"
+        at = f"$x_2 = {self.lines[1][centre]:.4g}$"
         for j, (label, own) in enumerate(rows.items()):
             line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
             size = max(map(abs, least_and_most(own.values())))
             values, differences = sheet.at(j, 0), sheet.at(j, 1)
-            curves(values, self.lines[0], line, f"{label}{at}", self.names[0])
+            curves(values, self.lines[0], line, _titled(label, at, self.time), self.names[0])
             _widen(values, _SMALLEST * size)
-            fine = line.pop(next(iter(line)))
-            apart = {f"{reference} $-$ {name}": fine - v for name, v in line.items()}
-            curves(differences, self.lines[0], apart, f"{label}differences", self.names[0])
+            first, *others = line
+            apart = {f"{first} $-$ {name}": line[first] - line[name] for name in others}
+            title = _titled(label, "differences")
+            curves(differences, self.lines[0], apart, title, self.names[0])
             _widen(differences, _SMALLEST**2 * size)
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 
@@ -280,10 +287,10 @@ class _Scene:
         rows = self._rows(known)
         size = self._panel(5.2, 4.2) if len(self.lines) > 1 else _LINE
         sheet = Sheet(len(rows), len(known), size)
-        for j, (label, own) in enumerate(rows.items()):
+        for j, own in enumerate(rows.values()):
             for k, (name, values) in enumerate(own.items()):
                 axes = sheet.at(j, k)
-                title = f"{label}{name}{self.time}"
+                title = _titled(name, self.time)
                 if len(self.lines) == 1:
                     curves(axes, self.lines[0], {name: values}, title, self.names[0])
                 else:
@@ -291,14 +298,16 @@ class _Scene:
         return sheet.drawing("error", "Differences, each on a scale of its own.")
 
     def _rows(self, known: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-        """{label: {name: values}} of every component, real and imaginary part."""
-        labels = [f"{symbol(str(u.func))}: " for u in self.problem.unknowns]
+        """{title: {name: values}} of every component, real and imaginary part; the only row needs
+        no title."""
         found: dict[str, dict[str, Array]] = {}
-        for j, label in enumerate(labels if len(labels) > 1 else [""]):
-            own = {name: v.reshape(len(v), -1)[:, j] for name, v in known.items()}
+        unknowns = [str(u.func) for u in self.problem.unknowns]
+        for j, unknown in enumerate(unknowns):
+            label = symbol(unknown) if len(unknowns) > 1 else ""
+            own = {_named(name, unknown): v.reshape(len(v), -1)[:, j] for name, v in known.items()}
             if any(np.iscomplexobj(v) and np.any(v.imag) for v in own.values()):
-                found[f"{label}Re "] = {name: np.real(v) for name, v in own.items()}
-                found[f"{label}Im "] = {name: np.imag(v) for name, v in own.items()}
+                found[f"Re {label}"] = {f"Re {name}": np.real(v) for name, v in own.items()}
+                found[f"Im {label}"] = {f"Im {name}": np.imag(v) for name, v in own.items()}
             else:
                 found[label] = {name: np.real(v) for name, v in own.items()}
         return found

@@ -17,6 +17,7 @@ from ..problem.escaping import printable
 from ..problem.html_text import html_line, html_table
 from .cell_tables import cells_table
 from .verdict import Verdict as Verdict
+from .verdict import verdict_text
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Report:
     findings: Mapping[str, Any] = field(default_factory=dict)
     second_order: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def verdict_text(self) -> str:
+        """What the verdict means, and the next step."""
+        return verdict_text(self.verdict, self.findings)
+
     def as_dict(self) -> dict[str, Any]:
         """The content of results.json."""
         return {
@@ -76,7 +82,7 @@ class Report:
             "methods": dict(self.methods),
             "info": dict(self.info),
             "verdict": self.verdict.name,
-            "verdict_text": self.verdict.value,
+            "verdict_text": self.verdict_text,
             "evidence": list(self.evidence),
             "cells": dict(self.cells),
             "expansion": dict(self.expansion),
@@ -136,7 +142,7 @@ class Report:
         console = Console(file=buffer, width=100)
         for table in self.tables():
             console.print(table)
-        console.print(f"{self.verdict.name}: {self.verdict.value}", markup=False)
+        console.print(f"{self.verdict.name}: {self.verdict_text}", markup=False)
         for line in self.evidence:
             console.print(f"- {line}", markup=False)
         return buffer.getvalue()
@@ -144,7 +150,7 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        verdict = html_line(f"{self.verdict.name}: {self.verdict.value}")
+        verdict = html_line(f"{self.verdict.name}: {self.verdict_text}")
         evidence = "".join(f"<li>{escape(printable(line))}</li>" for line in self.evidence)
         tables = (html_of(table) for table in self.tables())
         return f"{verdict}<ul>{evidence}</ul>{''.join(tables)}"

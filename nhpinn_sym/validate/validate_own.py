@@ -42,7 +42,7 @@ def validate_own(model: OwnModel, settings: Settings, out: str | os.PathLike[str
     report = report_of_cells(name, settings, store, found.as_dict(), expansion, "")
     if store.folder is not None:
         with PictureFiles(store, settings.progress) as files:
-            files.add([draw_cells(found.solutions[found.reference])])
+            files.add([draw_cells(found.solutions[found.reference], model=model)])
             keep_texts(store, report, model, ())
             write_page(Content(report, model.problem, settings, model), store, files)
     return report

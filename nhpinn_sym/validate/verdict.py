@@ -19,6 +19,14 @@ _OFF, _ROUNDING = 10.0, 1e-8
 # By how much an observed rate may fall short of the expected one: it is reached as eps falls.
 _SHORT = 0.5
 _ON_CELLS = (Verdict.CELLS_DISAGREE, Verdict.FEM_CELLS_DISAGREE, Verdict.UNDECIDED)
+# What verdicts say where nothing is homogenized.
+_PLAIN_TEXTS = {
+    Verdict.AGREEMENT: "PINN and FEM agree on the solution.",
+    Verdict.REFERENCE_TOO_COARSE: (
+        "The finest FEM solution is not resolved well enough to judge the other: give exact=, or "
+        "smooth the data, or look for a layer or a singularity that meshes do not reach."
+    ),
+}
 _NAMED = (Verdict.CELLS_DISAGREE, Verdict.FEM_CELLS_DISAGREE, Verdict.THIRD_CELLS_DISAGREE)
 
 
@@ -160,6 +168,13 @@ def plain_evidence(errors: Mapping[str, float], found: Mapping[str, Any]) -> Ite
             f"that by {found['third']} is {found['pinn_third']:.1e} from the PINN's, "
             f"{found['fem_third']:.1e} from the FEM's"
         )
+
+
+def verdict_text(verdict: Verdict, findings: Mapping[str, Any]) -> str:
+    """What a report with these findings says by it: the likely cause and the next step."""
+    if findings.get("kind") == "plain":
+        return _PLAIN_TEXTS.get(verdict, verdict.value)
+    return verdict.value
 
 
 def verdict_of(results: Mapping[str, Any]) -> Verdict:

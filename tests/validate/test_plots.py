@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_a_line_shows_its_curves() -> None:
     assert "line" not in drawn and not images(drawn["solutions"])
     axes = drawn["solutions"].figure.axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert labels == [r"$u_\varepsilon$ (fine FEM)", "$u_0$ (FEM)", "$u_0$ (PINN)"]
+    assert labels == [r"$u_{\varepsilon}$ (fine FEM)", "$u_{0}$ (FEM)", "$u_{0}$ (PINN)"]
 
 
 def test_three_dimensions_are_shown_in_their_middle_plane() -> None:
@@ -138,7 +139,8 @@ def test_curves_of_systems_in_time_are_told_apart() -> None:
     points, shape = plot_points(of.domain, COUNTS[1])
     known = {"FEM": np.ones((len(points), 2))}
     figure = next(iter(draw_plain(of, known, {}, points, shape))).figure
-    assert [axes.get_title() for axes in figure.axes] == ["$v$: $t = 0.1$", "$w$: $t = 0.1$"]
+    assert [axes.get_title() for axes in figure.axes] == ["$v$, $t = 0.1$", "$w$, $t = 0.1$"]
+    assert [axes.lines[0].get_label() for axes in figure.axes] == ["$v$ (FEM)", "$w$ (FEM)"]
 
 
 def test_rates_of_homogenization_and_expansion() -> None:
@@ -186,3 +188,20 @@ def test_what_is_outside_of_a_region_leaves_the_scales() -> None:
     assert images(drawn["error"])[1].get_clim() == (-0.5, 0.5)
     (coefficient,) = draw_coefficient_at(model, 0.25, None, points, shape)
     assert np.isnan(np.ma.filled(images(coefficient)[0].get_array(), np.nan)[10, 10])
+
+
+def test_holes_of_a_cell_are_left_empty() -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    of = nh.MultiscaleProblem(
+        sp.Eq(-s.div(s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        holes={nh.Disk((0, 0.5), 0.3): nh.Neumann(0)},
+    )
+    model = nh.homogenize(of)
+    cells = nh.solve_cells(model, "skfem", tolerance=1e-1)
+    for drawing in draw_cell_pictures(model, None, replace(cells, model=None)):
+        values = np.ma.filled(images(drawing)[0].get_array(), np.nan)
+        assert np.isnan(values).mean() == pytest.approx(0.09 * np.pi, abs=0.01)
+        assert np.isnan(values[len(values) // 4, 0]) and not np.isnan(values[0]).any()
