@@ -37,9 +37,11 @@ class Octree:
 
     @classmethod
     def regular(cls, n: float, vectors: Array) -> Octree:
-        """About n unit cubes along the longest vector."""
+        """About n unit cubes along the longest vector, or as many as some along the shortest one
+        ask for: flat ones have flat tetrahedra."""
         lengths = np.linalg.norm(vectors, axis=1)
-        counts = np.maximum(_FEWEST, np.rint(n * lengths / lengths.max())).astype(int)
+        size = min(lengths.max() / n, lengths.min() / _FEWEST)
+        counts = np.rint(lengths / size).astype(int)
         places = np.indices(tuple(counts.tolist())).reshape(3, -1).T
         return cls(counts, np.zeros(len(places), dtype=int), places)
 

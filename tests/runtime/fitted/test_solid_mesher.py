@@ -71,6 +71,14 @@ def test_tetrahedra_are_small_where_a_surface_bends_or_leaves_little_between() -
         assert volume == pytest.approx(4 / 3 * np.pi * radius**3, rel=2e-3)
 
 
+def test_tetrahedra_of_a_low_cell_are_not_flat() -> None:
+    ball = ellipsoid((0.5, 0.5, 0.1), (0.09,) * 3)
+    mesh = next(meshes(interfaces(ball, np.diag([1.0, 1.0, 0.2])), 4))
+    assert mesh.quality > 10
+    volume = mesh.volumes[mesh.phases == 1].sum()
+    assert volume == pytest.approx(4 / 3 * np.pi * 0.09**3, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "region",
     [
