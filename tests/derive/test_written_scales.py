@@ -214,7 +214,7 @@ def random_tensor(values: list[int], y: tuple[Any, ...]) -> sp.Matrix:
 
 
 @given(amplitudes, st.integers(-2, 2), st.booleans())
-@settings(max_examples=6, deadline=None, derandomize=True)
+@settings(max_examples=6, derandomize=True)
 def test_the_transposed_operator_has_the_transposed_law(
     values: list[int], flow: int, complex_: bool
 ) -> None:

@@ -63,7 +63,7 @@ def taken(
     return float((found - found.new_tensor(wanted)).abs().max()) / (1 + max(map(abs, wanted)))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     boxes,
     boxes,
@@ -81,7 +81,7 @@ def test_dirichlet_data_on_any_sides_of_any_rectangle(
     assert max(taken(lowered, name, value, 1 + abs(a)) for name in parts) < 1e-12
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(boxes, boxes, numbers, numbers)
 def test_initial_and_boundary_data_together(
     first: Interval, second: Interval, a: int, b: int
@@ -99,7 +99,7 @@ def test_initial_and_boundary_data_together(
     assert max(taken(lowered, name, value, abs(b)) for name in (None, *whole(box))) < 1e-12
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(-50, 50), st.floats(0.01, 50), st.integers(1, 3), st.integers(0, 100))
 def test_nets_are_periodic_with_all_their_derivatives(
     start: float, length: float, depth: int, seed: int

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,7 @@ Example = Callable[[str], dict[str, Any]]
 @pytest.fixture(scope="module")
 def example() -> Example:
     """example(name): the variables of the file after it ran as a script."""
-    table: dict[str, dict[str, Any]] = {}
-
-    def run(name: str) -> dict[str, Any]:
-        if name not in table:
-            table[name] = runpy.run_path(str(CLASSES / f"{name}.py"), run_name="__main__")
-        return table[name]
-
-    return run
+    return cache(lambda name: runpy.run_path(str(CLASSES / f"{name}.py"), run_name="__main__"))
 
 
 def effective(found: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,18 +34,15 @@ def study() -> Iterator[dict[str, ModuleType]]:
 
 
 def test_the_smallest_case_runs_and_is_not_run_again(
-    study: dict[str, ModuleType], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    study: dict[str, ModuleType],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     arguments = ["--quick", "--out", str(tmp_path / "out"), "--only", SMALLEST]
-    done = subprocess.run(
-        [sys.executable, str(FOLDER / "run.py"), *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"{SMALLEST}: classical 0.98" in done.stdout
+    assert study["run"].main(arguments) == 0
+    assert f"{SMALLEST}: classical 0.98" in capsys.readouterr().out
     path = tmp_path / "out" / "results" / f"{SMALLEST}.json"
     found = json.loads(path.read_text())
     assert found["settings"]["training"]["epochs"] == 400

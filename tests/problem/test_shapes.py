@@ -53,7 +53,7 @@ def test_share_of_solid_shapes(shape: Any, volume: float) -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(UNIT, UNIT, st.floats(0.05, 0.49), UNIT, UNIT)
 def test_a_disk_holds_what_is_near_in_the_torus(
     c1: float, c2: float, radius: float, y1: float, y2: float

@@ -29,7 +29,7 @@ def known(a: Callable[[nh.Scales], Any], dim: int = 2) -> Enclosure:
     return found
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0.01, 0.98), st.floats(1e-4, 0.5), st.floats(-4, 4))
 def test_a_laminate_lies_on_the_bounds(start: float, width: float, contrast: float) -> None:
     k = 10.0**contrast
@@ -142,7 +142,7 @@ def two_phases(dim: int, alpha: float, beta: float, share: float) -> Enclosure:
     return Enclosure(harmonic * one, (alpha + (beta - alpha) * share) * one, one, 0, (alpha, beta))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from([2, 3]), st.floats(0.1, 3), st.integers(0, 10**6))
 def test_laminates_of_second_rank_are_inside_and_errors_are_not_exaggerated(
     dim: int, contrast: float, seed: int

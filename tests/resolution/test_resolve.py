@@ -35,7 +35,7 @@ def panel_at(lines: tuple[float, ...], place: float) -> float:
     return lines[k + 1] - lines[k]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.02, 0.98), st.floats(-4, -1.5), st.floats(-0.9, 4))
 def test_a_bump_is_found_wherever_it_is(place: float, width: float, height: float) -> None:
     w = 10**width
@@ -46,7 +46,7 @@ def test_a_bump_is_found_wherever_it_is(place: float, width: float, height: floa
     assert len(found.axes[0].lines) < 80
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.floats(0.01, 0.99), st.floats(1e-4, 0.5), st.floats(-4, 4).filter(lambda c: abs(c) > 1e-3)
 )

@@ -321,7 +321,7 @@ def test_damaged_bytes_are_a_typed_error_or_the_right_values(
     cells = request.getfixturevalue(which)
     sound, path = cells.save(tmp_path / "sound.npz").read_bytes(), tmp_path / "cells.npz"
 
-    @settings(max_examples=120, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=120, database=None, derandomize=True)
     @given(
         st.lists(
             st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255)), min_size=1, max_size=4

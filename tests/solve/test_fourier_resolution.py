@@ -52,7 +52,7 @@ def test_a_harmonic_that_all_grids_of_one_factor_alias_to_a_constant() -> None:
     assert cells.effective["A"][0, 0] == pytest.approx(sqrt(3), abs=1e-12)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(harmonic=st.integers(1, 200), centre=st.floats(0, 1), width=st.floats(2e-3, 0.2))
 def test_harmonics_and_bumps_against_quadrature(harmonic: int, centre: float, width: float) -> None:
     bump = sp.exp(-((sp.sin(sp.pi * (Y - centre)) / (sp.pi * width)) ** 2))
@@ -80,7 +80,7 @@ def test_a_given_grid_that_does_not_resolve_the_data_warns() -> None:
         solved(2 + sp.cos(135 * TAU * Y), n=81)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(at=st.floats(0.05, 0.95), contrast=st.floats(1.5, 1e3))
 def test_the_estimate_of_a_jump_is_not_rounding(at: float, contrast: float) -> None:
     a = sp.Piecewise((1, at > Y), (contrast, True))

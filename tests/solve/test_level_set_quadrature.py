@@ -84,7 +84,7 @@ def test_divergence_theorem() -> None:
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.05, 0.45))
 @example(
     0.0, 0.0546875, 0.056640625

@@ -44,7 +44,7 @@ def test_a_bump_between_the_nodes_and_check_points_of_a_low_degree() -> None:
     assert found < 10 * cells.info["estimate"] * 4
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(at=st.floats(0.05, 0.95), height=st.floats(0.1, 50))
 def test_a_jump_in_x_is_a_cut(at: float, height: float) -> None:
     cells = solved(3 + height * sp.Heaviside(X - at, 1) + WAVE)

@@ -133,7 +133,7 @@ class Draw:
         return nh.MultiscaleProblem(equations, scales=self.s, unknown=self.unknown)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@settings(max_examples=8, derandomize=True, database=None)
 @given(st.randoms(use_true_random=True))
 def test_random_operators(random: Random) -> None:
     choice = Choices(random)

@@ -56,7 +56,7 @@ def boxes(seed: int, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("expr", [*SMOOTH, *BROKEN, *UNRULED], ids=str)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10**6))
 def test_enclosures_hold_all_values_inside_the_boxes(expr: sp.Expr, seed: int) -> None:
     lo, hi = boxes(seed, 40)

@@ -73,7 +73,7 @@ def test_factors_of_three_variables_are_integrated_one_by_one() -> None:
     assert abs(found - 3 * inner) <= error + 1e-13 and error < 1e-9
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(0.05, 0.95), st.floats(-4, -1), st.floats(0.1, 0.9), st.floats(-4, 4))
 def test_bumps_and_jumps_against_quad_with_breaks(
     place: float, width: float, jump: float, contrast: float

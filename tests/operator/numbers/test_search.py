@@ -17,7 +17,7 @@ X, Y = sp.symbols("x y", real=True)
 LOW, HIGH = np.zeros(2), np.ones(2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(-5, -1))
 def test_a_value_below_the_threshold_is_found_wherever_it_is(
     p: float, q: float, width: float

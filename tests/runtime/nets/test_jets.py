@@ -13,7 +13,7 @@ from nhpinn_sym.runtime.nets.networks import features, hidden, network
 from tests.pinn_rows import BOX, nested, net
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(1, 3).flatmap(
         lambda d: st.sets(

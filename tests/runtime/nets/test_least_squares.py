@@ -34,7 +34,7 @@ def test_dependent_and_zero_columns_stay_bounded() -> None:
 
 
 @given(st.integers(1, 200), st.integers(1, 12), st.integers(1, 60))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_blocks_of_rows_give_the_solution_of_all_rows(count: int, columns: int, block: int) -> None:
     generator = torch.Generator().manual_seed(count)
     a = torch.randn(

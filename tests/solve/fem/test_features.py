@@ -93,7 +93,7 @@ def test_narrow_data_are_met_by_dolfinx():
     assert abs(cells.effective["A"][0, 0] - exact) < tolerance * exact
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.floats(0.02, 0.98), st.floats(-3, 3))
 def test_laminates_are_exact_wherever_they_jump(place, power):
     contrast = 10.0**power

@@ -68,7 +68,7 @@ def exact(x: Any, q: Any) -> Any:
     return np.sqrt((2 + x) ** 2 - q**2)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(p=HALF, q=HALF)
 def test_effective_coefficients_at_any_parameters(
     plane: nh.HomogenizedModel, family: nh.CellFamily, p: float, q: float

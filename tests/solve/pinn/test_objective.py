@@ -50,7 +50,7 @@ def compared(
 
 @pytest.mark.parametrize("flavour", ["torch", "native"])
 @pytest.mark.parametrize("name", SETS)
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(
     widths=st.lists(st.integers(1, 11), min_size=1, max_size=3),
     count=st.integers(1, 7),

@@ -69,7 +69,7 @@ def test_variable_projection_needs_fewer_steps_than_levenberg_marquardt() -> Non
 
 
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(1e-6, 1e2))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_steps_in_sample_space_are_those_in_parameter_space(
     rows: int, columns: int, damping: float
 ) -> None:
@@ -91,7 +91,7 @@ def test_steps_in_sample_space_are_those_in_parameter_space(
 
 
 @given(st.floats(0.3, 2.0), st.floats(2.5, 8.0))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_kaufmans_jacobian_gives_the_gradient_of_the_projected_loss(
     first: float, second: float
 ) -> None:

@@ -90,7 +90,7 @@ def test_a_disk_is_enclosed_to_a_millionth(contrast: int, exact: float) -> None:
     )
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=4, derandomize=True)
 @given(st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4))
 def test_the_enclosure_holds_and_is_ordered(c: list[float]) -> None:
     s = nh.Scales(2)
