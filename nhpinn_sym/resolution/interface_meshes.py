@@ -31,6 +31,10 @@ _REMEDIES = {
     2: f'{_APART}; mesh="lattice" fits none',
     3: f'{_APART}; mesh="gmsh" fits edges and corners of surfaces, "lattice" nothing',
 }
+_UNRESOLVED = {
+    2: "no mesh fits interfaces that touch, or nearly",
+    3: "no mesh fits interfaces that touch, or nearly, or have edges or corners",
+}
 FIRST = 4
 """Triangles along the longer period of the coarsest mesh there is."""
 
@@ -123,9 +127,16 @@ class InterfaceMeshes:
         try:
             while len(known) <= level:
                 known.append(next(more))
-        except (UnresolvedInterfaces, MeshingFailed) as cause:
+        except MeshingFailed as cause:
             raise SolveError(
-                "no mesh fits interfaces that touch, or nearly",
+                f"the mesher {self.mesher} makes no periodic mesh of this cell",
+                term=cause,
+                remedy=f'try mesh="own", or the other one of {" and ".join(_LIBRARIES)}; where'
+                f" shapes touch, or nearly, {_APART}",
+            ) from cause
+        except UnresolvedInterfaces as cause:
+            raise SolveError(
+                _UNRESOLVED[self.dim],
                 term=cause,
                 remedy=_REMEDIES[self.dim],
             ) from cause

@@ -135,7 +135,11 @@ def _match_faces(gmsh: Any, vectors: Array, origin: Array) -> None:
         for face in high:
             same = [f for f in free if np.allclose(found[f] + shift, found[face], atol=_NEAR)]
             if not same:
-                raise MeshingFailed(f"faces across period {axis + 1} do not match")
+                near = ", ".join(f"{x:.4g}" for x in found[face][:dim] + origin)
+                raise MeshingFailed(
+                    f"gmsh cuts the face of the cell near ({near}) in other ways than that across"
+                    f" period {axis + 1}"
+                )
             free.remove(same[0])
             gmsh.model.mesh.setPeriodic(dim - 1, [face[1]], [same[0][1]], move.ravel())
 

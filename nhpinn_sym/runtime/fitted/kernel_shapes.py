@@ -67,7 +67,9 @@ def _unfolded(
             finer *= FINER
             continue
         if found.quality < _FLAT:
-            raise MeshingFailed(f"elements have angles of {found.quality:.1e} degrees")
+            raise MeshingFailed(
+                f"elements have angles of {found.quality:.1e} degrees: interfaces touch, or nearly"
+            )
         return found, finer
     raise MeshingFailed(str(failure)) from failure
 
