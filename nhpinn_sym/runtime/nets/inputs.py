@@ -21,11 +21,15 @@ nothing depends on.
 Behind the axes of the columns may stand poles, one entry per column each: ("pole", c, c + period),
 or ("along", 0, 1) for a column that the pole does not depend on. Its inputs are periodic and behave
 as z/|z|^2 near z = points - c = 0: the field outside of an inclusion around c.
+
+Or places where data are sharp, one entry per column each: ("sharp", c, c + width), or ("along", 0,
+1). Their inputs do half of their turn within the width around c: what a net makes of them varies
+there as slowly as elsewhere.
 """
 GRADE = 100.0
 """What a graded axis is stretched by at its start."""
 # Of an axis, where they are not one.
-_INPUTS = {"periodic": 2, "constant": 0}
+_INPUTS = {"periodic": 2, "constant": 0, "sharp": 2}
 
 
 @dataclass(frozen=True)
@@ -59,22 +63,33 @@ def embed(
     axes: Axes,
     kinks: Kinks | None = None,
 ) -> Jet:
-    """The jet of the inputs, (..., inputs): those of the columns, of the poles and of the kinks.
+    """The jet of the inputs, (..., inputs): those of the columns, of the poles, of the sharp places
+    and of the kinks.
 
     "periodic" gives cos and sin of 2 pi (p - a)/(b - a), "scaled" maps (a, b) to (-1, 1), "graded"
     too but by a logarithm that stretches the start (a, a + (b - a)/GRADE), "constant" makes none.
     Columns beyond the length of a multi-index are not differentiated.
     """
-    poles = [k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")]
-    count = poles[0] if poles else len(axes)  # columns; each pole has as many axes behind them
+    count = column_count(axes)
     jet = embed_columns(points, indices, axes[:count])
     for k in range(count, len(axes), count):
-        for value in embed_pole(points, indices, axes[k : k + count]):
+        block = axes[k : k + count]
+        if any(kind == "sharp" for kind, _, _ in block):
+            values = embed_sharp(points, indices, block, axes)
+        else:
+            values = embed_pole(points, indices, block)
+        for value in values:
             jet = {a: torch.cat([jet[a], value[a][..., None]], -1) for a in indices}
     if kinks is not None:
         bends = kinks.jet(points, indices, axes)
         jet = {a: torch.cat([value, bends[a]], -1) for a, value in jet.items()}
     return jet
+
+
+def column_count(axes: Axes) -> int:
+    """How many columns points have: each pole and sharp place has as many axes behind theirs."""
+    behind = [k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along", "sharp")]
+    return behind[0] if behind else len(axes)
 
 
 def embed_columns(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
@@ -135,6 +150,53 @@ def embed_pole(points: torch.Tensor, indices: tuple[MultiIndex, ...], pole: Axes
     return [product(sine, inverse) for sine in sines]
 
 
+def embed_sharp(
+    points: torch.Tensor, indices: tuple[MultiIndex, ...], places: Axes, axes: Axes
+) -> list[Jet]:
+    """The jets of cos t and sin t for each column with a place; 0 along others.
+
+    tan(t/2) = (p - c)/width, and on periodic columns, in half turns of the period,
+    tan(p - c)/tan(width): a Moebius map of the circle.
+    """
+    zero = torch.zeros_like(points[..., 0])
+    found: list[Jet] = []
+    for i, (place, column) in enumerate(zip(places, axes)):
+        if place[0] == "along":
+            found.append(dict.fromkeys(indices, zero))
+            continue
+        near, far, between = (dict.fromkeys(indices, zero) for _ in range(3))
+        for index in indices:
+            order = index[i] if i < len(index) else 0
+            if sum(index) == order:
+                values = _distances(points[..., i], order, place[1:], column)
+                near[index], far[index], between[index] = values
+        inverse = reciprocal({a: near[a] + far[a] for a in indices})
+        found.append(product({a: near[a] - far[a] for a in indices}, inverse))
+        found.append(product(between, inverse))
+    return found
+
+
+def _distances(
+    p: torch.Tensor, order: int, place: tuple[float, float], column: tuple[str, float, float]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The derivatives of one order of width^2, z^2 and 2 width z for z = p - c; on periodic columns
+    of tangents, all times the squared cosine of z.
+    """
+    c, end = place
+    kind, a, b = column
+    one = torch.full_like(p, float(order == 0))
+    if kind == "periodic":
+        width = math.tan(math.pi * (end - c) / (b - a))
+        cosine, sine = embed_axis(p, order, kind, c, c + b - a)
+        return width**2 * (one + cosine), one - cosine, 2 * width * sine
+    width = end - c
+    z = p - c
+    slopes = [z, torch.ones_like(p)]
+    squares = [z * z, 2 * z, torch.full_like(p, 2.0)]
+    slope, square = (v[order] if order < len(v) else 0.0 * p for v in (slopes, squares))
+    return width**2 * one, square, 2 * width * slope
+
+
 def reciprocal(f: Jet) -> Jet:
     """The jet of 1/f, by Leibniz' rule for f (1/f) = 1."""
     out: Jet = {}
@@ -167,7 +229,7 @@ def moved_to_side(points: torch.Tensor, normal: Sequence[float], axes: Axes) -> 
 
 def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
-    of each axis.
+    of each axis; in the angle of the inputs near a sharp place.
     """
     columns = []
     for i, (kind, a, b) in enumerate(axes):
@@ -176,5 +238,7 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
             # As many points in each octave from the start: what decays from there is seen on all
             # scales.
             part = torch.expm1(part * math.log1p(GRADE)) / GRADE
+        if kind == "sharp":
+            part = torch.tan(math.pi * (part - 0.5))
         columns.append(a + (b - a) * part)
     return torch.stack(columns, -1)

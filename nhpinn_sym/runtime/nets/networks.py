@@ -9,7 +9,7 @@ import torch
 from numpy.polynomial import Polynomial
 
 from ..arrays import MultiIndex
-from .inputs import Axes, Kinks, embed, input_count, spread
+from .inputs import Axes, Kinks, column_count, embed, input_count, spread
 from .jets import Jet, linear, tanh
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -88,11 +88,12 @@ def features(
 ) -> Layers:
     """A random hidden layer for a least-squares fit of the last layer alone.
 
-    Weights are N(0, scale^2), with one scale or one per axis, the mean one for kinks; by the biases
-    every feature changes sign at a random point of the box.
+    Weights are N(0, scale^2), with one scale or one per column, the mean one for kinks; by the
+    biases every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
     scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
+    scales *= len(axes) // len(scales)
     deviations = [s for s, axis in zip(scales, axes) for _ in range(input_count((axis,)))]
     if kinks is not None:
         deviations += [sum(scales) / len(scales)] * kinks.count
@@ -102,10 +103,26 @@ def features(
     )
     zero = (0,) * len(axes)
     places = spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes)
+    if any(kind == "sharp" for kind, _, _ in axes):
+        places = _near_sharp(places, axes, generator)
     # tanh changes sign where its argument does: a feature whose sign never changes in the box is
     # nearly constant there, and depends on the others.
     centre = embed(places, (zero,), axes, kinks)[zero]
     return [(weight, -(weight * centre).sum(-1))]
+
+
+def _near_sharp(places: torch.Tensor, axes: Axes, generator: torch.Generator) -> torch.Tensor:
+    """Places whose columns are as likely uniform as near each of their sharp places, uniform in the
+    angle of its inputs there.
+    """
+    count = column_count(axes)
+    moved = places[:, :count].clone()
+    for k, (_, a, b) in enumerate(axes[:count]):
+        own = [j for j in range(k, len(axes), count) if j == k or axes[j][0] == "sharp"]
+        chosen = torch.randint(len(own), (len(places),), generator=generator)
+        near = places[:, own].gather(1, chosen[:, None])[:, 0]
+        moved[:, k] = a + torch.remainder(near - a, b - a)
+    return moved
 
 
 def mlp(

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from ...lower.forms import MultiIndex
 from ...problem.errors import SolveError
-from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
 from ...runtime.nets.jets import full
 from ...runtime.nets.least_squares import least_squares, safe_divisor
@@ -27,8 +26,6 @@ from .network import Axes, DataPanels, Jet, Layers, Network, TrialSpace, chunk_s
 
 # Sweeps of Ruiz' balancing, which converges linearly.
 _BALANCING = 8
-# Share of an axis below which a panel of the data counts as sharp.
-_SHARP = 1 / 20
 
 
 @dataclass(frozen=True)
@@ -202,17 +199,6 @@ def collocation_points(
                 unit[::2, axis], torch.as_tensor(lines, dtype=torch.float64)
             )
     return points.to(device)
-
-
-def sharp_panels(*resolutions: Resolution) -> DataPanels:
-    """The lines of all axes, or none where no panel is small: uniform points see everything
-    then.
-    """
-    axes = [axis for resolution in resolutions for axis in resolution.axes]
-    shares = [axis.feature / (axis.interval[1] - axis.interval[0]) for axis in axes]
-    if min(shares, default=1.0) < _SHARP:
-        return tuple(axis.lines for axis in axes)
-    return ()
 
 
 def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:

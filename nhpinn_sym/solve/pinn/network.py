@@ -24,7 +24,7 @@ from ...runtime.nets.networks import Layers as Layers
 from ..expression_data import expression_data, read_formula, read_symbols
 from ..resources import require_affordable
 
-_AXIS_KINDS = ("periodic", "scaled", "graded", "constant", "pole", "along")
+_AXIS_KINDS = ("periodic", "scaled", "graded", "constant", "pole", "along", "sharp")
 # That a net with kinks is asked for.
 _MOST_DERIVATIVES = 8
 DataPanels = tuple[tuple[float, ...], ...]
@@ -48,7 +48,8 @@ class TrialSpace:
     """The space in which a net is sought: `name` is the emitted file (without .py) of `source` that
     a fit takes, if there is one, `axes` the embedding of its points.
 
-    kinks: those that the file gives its nets; panels: where the data are sharp.
+    kinks: those that the file gives its nets; panels: where the data are sharp; sharp: the axes of
+    these places, which stand behind those of the columns.
     """
 
     name: str
@@ -57,6 +58,12 @@ class TrialSpace:
     device: str = "cpu"
     kinks: KinkInputs | None = None
     panels: DataPanels = ()
+    sharp: Axes = ()
+
+    @cached_property
+    def all_axes(self) -> Axes:
+        """Those of the columns and of the sharp places."""
+        return (*self.axes, *self.sharp)
 
     @cached_property
     def module(self) -> ModuleType:
@@ -74,15 +81,15 @@ class TrialSpace:
 
     def embed(self, points: Tensor, indices: tuple[MultiIndex, ...]) -> Jet:
         """The jet of the inputs of a net."""
-        return inputs.embed(points, indices, self.axes, self.bends)
+        return inputs.embed(points, indices, self.all_axes, self.bends)
 
     def hidden(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...]) -> Jet:
         """The jet of the features that these layers make."""
-        return networks.hidden(points, layers, indices, self.axes, self.bends)
+        return networks.hidden(points, layers, indices, self.all_axes, self.bends)
 
     def network(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...]) -> Jet:
         """The jet of a net of these layers."""
-        return networks.network(points, layers, indices, self.axes, self.bends)
+        return networks.network(points, layers, indices, self.all_axes, self.bends)
 
     @property
     def signature(self) -> str:
@@ -101,15 +108,17 @@ class TrialSpace:
         memory.
         """
         require_affordable(f"features={count}", 64.0 * count, remedy="ask for fewer features")
-        return self._to_device(networks.features(count, self.axes, scales, seed, self.bends))
+        return self._to_device(networks.features(count, self.all_axes, scales, seed, self.bends))
 
     def mlp(self, width: int, depth: int, outputs: int, seed: int) -> Layers:
         """Initial layers of a net. SolveError where they do not fit into memory, with what a
         training keeps beside them.
         """
-        weights = _COPIES * (width * (len(self.axes) + outputs) + float(width) ** 2 * (depth - 1))
+        weights = _COPIES * (
+            width * (len(self.all_axes) + outputs) + float(width) ** 2 * (depth - 1)
+        )
         require_affordable(f"width={width}, depth={depth}", weights, remedy="ask for a smaller net")
-        return self._to_device(networks.mlp(width, depth, outputs, self.axes, seed, self.bends))
+        return self._to_device(networks.mlp(width, depth, outputs, self.all_axes, seed, self.bends))
 
     def _to_device(self, layers: Layers) -> Layers:
         return [
@@ -207,6 +216,7 @@ class Network:
         kinks = self.trial.kinks
         return {
             "axes": [list(axis) for axis in self.trial.axes],
+            "sharp": [list(axis) for axis in self.trial.sharp],
             "kinks": None if kinks is None else _kinks_data(kinks),
             "layers": [
                 [tensor.detach().cpu().numpy() for tensor in layer] for layer in self.layers
@@ -218,17 +228,19 @@ class Network:
         """The net that `state` came from, on the package's own jets; ValueError where the layers do
         not fit.
         """
-        axes = tuple((str(kind), float(a), float(b)) for kind, a, b in state["axes"])
-        if not all(kind in _AXIS_KINDS and a < b for kind, a, b in axes):
-            raise ValueError("unknown axes of a net")
+        axes = _read_axes(state["axes"])
+        sharp = _read_axes(state.get("sharp", ()))
         kinks = None if state["kinks"] is None else _read_kinks(state["kinks"])
         source = None if kinks is None else kinks_source(kinks)
-        trial = TrialSpace("net_kinks", source, axes, device, kinks)
+        trial = TrialSpace("net_kinks", source, axes, device, kinks, sharp=sharp)
         layers = [
             (_tensor(weight, 2, device), _tensor(bias, 1, device))
             for weight, bias in state["layers"]
         ]
-        sizes = [inputs.input_count(axes, trial.bends), *(len(bias) for _, bias in layers)]
+        sizes = [
+            inputs.input_count(trial.all_axes, trial.bends),
+            *(len(bias) for _, bias in layers),
+        ]
         if any(
             weight.shape != (n, m)
             for (weight, _), m, n in zip(layers, sizes[:-1], sizes[1:], strict=True)
@@ -256,6 +268,14 @@ def stack_outputs(nets: Sequence[Network]) -> Network:
     weight = torch.cat([net.layers[-1][0] for net in nets])
     bias = torch.cat([net.layers[-1][1] for net in nets])
     return Network(nets[0].trial, [*nets[0].layers[:-1], (weight, bias)])
+
+
+def _read_axes(data: Sequence[Sequence[Any]]) -> Axes:
+    """ValueError for axes of an unknown kind."""
+    axes = tuple((str(kind), float(a), float(b)) for kind, a, b in data)
+    if not all(kind in _AXIS_KINDS and a < b for kind, a, b in axes):
+        raise ValueError("unknown axes of a net")
+    return axes
 
 
 def _tensor(array: Any, axes: int, device: str) -> Tensor:

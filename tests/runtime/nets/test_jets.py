@@ -68,11 +68,15 @@ def test_one_layer_on_scaled_axes_is_made_of_ridge_functions() -> None:
         assert (found[index] - expected[index]).abs().max() < 1e-12 * size
 
 
+# Behind the columns of BOX: places where data are sharp.
+PLACES = tuple(("sharp", a + 0.2 * (b - a), a + 0.3 * (b - a)) for _, a, b in BOX)
+
+
 @pytest.mark.parametrize("axis", range(3))
 def test_inputs_are_differentiated(axis: int) -> None:
     indices = tuple(tuple(n if i == axis else 0 for i in range(3)) for n in range(5))
     points = spread(torch.full((1, 3), 0.3, dtype=torch.float64), BOX).requires_grad_()
-    jet = embed(points, indices, BOX)
+    jet = embed(points, indices, (*BOX, *PLACES))
     for lower, higher in itertools.pairwise(indices):
         for j in range(jet[lower].shape[1]):
             slope = (

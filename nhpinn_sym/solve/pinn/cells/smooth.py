@@ -36,12 +36,12 @@ from ..collocation import (
     held_out_residual,
     last_layer,
     random_layer,
-    sharp_panels,
 )
 from ..fields import NetworkField
 from ..minimize import Result, history_info
 from ..network import Axes, DataPanels, Network, TrialSpace, with_last_layer
 from ..options import collocation_options
+from ..sharp_data import sharp_axes, sharp_panels
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions, uniform_grid
 from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
@@ -119,7 +119,14 @@ class SmoothCellSolver(Formulation[StageResult]):
             *(("scaled", a, b) for a, b in slow_box),
         )
         found = cell_panels(cells, parameters, slow_box) if panels is None else panels
-        self.trial = TrialSpace("cell_residual", emit_cells(cells), axes, device, panels=found)
+        self.trial = TrialSpace(
+            "cell_residual",
+            emit_cells(cells),
+            axes,
+            device,
+            panels=found,
+            sharp=sharp_axes(axes, found),
+        )
         self.means = CellAveraging(cells, self.trial, given_values(cells, parameters))
         self.rows = CellRows(cells, self.trial, self.means, self.options.seed, device)
         self._found: Outcome[StageResult] | None = None

@@ -35,10 +35,10 @@ from ..collocation import (
     collocation_points,
     concatenate,
     row_strengths,
-    sharp_panels,
     unit_jet,
 )
 from ..network import Axes, Jet, Network, TrialSpace
+from ..sharp_data import sharp_axes, sharp_panels
 from .conditions import LinearConditions
 from .null_space import NullSpace, find_null_space
 
@@ -82,7 +82,9 @@ class BoundaryValueProblem:
             resolutions.append(resolve_time(equation, parameters))
         panels = sharp_panels(*resolutions)
         source = self._source(derivatives)
-        self.trial = TrialSpace(_FILE, source, load(source, _FILE).AXES, device, panels=panels)
+        axes = load(source, _FILE).AXES
+        sharp = sharp_axes(axes, panels)
+        self.trial = TrialSpace(_FILE, source, axes, device, panels=panels, sharp=sharp)
 
     @property
     def bounds(self) -> Bounds:

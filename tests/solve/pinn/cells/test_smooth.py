@@ -100,6 +100,19 @@ def test_contrast_55() -> None:
     )  # a(y + shift) = 1 / a(y): duality gives 1
 
 
+def test_a_sharp_layer() -> None:
+    """Of width 1e-3, against the harmonic mean; features that turn as fast everywhere are .48 off.
+    The places of its inputs are kept in files.
+    """
+    a = sp.Rational(3, 2) + sp.tanh(200 * sp.sin(PI2 * y1))
+    batch = solved(diffusion_cells(sp.Matrix([[a]])), 1e-3)
+    assert batch.effective["A", (0, 0)][0] == pytest.approx(0.8347588416812826, rel=1e-3)
+    field = batch.fields[0][0]
+    again = NetworkField.from_state(field.state())
+    y = np.random.default_rng(0).random((9, 1))
+    assert np.array_equal(again.evaluate(y, [(1,)]), field.evaluate(y, [(1,)]))
+
+
 def test_nonsymmetric_tensor_on_another_cell() -> None:
     """Against Fourier collocation; the cell (0, 3) x (0, 1) with a stretched coefficient has the
     stretched effective tensor.
