@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import runpy
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -43,7 +45,8 @@ def read_file(path: str, name: str = "problem") -> ProblemFile:
             remedy="give a Python file that defines `problem`, such as examples/elliptic_2d.py",
         )
     try:
-        found = runpy.run_path(str(file), run_name="nhpinn_problem")
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no result
+            found = runpy.run_path(str(file), run_name="nhpinn_problem")
     except NhpinnError:
         raise
     except (Exception, SystemExit) as cause:

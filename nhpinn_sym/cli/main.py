@@ -17,12 +17,13 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import sympy as sp
 
 from ..derive.homogenize import homogenize
-from ..problem.errors import NhpinnError, ProblemError
+from ..problem.errors import NhpinnError, OutputPathError, ProblemError
 from ..problem.user_input import number_from_text
 from .files import load_problem, read_file
 from .options import build_parser
@@ -49,10 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return _failed(1)
     except KeyboardInterrupt:
-        print(
-            "interrupted: finished parts are kept, and the same command goes on from them",
-            file=sys.stderr,
-        )
+        kept = "finished parts are kept, and the same command goes on from them"
+        resumes = arguments.run in (_validate, _study) and arguments.output
+        print(f"interrupted: {kept if resumes else 'nothing is kept'}", file=sys.stderr)
         return _failed(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -103,6 +103,7 @@ def _cells(arguments: argparse.Namespace) -> int:
     from .tables import print_cells
 
     problem, coefficients = read_file(arguments.file, arguments.problem)
+    _check_cell_file(arguments.output)
     model: Any = homogenize(problem, arguments.order)
     cells = solve_cells(
         model,
@@ -120,9 +121,25 @@ def _cells(arguments: argparse.Namespace) -> int:
         print(json.dumps(effective_record(cells), indent=1))
     else:
         print_cells(cells, problem)
-    if arguments.output and not _silent():
+    if arguments.output is not None and not _silent():
         _remark(arguments, f"saved to {cells.save(arguments.output)}")
     return 0
+
+
+def _check_cell_file(given: str | None) -> None:
+    """OutputPathError, before anything is solved, where cells cannot be saved."""
+    if given is None:
+        return
+    from ..validate.stored_parts import check_folder
+
+    path = Path(given)
+    if path.suffix != ".npz" or path.is_dir():
+        raise OutputPathError(
+            "cells are saved to a file that ends with .npz",
+            term=given,
+            remedy="write -o cells.npz; --json prints the effective coefficients",
+        )
+    check_folder(path.parent)
 
 
 def _validate(arguments: argparse.Namespace) -> int:
@@ -298,6 +315,10 @@ def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]
                 "the problem declares no parameter of this name",
                 term=setting,
                 remedy=f"declared: {', '.join(symbols) or 'none'}",
+            )
+        if symbols[name] in chosen:
+            raise ProblemError(
+                "a parameter has two values", term=setting, remedy="give --set of each name once"
             )
         chosen[symbols[name]] = float(_number(value, f"--set {name}="))
     return chosen

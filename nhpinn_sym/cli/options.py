@@ -83,7 +83,9 @@ def _add_cells(commands: Any, run: Run) -> argparse.ArgumentParser:
         metavar="NAME",
         help="pinn, dolfinx, skfem, fourier, voxel, or auto: what suits the data (default: auto)",
     )
-    cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
+    cells.add_argument(
+        "-o", "--output", metavar="FILE", help="save the solved cells to FILE, which ends with .npz"
+    )
     return cells
 
 

@@ -87,6 +87,8 @@ WRONG = {
     ),
     "parameter without a value": (["cells", FAMILY, "--set", "q=1/4"], "--set p=NUMBER"),
     "parameter out of its range": (["cells", FAMILY, "--set", "p=1/4", "--set", "q=9"], "q = 9.0"),
+    "parameter of two values": (["cells", FAMILY, "--set", "p=1/4", "--set", "p=1/2"], "p=1/2"),
+    "cells as a table": (["cells", ELLIPTIC_2D, "-o", "cells.csv"], "-o cells.npz"),
     "setting without a value": (["cells", FAMILY, "--set", "q"], "--set q="),
     "mesh size that is zero": (["study", ELLIPTIC_2D, "--h", "0,1/4"], "write h=1/8"),
     "problem without a name": (["new", ""], "no name"),

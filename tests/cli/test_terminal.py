@@ -30,6 +30,19 @@ def test_json_is_all_of_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert captured.err == "" and "\x1b" not in captured.out
 
 
+def test_what_a_problem_file_prints_is_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        f"print('mine')\nfrom runpy import run_path\n"
+        f"problem = run_path({ELLIPTIC_1D!r})['problem']\n"
+    )
+    assert main(["derive", str(file)]) == 0
+    captured = capsys.readouterr()
+    assert "mine" not in captured.out and captured.err == "mine\n"
+
+
 def test_a_report_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", ELLIPTIC_1D, "--eps", "1/8", "-q", "--json"]) == 0
     captured = capsys.readouterr()
