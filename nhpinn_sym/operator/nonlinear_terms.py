@@ -126,7 +126,10 @@ class FluxReader:
         heads = {u.func for u in self.fields}
         if any(node.func in heads for node in found.atoms(AppliedUndef)):
             raise refusal
-        return found
+        return found.replace(self._is_step, _in_pieces)
+
+    def _is_step(self, e: sp.Basic) -> bool:
+        return isinstance(e, (sp.sign, sp.Heaviside)) and e.has(*self.jets)
 
     def _jet(self, j: int, index: MultiIndex) -> sp.Symbol:
         symbol = jet_symbol(self.problem, j, index)
@@ -173,3 +176,8 @@ class FluxReader:
             for power, part in by_powers(e).items():
                 table[FluxPlace(i, left, power)] += part
         return {place: e for place, e in table.items() if e != 0}
+
+
+def _in_pieces(step: sp.Expr) -> sp.Expr:
+    """A sign or a Heaviside function, without a delta in its derivative."""
+    return sp.Piecewise((step.func(-1), step.args[0] < 0), (1, True))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ def dense(
 def named(name: str, array: Any, axes: int) -> dict[str, Any]:
     """The entries of the first `axes` axes of an array, by name."""
     shape = np.shape(array)[:axes]
-    return {"_".join([name, *map(str, i)]): array[i] for i in np.ndindex(*shape)}
+    entries = product(*map(range, shape))
+    return {"_".join([name, *map(str, i)]): array[i] for i in entries}
 
 
 def off_zero(slopes: np.ndarray) -> np.ndarray:

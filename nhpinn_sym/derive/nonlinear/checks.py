@@ -26,7 +26,7 @@ from ...problem.errors import CoefficientError, SolvabilityError, UnsupportedErr
 from ...runtime.arrays import Array
 from ..coefficient_checks import check_coefficients
 from .convexity import check_convex
-from .jumps_in_values import refuse_jumps_in_values
+from .jumps_in_jets import refuse_jumps
 from .state import StateProblem
 
 UNDECLARED = (sp.Integer(-1), sp.Integer(1))
@@ -77,26 +77,13 @@ def check_real(op: Operator) -> None:
 def check_state(state: StateProblem) -> None:
     """All of them; typed errors quote the term."""
     op = jets_as_parameters(state)
-    refuse_jumps_in_values(state)
-    _refuse_jumps_in_slopes(state)
+    refuse_jumps(state)
     check_coefficients(replace(op, table=dict(linearized_table(state))))
     _check_means(state, op)
     if state.first_order:
         check_convex(state, op)
     elif not state.finite_strain:
         check_monotone(state)
-
-
-def _refuse_jumps_in_slopes(state: StateProblem) -> None:
-    for a in state.all_fluxes:
-        for p in state.all_slopes:
-            if sp.diff(a, p).has(sp.DiracDelta):
-                raise UnsupportedError(
-                    "a flux that jumps where the gradient changes its sign (p = 1): the law would"
-                    " have a set of values",
-                    term=a,
-                    remedy=_REGULARISE,
-                )
 
 
 def jets_as_parameters(state: StateProblem) -> Operator:

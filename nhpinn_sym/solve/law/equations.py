@@ -13,7 +13,7 @@ import sympy as sp
 
 from ...derive.nonlinear.finite_strain import refuse_finite_strain, with_finite_strain
 from ...derive.nonlinear.hamilton_jacobi import read_state
-from ...derive.nonlinear.jumps_in_values import refuse_jumps_in_values
+from ...derive.nonlinear.jumps_in_jets import refuse_jumps
 from ...derive.nonlinear.model import NonlinearModel
 from ...derive.nonlinear.state import StateProblem
 from ...emit import nonlinear_text
@@ -108,7 +108,7 @@ def solve_nonlinear_fine(
     beside it.
     """
     state = read_state(operator)
-    refuse_jumps_in_values(state)
+    refuse_jumps(state)
     state.require_diffusion("a solution at one eps by finite elements or nets")
     reference = without_functions(reference_fine(state))
     numbers = {**parameters, "epsilon": eps}

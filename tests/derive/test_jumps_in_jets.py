@@ -1,4 +1,4 @@
-"""Functions of the unknown that jump are refused, however they are written; kinks are not."""
+"""Functions of the unknown, or of its gradient, that jump are refused, however they are written; kinks are not."""
 
 import pytest
 import sympy as sp
@@ -24,6 +24,11 @@ def problem_of(operator: sp.Expr) -> nh.MultiscaleProblem:
         S.dt(U) - S.div(STEP * GRAD),
         S.dt(U) - S.div(GRAD) + sp.floor(U),
         S.dt(U) - S.div(LAYER * GRAD) + sp.sign(U - LAYER / 4),
+        S.dt(U) - S.div(GRAD) + sp.Heaviside(U**2 - 1),
+        S.dt(U) - S.div((1 + sp.Mod(U, 2)) * GRAD),
+        -S.div(sp.Piecewise((1, GRAD[0] < 1), (2, True)) * GRAD),
+        -S.div(GRAD / sp.Abs(GRAD[0])),
+        -S.div(GRAD) + sp.sign(GRAD[0]) / 9,
     ],
 )
 def test_jumps_are_refused(operator: sp.Expr) -> None:
@@ -37,6 +42,8 @@ def test_jumps_are_refused(operator: sp.Expr) -> None:
         S.dt(sp.Piecewise((U, U < 0), (3 * U, True))) - S.div(GRAD),
         S.dt(U) - S.div((2 + sp.Max(U, 0)) * GRAD) + sp.Abs(U),
         S.dt(LAYER * (U + U**3)) - S.div(LAYER * GRAD),
+        S.dt(U) - S.div((2 + U * sp.sign(U)) * GRAD) + (U**2 - 1) * sp.Heaviside(U**2 - 1),
+        -S.div((2 + GRAD[0] * sp.sign(GRAD[0])) * GRAD),
     ],
 )
 def test_kinks_and_layers_are_not(operator: sp.Expr) -> None:
