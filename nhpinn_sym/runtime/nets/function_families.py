@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
 
 import torch
@@ -48,52 +48,57 @@ def start_functions(
 
     def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         s = sign * (points[:, axis] - at)
-        t = points[:, -1]
+        integrals = _repeated_integrals(s, points[:, -1], diffusion)
         jet = {}
         for index in indices:
             a = index[axis]
             b = index[-1]
-            columns = [_start(s, t, diffusion, order, power, a, b) for order, power in members]
-            jet[index] = sign**a * torch.stack(columns, 1) * (sum(index) == a + b)
+            if sum(index) > a + b:  # they are constant along the part
+                jet[index] = points.new_zeros(len(points), len(members))
+                continue
+            columns = [
+                diffusion**b * _start(s, integrals, order - 2 * b, power, a)
+                for order, power in members
+            ]
+            jet[index] = sign**a * torch.stack(columns, 1)
         return jet
 
     return functions
 
 
 def _start(
-    s: Tensor, t: Tensor, diffusion: float, order: int, power: int, a: int, b: int
+    s: Tensor, integrals: Callable[[int], Tensor], order: int, power: int, a: int
 ) -> Tensor:
-    """D_s^a D_t^b (s^power v_order), by Leibniz' rule and D_t v_m = D v_(m-2)."""
+    """D_s^a (s^power v_order), by Leibniz' rule. (D_t v_m = D v_(m-2).)"""
     terms = [
         math.comb(a, k)
         * math.perm(power, k)
         * s ** (power - k)
         * (-1) ** (a - k)
-        * diffusion**b
-        * _repeated_integral(s, t, diffusion, order - (a - k) - 2 * b)
+        * integrals(order - (a - k))
         for k in range(min(a, power) + 1)
     ]
     return torch.stack(terms).sum(0)
 
 
-def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Tensor:
-    """v_order = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), by 2 m i^m = i^(m-2) - 2 z i^(m-1) upwards
-    and downwards.
+def _repeated_integrals(s: Tensor, t: Tensor, diffusion: float) -> Callable[[int], Tensor]:
+    """m -> v_m = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), by 2 m i^m = i^(m-2) - 2 z i^(m-1)
+    upwards and downwards.
     """
     length = torch.sqrt(4 * diffusion * t + _TINY)
     z = s / length
-    # `low` and `high` are those of m - 1 and m, from i^-1 erfc and i^0 erfc on.
-    low = 2 / math.sqrt(math.pi) * torch.exp(-z * z)
-    high = torch.erfc(z)
-    for m in range(1, order + 1):
-        above = (low - 2 * z * high) / (2 * m)
-        low = high
-        high = above
-    for m in range(0, order, -1):
-        lower = 2 * m * high + 2 * z * low
-        high = low
-        low = lower
-    return high * length**order
+
+    @cache
+    def scaled(m: int) -> Tensor:
+        if m == 0:
+            return torch.erfc(z)
+        if m == -1:
+            return 2 / math.sqrt(math.pi) * torch.exp(-z * z)
+        if m < 0:
+            return 2 * (m + 2) * scaled(m + 2) + 2 * z * scaled(m + 1)
+        return (scaled(m - 2) - 2 * z * scaled(m - 1)) / (2 * m)
+
+    return cache(lambda m: scaled(m) * length**m)
 
 
 def products_of(first: JetsOfFamily, second: JetsOfFamily) -> JetsOfFamily:

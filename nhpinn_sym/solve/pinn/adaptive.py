@@ -43,7 +43,7 @@ _SMALLEST = 100
 # Features up to which all scales are tried: such a fit takes milliseconds.
 _CHEAP = 200
 # Unknowns beyond which no scale is sought: such a fit takes seconds.
-_TUNED = 1600
+_TUNED = 2000
 # On what residuals say of the error, which was .05 to .8 of it with that on ten regions: thin gaps,
 # corners, ellipses, drifts.
 _SAFETY = 3.0
@@ -143,6 +143,8 @@ class Formulation(NetProblem[FitResult]):
     """info["method"]; "" for the name of the solver."""
     per_feature: float = 1.0
     """Unknowns of one feature, all components and nets counted."""
+    beside: int = 0
+    """Unknowns beside the features."""
     encloses: bool = False
     """Whether every fit proves its own error: then the best of them is taken, else the last one."""
 
@@ -191,7 +193,7 @@ class Formulation(NetProblem[FitResult]):
         Thoroughly while that is cheap or the residual large, later only where a larger size brings
         little.
         """
-        if fit.size * self.per_feature > _TUNED:
+        if fit.size * self.per_feature + self.beside > _TUNED:
             return 0
         if before > _POOR or fit.size <= _CHEAP:
             return PATIENCE

@@ -102,6 +102,12 @@ class BoundaryValueProblem:
             blocks.append(gauge.scale_to(blocks[0].strength(self.trial), self.trial))
         return concatenate(blocks)
 
+    @property
+    def known_count(self) -> int:
+        """How many functions stand beside the net."""
+        point = self.points(1, 0, self.trial.axes)
+        return int(self.known[0](point, [self._zero])[self._zero].shape[1])
+
     @cached_property
     def null_space(self) -> NullSpace:
         """What the equations and conditions leave open."""

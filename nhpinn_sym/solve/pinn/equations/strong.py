@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any
@@ -90,7 +91,9 @@ class StrongEquation(Formulation[NetAndKnown]):
         self.tolerance = tolerance
         self.title = problem.equation.title
         self.per_feature = problem.components
-        self._rows = cache(lambda size: problem.rows(2 * size, options.seed))
+        self.beside = problem.known_count
+        more = math.ceil(self.beside / problem.components)
+        self._rows = cache(lambda size: problem.rows(2 * (size + more), options.seed))
 
     @property
     def axes(self) -> Axes:
