@@ -20,7 +20,8 @@ from ..runtime.fitted.corners import GRADING
 from ..runtime.fitted.extrusion import extruded_meshes
 from ..runtime.fitted.functions import FittedMesh
 from ..runtime.fitted.kernel_shapes import MeshingFailed
-from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, meshes
+from ..runtime.fitted.mesher import Interfaces, UnresolvedInterfaces, has_corners, meshes
+from ..runtime.fitted.quadrics import BooleanRegion
 from .resolve import Resolution
 
 _LIBRARIES = {"gmsh": gmsh_mesher, "netgen": netgen_mesher}
@@ -151,30 +152,49 @@ class InterfaceMeshes:
         return known[level]
 
     def _levels(self, places: Array) -> Array:
-        """Functions whose zeros hold all interfaces, the ends of free axes among them."""
+        """Functions whose zeros hold all interfaces, those in faces of the cell among them."""
         low, high = np.array(self.bounds).T
-        ends = np.sin(np.pi * (places - low) / (high - low))[:, list(self.free)]
+        ended = [axis for axis, planes in enumerate(self.planes) if 0.0 in planes]
+        ends = np.sin(np.pi * (places - low) / (high - low))[:, ended]
         return np.concatenate([self.interfaces.values(places), ends], axis=1)
 
-    def _sequence(self, first: int) -> Iterator[CellMesh]:
+    @cached_property
+    def singular(self) -> bool:
+        """Whether interfaces have corners or edges towards which elements are not smaller."""
+        if self.mesher == "own":
+            return False
+        if self.dim == 2:
+            return has_corners(self._asked)
+        regions = quadric_regions(self.interfaces)
+        return any(isinstance(region, BooleanRegion) and region.has_edges for region in regions)
+
+    @property
+    def _matrix(self) -> Array:
+        """From places in the plane to coordinates, which on a box differ by rounding alone."""
         low, high = np.array(self.bounds).T
-        # From places in the plane to coordinates, which on a box differ by rounding alone.
-        matrix = np.linalg.inv(self.vectors) @ np.diag(high - low)
-        asked = Interfaces(
+        return np.asarray(np.linalg.inv(self.vectors) @ np.diag(high - low))
+
+    @property
+    def _asked(self) -> Interfaces:
+        matrix = self._matrix
+        return Interfaces(
             lambda points: self.interfaces.label(points @ matrix),
             lambda points: self._levels(points @ matrix),
             self.planes,
-            low @ np.linalg.inv(matrix),
+            np.array(self.bounds)[:, 0] @ np.linalg.inv(matrix),
             self.vectors,
             self.grading,
         )
+
+    def _sequence(self, first: int) -> Iterator[CellMesh]:
+        asked = self._asked
         if self.mesher == "own" and self.dim == 2:
             return meshes(asked, first)
         if self.mesher == "own" and self.straight is not None:
             return extruded_meshes(asked, self.straight, first)
         if self.mesher == "own":
             return solid_mesher.meshes(asked, first)
-        regions = [region.moved_to(matrix) for region in quadric_regions(self.interfaces)]
+        regions = [region.moved_to(self._matrix) for region in quadric_regions(self.interfaces)]
         library = _LIBRARIES[self.mesher]
         return library.meshes(regions, asked.label, asked.vectors, asked.origin, first)
 

@@ -31,7 +31,7 @@ from .fem.grid_functions import SimplexField
 from .fem.halved_meshes import on_halved_meshes
 from .flow_solution import flow_solution, permeability_entries
 from .judgement import warn_of_estimate
-from .perforations import inside, meshes_around
+from .perforations import in_whole_cell, inside, meshes_around
 from .progress import Progress, shown
 from .voxel_flow import TOLERANCE as ON_VOXELS
 from .voxel_flow import solve_voxel_flow
@@ -115,7 +115,7 @@ def solve_on_simplices(
     level = on_halved_meshes(
         lambda mesh: _solved(runtime, mesh, inside(layout, mesh), degree),
         lambda found: permeability_entries(found.tensor),
-        layout.levels(degree, most // (model.dim + 1)),
+        layout.levels(degree, in_whole_cell(layout, most // (model.dim + 1))),
         tolerance,
         progress,
         f"flow ({library})",

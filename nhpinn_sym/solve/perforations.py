@@ -29,6 +29,11 @@ def inside(layout: FittedLayout, mesh: FittedMesh) -> Flags:
     return np.asarray(labels == len(node.args) - 1)
 
 
+def in_whole_cell(layout: FittedLayout, limit: int) -> int:
+    """How many nodes a mesh of the cell has, about, of which so many are in the part."""
+    return int(limit / inside(layout, layout.meshes.mesh(FIRST, 0)).mean())
+
+
 def require_one_solid(problem: MultiscaleProblem) -> None:
     """UnsupportedError where a part of the solid floats in a hole of a plane cell: nothing holds
     it, and what it does is not seen from outside. In images such pixels do nothing."""

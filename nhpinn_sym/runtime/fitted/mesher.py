@@ -69,12 +69,8 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
 
     UnresolvedInterfaces where smaller triangles do not help.
     """
-    box = ((0.0, 1.0), (0.0, 1.0))
-    lines = Lattice.fitted(box, interfaces.shape(n), interfaces.planes).lines
-    base = regular(lines, interfaces.vectors, interfaces.origin)
-    fine = base
-    while fine.longest.max() > _SEEN * np.linalg.norm(interfaces.vectors, axis=1).max():
-        fine = fine.quartered()
+    base = _base(interfaces, n)
+    fine = _fine(base)
     corners = corners_of(fine, interfaces.levels, interfaces.label)
     gradings = [interfaces.grading] * len(corners)
     base = seeing(base, interface_points(fine, interfaces.levels, interfaces.label))
@@ -82,6 +78,25 @@ def meshes(interfaces: Interfaces, n: int) -> Iterator[CellMesh]:
         base, found = resolved(graded(base, corners, gradings), corners, interfaces.label)
         yield found
         base = base.quartered()
+
+
+def has_corners(interfaces: Interfaces) -> bool:
+    """Of a cell in the plane."""
+    fine = _fine(_base(interfaces, _FEWEST))
+    return len(corners_of(fine, interfaces.levels, interfaces.label)) > 0
+
+
+def _base(interfaces: Interfaces, n: int) -> Triangulation:
+    box = ((0.0, 1.0), (0.0, 1.0))
+    lines = Lattice.fitted(box, interfaces.shape(n), interfaces.planes).lines
+    return regular(lines, interfaces.vectors, interfaces.origin)
+
+
+def _fine(mesh: Triangulation) -> Triangulation:
+    """Triangles so small that corners are seen."""
+    while mesh.longest.max() > _SEEN * np.linalg.norm(mesh.vectors, axis=1).max():
+        mesh = mesh.quartered()
+    return mesh
 
 
 def seeing(base: Triangulation, curves: InterfacePoints) -> Triangulation:

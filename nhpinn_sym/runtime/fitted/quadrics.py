@@ -63,6 +63,13 @@ class BooleanRegion:
             return -held[0]
         return np.asarray(np.max(held, axis=0) if self.kind == "and" else np.min(held, axis=0))
 
+    @property
+    def has_edges(self) -> bool:
+        """Whether surfaces may meet: those of what lies in one of some parts are taken not to."""
+        return self.kind != "or" or any(
+            isinstance(part, BooleanRegion) and part.has_edges for part in self.parts
+        )
+
     def moved_to(self, matrix: Array) -> BooleanRegion:
         return BooleanRegion(self.kind, tuple(part.moved_to(matrix) for part in self.parts))
 

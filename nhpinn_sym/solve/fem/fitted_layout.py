@@ -71,7 +71,9 @@ class FittedLayout:
     meshes: InterfaceMeshes
     unresolved: str | None = None
 
-    erratic = False
+    @property
+    def erratic(self) -> bool:
+        return self.meshes.singular
 
     @property
     def bounds(self) -> Bounds:
