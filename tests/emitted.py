@@ -1,8 +1,10 @@
 """Emitted files: as one namespace, and as folders that are run without the package."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +15,7 @@ from nhpinn_sym.lower.forms import LoweredCells, LoweredEquation
 from nhpinn_sym.runtime.effective import Effective
 
 _BLOCKED = """
-import runpy, sys
+import json, runpy, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
@@ -22,8 +24,9 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 sys.path.insert(0, ".")
-sys.argv = sys.argv[1:]
-runpy.run_path(sys.argv[0], run_name="__main__")
+for name, *arguments in json.loads(sys.argv[1]):
+    sys.argv = [f"main_{name}.py", *arguments]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
@@ -57,20 +60,23 @@ def give_parameters(folder: Path, **parameters: float) -> None:
     Effective({}, {}, parameters, {}).save(folder / "effective.json")
 
 
-def run_main(
-    folder: Path, name: str, *arguments: str, timeout: float = 300
-) -> subprocess.CompletedProcess[str]:
-    """Run main_{name}.py in an emitted folder where neither the package nor SymPy can be
-    imported.
+def run_main(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run main_{name}.py, see `run_mains`."""
+    return run_mains(folder, [name, *arguments])
+
+
+def run_mains(folder: Path, *mains: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run main_{name}.py of an emitted folder, for each [name, *arguments] in order, in one process
+    where neither the package nor SymPy can be imported.
     """
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     return subprocess.run(
-        [sys.executable, "-c", _BLOCKED, f"main_{name}.py", *arguments],
+        [sys.executable, "-c", _BLOCKED, json.dumps(mains)],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=300,
         check=False,
     )
 

@@ -22,7 +22,7 @@ from nhpinn_sym.emit.source import Source, load
 from nhpinn_sym.emit.standalone import RUNTIME, sibling_names, standalone
 from nhpinn_sym.emit.torch_text import RUNTIME as TORCH_NAMES
 from nhpinn_sym.problem.errors import OutputPathError, UnsupportedError
-from tests.emitted import give_parameters, printed_values, run_main
+from tests.emitted import give_parameters, printed_values, run_main, run_mains
 from tests.symbolic import C, S, derived, diffusion
 
 ELLIPTIC = 1.93535923481229
@@ -81,27 +81,24 @@ def test_a_folder_holds_one_copy_of_the_runtime(
 @pytest.mark.parametrize(
     ("target", "sizes"),
     [
-        ("torch", {"cells": "n=200", "homogenized": "n=100", "fine": "n=100"}),
-        ("dolfinx", {"cells": "n=32", "homogenized": "n=16", "fine": "n=32"}),
-        ("skfem", {"cells": "n=32", "homogenized": "n=16", "fine": "n=32"}),
-        ("numpy", {"cells": ""}),
+        ("torch", {"cells": ["n=200"], "homogenized": ["n=100"], "fine": ["n=100"]}),
+        ("dolfinx", {"cells": ["n=32"], "homogenized": ["n=16"], "fine": ["n=32"]}),
+        ("skfem", {"cells": ["n=32"], "homogenized": ["n=16"], "fine": ["n=32"]}),
+        ("numpy", {"cells": []}),
     ],
 )
 def test_mains_run_one_after_the_other_without_the_package(
-    sources: dict[str, Source], target: str, sizes: dict[str, str], tmp_path: Path
+    sources: dict[str, Source], target: str, sizes: dict[str, list[str]], tmp_path: Path
 ) -> None:
     sources[target].save(tmp_path)
     mains = {path.stem.removeprefix("main_") for path in tmp_path.glob("main_*.py")}
     assert mains == set(sizes)
-    printed = {}
-    for name, size in sizes.items():
-        done = run_main(tmp_path, name, *([size] if size else []))
-        assert done.returncode == 0, done.stderr
-        printed[name] = done.stdout
+    done = run_mains(tmp_path, *([name, *size] for name, size in sizes.items()))
+    assert done.returncode == 0, done.stderr
     table = json.loads((tmp_path / "effective.json").read_text())["effective"]
     (entry,) = (e["real"] for e in table if (e["name"], e["index"]) == ("A", [0, 0]))
     assert entry == pytest.approx(ELLIPTIC, rel=1e-5)
-    assert printed_values(printed["cells"])["A[0, 0]"] == pytest.approx(entry, rel=1e-12)
+    assert printed_values(done.stdout)["A[0, 0]"] == pytest.approx(entry, rel=1e-12)
     for name in set(sizes) - {"cells"}:  # so few features do not resolve a period
         with np.load(tmp_path / f"{name}.npz") as saved:
             least = 0.0 if (target, name) == ("torch", "fine") else 0.035
@@ -136,14 +133,13 @@ def test_mains_read_the_mesh_of_a_region(tmp_path: Path) -> None:
     wavy = diffusion(lambda s: 2 + sp.sin(2 * sp.pi * s.y[0]))
     model = derived(wavy, 2, domain=domain - bolt, boundary=held)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), "skfem", tolerance=1e-4)
-    sizes = {"cells": "n=16", "homogenized": "halvings=1", "fine": "epsilon=1/2"}
+    mains = (["cells", "n=16"], ["homogenized", "halvings=1"], ["fine", "epsilon=1/2"])
     for target in ("skfem", "dolfinx"):
         (tmp_path / target).mkdir()
         saved = nh.emit(model, target).save(tmp_path / target)
         assert saved[-1].name == "domain.npz"
-        for name, size in sizes.items():
-            done = run_main(tmp_path / target, name, size)
-            assert done.returncode == 0, done.stderr
+        done = run_mains(tmp_path / target, *mains)
+        assert done.returncode == 0, done.stderr
         with np.load(tmp_path / target / "homogenized.npz") as found:
             inside = u0.grid.mesh.holds(found["points"])
             known = u0(found["points"][inside])
@@ -214,8 +210,7 @@ def test_the_fine_mesh_of_a_region_fits_the_shapes_of_every_period(tmp_path: Pat
         boundary=[nh.Dirichlet(0)],
     )
     nh.emit(nh.homogenize(problem), "skfem").save(tmp_path)
-    assert run_main(tmp_path, "cells", "degree=1").returncode == 0
-    done = run_main(tmp_path, "fine", "halvings=1")
+    done = run_mains(tmp_path, ["cells", "degree=1"], ["fine", "halvings=1"])
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.split()[-1]) < 1e-3
     fine = nh.solve_fine(problem, sp.Rational(1, 8), "skfem", tolerance=1e-3)

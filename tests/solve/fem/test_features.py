@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nhpinn_sym as nh
-from tests.emitted import printed_values, run_main
+from tests.emitted import printed_values, run_main, run_mains
 
 ROOT = Path(__file__).parents[3]
 BOTH = pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
@@ -233,9 +233,10 @@ def test_emitted_mains_have_lines_at_jumps(backend, tmp_path):
     problem = line(jump(0.5017), sp.Piecewise((1, X < 0.317), (0, True)))
     nh.emit(nh.homogenize(problem), backend).save(tmp_path)
 
-    printed = printed_values(run_main(tmp_path, "cells", "n=8").stdout)
+    done = run_mains(tmp_path, ["cells", "n=8"], ["fine", "n=20", "epsilon=1/4"])
+    done.check_returncode()
+    printed = printed_values(done.stdout)
     assert printed["A[0, 0]"] == pytest.approx(NARROW["jump"][1], rel=1e-10)
-    run_main(tmp_path, "fine", "n=20", "epsilon=1/4").check_returncode()
     with np.load(tmp_path / "fine.npz") as saved:
         lines = saved["lines_0"]
         values = saved["values"]

@@ -13,7 +13,7 @@ from nhpinn_sym.problem.errors import BoundaryConditionError
 from nhpinn_sym.runtime.fem_skfem.hermite_space import HermiteSpace
 from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.backends import available, choose_fem
-from tests.emitted import run_main
+from tests.emitted import run_mains
 
 BACKENDS = [name for name in ("skfem", "dolfinx") if available(name)]
 """Each by its own form: C1 elements, and an interior penalty."""
@@ -243,7 +243,7 @@ def test_emitted_mains_solve_a_beam(tmp_path):
         boundary=[nh.Clamped()],
     )
     nh.emit(nh.homogenize(problem), "skfem").save(tmp_path)
-    run_main(tmp_path, "cells", "n=32").check_returncode()
-    done = run_main(tmp_path, "homogenized", "n=32")
+    done = run_mains(tmp_path, ["cells", "n=32"], ["homogenized", "n=32"])
+    done.check_returncode()
     largest = float(done.stdout.split("<= u <= ")[1].split(";")[0])
     assert largest == pytest.approx(1 / (384 * math.sqrt(3)), rel=1e-5)
