@@ -24,6 +24,8 @@ _BISECTIONS = 54
 _STARTS = {1: 33, 2: 12, 3: 6}
 # Of damped Newton: each may cross a quarter of the cell, the last few converge quadratically.
 _STEPS = 40
+# Share of the cell: shorter steps are rounding, or the last of Newton.
+_AT_REST = 1e-13
 # Equations relative to their slopes: the distance from the critical point.
 _CONVERGED = 1e-12
 # Share of the cell: critical values this close are one, as Newton meets each many times.
@@ -208,9 +210,14 @@ def _critical(group: Sequence[LevelSet], at: Mapping[int, float], free: Sequence
     points = _starts(group[0], at, free)
     ends = np.array([group[0].bounds[k] for k in free])
     lengths = ends[:, 1] - ends[:, 0]
+    moving = np.arange(len(points))
     for _ in range(_STEPS):
-        value, slope = _system(group, points, free)
-        points[:, free] -= _newton_step(value, slope, lengths)
+        value, slope = _system(group, points[moving], free)
+        step = _newton_step(value, slope, lengths)
+        points[np.ix_(moving, free)] -= step
+        moving = moving[np.abs(step / lengths).max(1) > _AT_REST]
+        if not len(moving):
+            break
     value, slope = _system(group, points, free)
     size = np.abs(slope).sum((1, 2))
     converged = np.abs(value).max(1) <= _CONVERGED * np.maximum(size, 1)

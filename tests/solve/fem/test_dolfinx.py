@@ -584,7 +584,7 @@ def test_the_matrices_of_solves_that_are_done_are_freed():
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     grown = []
-    for _ in range(8):
+    for _ in range(6):
         before = megabytes()
         solve_equation(equation, no_externals, {}, mesh=100)
         grown.append(megabytes() - before)

@@ -85,11 +85,11 @@ def test_a_ring_against_the_shapes_it_is_made_of() -> None:
     ring = outer - inner
     left = nh.Polygon([(-0.4, -0.45), (0, -0.45), (0, 0.45), (-0.4, 0.45)])
     halves = nh.phases(S, {(ring & left) | (ring - left): 10}, default=1)
+    joined = solved(halves, n=16, tolerance=1).effective["A"]
     for shapes in ({ring: 10}, {inner: 1, outer: 10}):
         a = nh.phases(S, shapes, default=1)
         found = solved(a, n=8, tolerance=1).effective["A"]
         assert found[0, 0] == pytest.approx(found[1, 1], abs=1e-7)
-        joined = solved(halves, n=16, tolerance=1).effective["A"]
         assert joined == pytest.approx(found, abs=3e-5)
 
 
