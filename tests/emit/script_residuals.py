@@ -1,17 +1,20 @@
-"""Scripts for one of the other PINN libraries against the emitted residuals of torch, in a process
-of its own: those libraries change the defaults of torch for all of it.
+"""Scripts for the other PINN libraries against the emitted residuals of torch, each library in a
+process of its own: it changes the defaults of torch for all of it.
 
-python -m tests.emit.script_residuals TARGET FOLDER prints as JSON, for random nets at random points,
-the largest difference of each residual over its largest value, and runs the scripts of one problem.
+python -m tests.emit.script_residuals FOLDER TARGET ... writes FOLDER/TARGET/differences.json, for
+random nets at random points the largest difference of each residual over its largest value, and
+runs the scripts of one problem. Models are derived before the processes part.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import runpy
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,10 +39,16 @@ from .script_problems import OF_PINA, PI2, PROBLEMS, clamped
 COUNT = 40
 
 
+@cache
+def derived(build: Callable[[], nh.MultiscaleProblem]) -> tuple[Any, Source]:
+    """A model, and its files for torch."""
+    model = nh.homogenize(build())
+    return model, nh.emit(model, "torch")
+
+
 def differences(target: str, folder: Path, name: str) -> Iterator[tuple[str, float]]:
     """Of every residual of a problem; of a wall, the least over the functions of the script."""
-    model = nh.homogenize(PROBLEMS[name]())
-    ours = nh.emit(model, "torch")
+    model, ours = derived(PROBLEMS[name])
     scripts = nh.emit(model, target)
     scripts.save(folder)
     equations = [e for e in ("homogenized", "fine") if f"{e}.py" in dict(scripts.files)]
@@ -100,8 +109,7 @@ def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
     equations as they are written.
     """
     for name, build in NONLINEAR.items():
-        model = nh.homogenize(build())
-        ours = nh.emit(model, "torch")
+        model, ours = derived(build)
         nh.emit(model, target).save(folder / name)
         os.chdir(folder / name)
         d = model.state.dim
@@ -120,7 +128,7 @@ def nonlinear(target: str, folder: Path) -> Iterator[tuple[str, float]]:
     script = runpy.run_path(str(folder / "monotone" / "fine.py"))
     at = _places([("", 0.2, 0.9)] * 2)
     at[:, 0] = 1.0
-    module = emitted(nh.emit(nh.homogenize(monotone()), "torch"), "fine_torch")
+    module = emitted(derived(monotone)[1], "fine_torch")
     data, values = _data(module, script["PARAMETERS"], at, ["x1", "x2"], 1, 2)
     across = module.values(data)["flux"][0, 0] + 2 * values[0] - data["x1"]
     walls = [f for key, f in script.items() if key.startswith("wall_")]
@@ -325,19 +333,32 @@ def _difference(expected: torch.Tensor, found: Any) -> float:
     return float((expected - found).abs().max() / expected.abs().max())
 
 
-def main(target: str, folder: Path) -> None:
+def compare(target: str, folder: Path) -> None:
     found = {}
     for name in PROBLEMS if target == "deepxde" else OF_PINA:
         found |= dict(differences(target, folder / name, name))
     found |= dict(exact(target, folder / "exact"))
     found |= dict(slope(target, folder / "slope"))
     found |= dict(nonlinear(target, folder / "nonlinear"))
-    print(json.dumps(found))
+    (folder / "differences.json").write_text(json.dumps(found))
     for name in ("cells", "homogenized", "fine"):
         os.chdir(folder / "reacting")
         sys.argv = [f"{name}.py", "3"]
         runpy.run_path(f"{name}.py", run_name="__main__")
 
 
+def main(folder: str, *targets: str) -> int:
+    for build in (*PROBLEMS.values(), *NONLINEAR.values()):
+        derived(build)
+    fork = multiprocessing.get_context("fork")
+    failed = 0
+    for target in targets:
+        process = fork.Process(target=compare, args=(target, Path(folder, target)))
+        process.start()
+        process.join()
+        failed += process.exitcode != 0
+    return failed
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    sys.exit(main(*sys.argv[1:]))
