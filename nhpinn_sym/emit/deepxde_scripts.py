@@ -48,6 +48,7 @@ LIBRARY = ScriptLibrary(
         "torch.cat([dde.grad.jacobian(outputs, points, i=i){cut} for i in range({m})], dim=1)"
     ),
     divergence_of="sum(dde.grad.jacobian(p, points, j=k) for k, p in enumerate(row))",
+    values="outputs",
 )
 _IMPORTS = [
     "import os",

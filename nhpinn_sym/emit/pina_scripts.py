@@ -47,6 +47,7 @@ LIBRARY = ScriptLibrary(
     twice='derivative({of}, points, "{name}", "{other}")',
     gradients_of="grad(outputs, points, d=[{labels}]).tensor",
     divergence_of="divergence(row, points, {labels})",
+    values="outputs.tensor",
 )
 _HEAD = (
     "import numpy as np",

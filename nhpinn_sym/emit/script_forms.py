@@ -58,7 +58,8 @@ class ScriptLibrary:
     functions: `outputs` by cell function of {m} components; along: a derivative of a column {of} by
     the coordinate {name}, with number {i}; twice: by {name}, then {other}, with numbers {i}, {j}.
     gradients_of: the derivatives of {m} columns of `outputs` by the
-    coordinates with {labels}, {cut} off those of others; divergence_of: of the columns `row`.
+    coordinates with {labels}, {cut} off those of others; divergence_of: of the columns `row`;
+    values: the `outputs` as a tensor of torch.
     """
 
     coordinates: Columns
@@ -70,6 +71,7 @@ class ScriptLibrary:
     twice: str
     gradients_of: str
     divergence_of: str
+    values: str
 
     def gradients(self, coordinates: Sequence[str], columns: int, axes: int) -> str:
         """The derivatives of all outputs by the first coordinates, those of each together."""
@@ -115,6 +117,22 @@ def labels_text(labels: Sequence[str]) -> str:
     """Names of columns as a tuple."""
     held = ", ".join(f'"{name}"' for name in labels)
     return f"({held},)" if len(labels) == 1 else f"({held})"
+
+
+@dataclass(frozen=True)
+class ExternalTensor:
+    """An effective coefficient that is an array, of which all but the entries at `places` vanish;
+    sign: what fluxes take it with.
+    """
+
+    sign: int
+    sizes: tuple[int, ...]
+    places: set[tuple[int, ...]]
+
+    @property
+    def by_gradients(self) -> bool:
+        """Whether it multiplies gradients, not values."""
+        return len(self.sizes) == 4
 
 
 class Script:
@@ -331,36 +349,41 @@ def equation_script(library: ScriptLibrary, lowered: LoweredEquation) -> Script:
     time = () if lowered.time is None else (lowered.time,)
     several = lowered.components > 1
     names = [f"u_{j + 1}" if several else "u" for j in range(lowered.components)]
-    tensor = external_tensor(lowered)
-    numbers = [e.symbol for e in lowered.externals if e.name != tensor]
+    tensors = external_tensors(lowered)
+    numbers = [e.symbol for e in lowered.externals if e.name not in tensors]
     script = Script(library, (*lowered.coordinates, *time), [*lowered.parameters, *numbers], names)
-    if tensor is not None:
+    for tensor in tensors:
         script.add_tensor(
             tensor, {e.symbol: e.index for e in lowered.externals if e.name == tensor}
         )
     return script
 
 
-def external_tensor(lowered: LoweredEquation) -> str | None:
-    """The effective coefficient A for which the fluxes of a system in the plane or in space are
-    A_ikjl d_l u_j, with all of its entries; None where they are others.
+def external_tensors(lowered: LoweredEquation) -> dict[str, ExternalTensor]:
+    """The effective coefficients for which the fluxes of a system in the plane or in space are
+    sums of sign A_ikjl d_l u_j and sign B_ikj u_j, by name, where one that gradients are multiplied
+    by is no sparse array; none where fluxes are others.
     """
-    m, d = range(lowered.components), range(len(lowered.coordinates))
-    units = {unit(k, len(d)): k for k in d}
+    m, d = lowered.components, len(lowered.coordinates)
+    axes = {unit(k, d): (k,) for k in range(d)} | {(0,) * d: ()}
     own = {e.symbol: e for e in lowered.externals}
-    seen = set[tuple[str, tuple[int, ...]]]()
+    found: dict[str, ExternalTensor] = {}
     for t in lowered.bilinear:
         if not any(t.left):
             continue
-        external = own.get(t.coefficient)
-        place = (t.equation, units.get(t.left), t.field, units.get(t.right))
-        if external is None or external.index != place:
-            return None
-        seen.add((external.name, external.index))
-    names = {name for name, _ in seen}
-    whole = len(seen) == len(m) ** 2 * len(d) ** 2
-    several = min(len(m), len(d)) > 1 and len(names) == 1
-    return next(iter(names)) if several and whole else None
+        sign, symbol = t.coefficient.as_coeff_Mul()
+        external = own.get(symbol)
+        right = axes.get(t.right)
+        if external is None or right is None or abs(sign) != 1:
+            return {}
+        sizes = (m, d, m, d)[: 3 + len(right)]
+        tensor = found.setdefault(external.name, ExternalTensor(int(sign), sizes, set()))
+        place = (t.equation, *axes.get(t.left, ()), t.field, *right)
+        if external.index != place or (tensor.sign, tensor.sizes) != (sign, sizes):
+            return {}
+        tensor.places.add(place)
+    dense = any(t.by_gradients and 2 * len(t.places) >= (m * d) ** 2 for t in found.values())
+    return found if min(m, d) > 1 and dense else {}
 
 
 def applied(script: Script, tables: CoefficientTables, equation: int, first: int) -> sp.Expr:

@@ -12,7 +12,7 @@ import sympy as sp
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..operator.table import unit
 from .script_conditions import walls
-from .script_forms import Script, ScriptLibrary, equation_script, external_tensor, require_equation
+from .script_forms import Script, ScriptLibrary, equation_script, external_tensors, require_equation
 from .script_text import display, function, number_lines
 from .torch_coefficients import extended
 
@@ -56,20 +56,40 @@ def linear_functions(
 ) -> list[list[str]]:
     """`flux` and `residuals` of a linear problem."""
     axes = len(lowered.coordinates)
-    name = external_tensor(lowered)
-    if name is None:
+    tensors = external_tensors(lowered)
+    if not tensors:
         return row_functions(script, rows, axes, "Zero for the solution.")
-    held = script.tensors[name]
     sizes = lowered.components, axes
     gradient = script.library.gradients(script.coordinates, *sizes)
-    lines = [
-        f"p = {gradient}.unflatten(1, {sizes})",
-        f'return torch.einsum("ikjl,njl->ikn", {held}, p)[..., None]',
+    products = [
+        ("-" if tensor.sign < 0 else "+", script.tensors[name], tensor.by_gradients)
+        for name, tensor in tensors.items()
     ]
+    lines = [f"p = {gradient}.unflatten(1, {sizes})", *_contracted(script.library, products)]
+    summary = _signed_sum([(s, f"{a} : grad u" if p else f"{a} u") for s, a, p in products])
     return [
-        function("flux(points, outputs)", f"{held} : grad u, by equation.", lines),
+        function("flux(points, outputs)", f"{summary}, by equation.", lines),
         _divergences(script, rows, axes, "Zero for the solution."),
     ]
+
+
+def _contracted(library: ScriptLibrary, products: Sequence[tuple[str, str, bool]]) -> list[str]:
+    """The statements that return the sum of the arrays times gradients p, or values."""
+    terms = [
+        (sign, f'torch.einsum("ikjl,njl->ikn", {held}, p)')
+        if by_gradients
+        else (sign, f'torch.einsum("ikj,nj->ikn", {held}, {library.values})')
+        for sign, held, by_gradients in products
+    ]
+    if len(terms) == 1:
+        return [f"return {_signed_sum(terms)}[..., None]"]
+    return [f"q = {_signed_sum(terms)}", "return q[..., None]"]
+
+
+def _signed_sum(terms: Sequence[tuple[str, str]]) -> str:
+    """The text of a sum of terms, each with its sign."""
+    text = " ".join(f"{sign} {term}" for sign, term in terms).removeprefix("+ ")
+    return text.replace("- ", "-", text.startswith("- "))
 
 
 def linear_equation_text(
@@ -158,13 +178,11 @@ def by_equation(rows: Iterable[Sequence[str]]) -> list[str]:
 def balance(script: Script, row: Row, held: Sequence[sp.Expr], rest: str) -> str:
     """The sum of an equation; q[k] is the k-th of the fluxes `held`."""
     signed = [
-        f"{'-' if sign < 0 else '+'} {script.derived(f'q[{held.index(e)}]', index)}"
+        ("-" if sign < 0 else "+", script.derived(f"q[{held.index(e)}]", index))
         for sign, e, index in row.fluxes
         if e in held
     ]
-    terms = [*([rest] if row.rest != 0 or not signed else []), *signed]
-    text = " ".join(terms).removeprefix("+ ")
-    return text.replace("- ", "-", text.startswith("- "))
+    return _signed_sum([*([("+", rest)] if row.rest != 0 or not signed else []), *signed])
 
 
 def _balances(script: Script, rows: Sequence[Row], held: Sequence[sp.Expr], zero: str) -> list[str]:

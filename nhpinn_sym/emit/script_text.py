@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
@@ -13,7 +14,7 @@ from ..problem.domain import Domain
 from ..problem.escaping import docstring, literal
 from .layout import WIDTH, block, paragraph, prose, statement
 from .script_conditions import PartResidual, initial_residuals
-from .script_forms import Script
+from .script_forms import Script, external_tensors
 from .torch_printer import TorchPrinter
 
 STEPS = 2000
@@ -56,6 +57,8 @@ def residual_function(
     if script.are_outputs(residuals):
         return function(head, summary, ["return outputs"])
     lines, texts = script.body(residuals)
+    if len(lines) == len(texts) == 1 and lines[0].startswith(f"{texts[0]} = "):
+        return function(head, summary, [f"return {lines[0].removeprefix(f'{texts[0]} = ')}"])
     if len(texts) == 1:
         return function(head, summary, [*lines, f"return {texts[0]}"])
     whole = f"return torch.cat([{', '.join(texts)}], dim=1)"
@@ -119,9 +122,11 @@ def number_lines(script: Script, lowered: LoweredEquation) -> list[str]:
     for symbol in lowered.parameters:
         own = f"parameter({literal(symbol.name)})"
         lines.append(f"{names[symbol]} = {_EPSILON if symbol.name == 'epsilon' else own}")
-    for name, held in script.tensors.items():
-        sizes = _sizes([e.index for e in lowered.externals if e.name == name])
-        lines.append(f"{held} = effective_array({literal(name)}, {', '.join(map(str, sizes))})")
+    for name, tensor in external_tensors(lowered).items():
+        sizes = ", ".join(map(str, tensor.sizes))
+        zeros = math.prod(tensor.sizes) - len(tensor.places)
+        held = f"{literal(name)}, {sizes}" + (f", zeros={zeros}" if zeros else "")
+        lines.append(f"{script.tensors[name]} = effective_array({held})")
     entries: dict[str, dict[str, tuple[int, ...]]] = {}
     for external in single:
         entries.setdefault(external.name, {})[names[external.symbol]] = external.index

@@ -132,10 +132,19 @@ def effective_numbers(name: str, *indices: tuple[int, ...]) -> list[float]:
     return [float(field((name, index), np.zeros((1, 0)))[0]) for index in indices]
 
 
-def effective_array(name: str, *sizes: int) -> torch.Tensor:
-    """An effective coefficient of effective.json, whole; SystemExit where it lacks an entry."""
-    numbers = effective_numbers(name, *np.ndindex(*sizes))
-    return torch.tensor(numbers, dtype=torch.float64).reshape(sizes)
+def effective_array(name: str, *sizes: int, zeros: int = 0) -> torch.Tensor:
+    """An effective coefficient of effective.json, whole: so many `zeros` need not stand there.
+    SystemExit where more entries are lacking.
+    """
+    found = _effective()
+    held = found.values.keys() | found.known.keys()
+    indices = [index for index in np.ndindex(*sizes) if (name, index) in held]
+    if len(indices) < np.prod(sizes) - zeros:
+        raise SystemExit(f"effective.json lacks entries of {name}")
+    array = torch.zeros(sizes, dtype=torch.float64)
+    for index, number in zip(indices, effective_numbers(name, *indices), strict=True):
+        array[index] = number
+    return array
 
 
 def parameter(name: str) -> float:
