@@ -41,11 +41,15 @@ _TOLERANCE = 1e-7
 # Unknowns of the finest mesh where none are given: about a minute; in time every step solves again.
 _MAX_DOFS = 300_000
 _MAX_DOFS_IN_TIME = 70_000
+# Unknowns of one field, times steps, of the last solve in time where neither they nor a tolerance
+# are given: half a minute on a line.
+_MOST_IN_TIME = 1e7
 # Time steps on a given mesh.
 _STEPS = 64
 # Relative change from half the steps, by the dimension, below which there are enough of them on a
 # given mesh where each one is costly: its own error is a fifteenth of that.
 _CHANGE_IN_TIME = {2: 1e-5, 3: 1e-4}
+_GO_ON = f"tolerance={_TOLERANCE:.0e} goes on, as long as it takes; or give a larger one"
 # Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
 # axis.
 _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
@@ -127,11 +131,15 @@ def solve_levels(
     if asked.given:
         solution = _on_given(levels, equation, asked, by_elements)
     else:
+        free = asked.tolerance is None and asked.max_dofs is None
         solution = levels.refined(
             _least(asked.steps or FIRST_STEPS, spans, 1),
             asked.tolerance or _TOLERANCE,
             (asked.max_dofs or _most_dofs(equation)) // equation.components,
+            _MOST_IN_TIME if free and spans is not None else math.inf,
         )
+        if free and spans is not None:
+            solution = replace(solution, info={**solution.info, "advice": _GO_ON})
     if unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": unresolved})

@@ -28,7 +28,7 @@ class Pace:
         of them all but a `fraction`."""
         spent = sum(seconds for _, seconds in self.seen)
         left = [self.seconds(size) for size in sizes]
-        return (spent + fraction * left[0]) / (spent + sum(left))
+        return (spent + fraction * sum(left[:1])) / (spent + sum(left))
 
     def seconds(self, size: float) -> float:
         """What a solve of that size will take."""

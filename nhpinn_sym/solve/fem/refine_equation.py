@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,31 +94,33 @@ class EquationLevels:
             task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
         return _finished(changes.last, estimate, data_error, POOR, self._times(steps), start)
 
-    def refined(self, steps: int, tolerance: float, max_dofs: int) -> GridSolution:
+    def refined(
+        self, steps: int, tolerance: float, max_dofs: int, most: float = math.inf
+    ) -> GridSolution:
         """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of
         both errors is below `tolerance`.
 
         The estimates are relative, in L2, at the final time, for each component, from three meshes
         and from three numbers of steps at least. `steps` are those of the first mesh. The
-        refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
+        refinement stops before a mesh of more than `max_dofs` nodes, before MAX_STEPS steps, and
+        before a solve of more than `most` nodes times steps.
         """
         start = time.perf_counter()
         levels = self.layout.levels(self.degree, max_dofs)
-        done = 0.0
-        estimates: list[float] = []
+        ahead: list[float] = []
         with self.progress(self.label) as task:
             pace = Pace()
 
             def solve(mesh: Mesh, count: int) -> GridSolution:
                 size = self._size(mesh, count)
-                so_far = min(done, pace.done([size])) if estimates else pace.done([size])
-                task.update(so_far, self.told(mesh))
+                left = [size, *ahead[1:]]
+
+                def report(fraction: float) -> None:
+                    task.update(pace.done(left, fraction), f"{self.told(mesh)}, {fraction:.0%}")
+
+                report(0.0)
                 begun = time.perf_counter()
-                found = self.solve(
-                    mesh,
-                    self._times(count),
-                    lambda fraction: task.update(so_far, f"{self.told(mesh)}, {fraction:.0%}"),
-                )
+                found = self.solve(mesh, self._times(count), report)
                 pace.add(size, time.perf_counter() - begun)
                 return found
 
@@ -128,30 +130,54 @@ class EquationLevels:
                 parts["time"] = _Changes(min(_TIME_RATE, self.order), solution)
             level = 0
             while True:
-                possible = {"space": level + 1 < len(levels), "time": self._fits(2 * steps)}
                 # The larger error is the one to work on; one without an estimate comes before.
                 worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
-                if not possible[worst]:
+                further = self._further(worst, level, steps)
+                if not self._possible(*further, levels, most):
                     break
-                if worst == "space":
-                    level += 1
-                else:
-                    steps *= 2
+                level, steps = further
                 solution = solve(levels[level], steps)
                 for name, changes in parts.items():
                     if name == worst:
                         changes.add(solution)
                     else:
                         changes.rebase(solution)
-                estimates.append(sum(changes.error for changes in parts.values()))
-                done = _share(estimates, tolerance)
-                task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
-                if estimates[-1] <= tolerance and all(c.settled for c in parts.values()):
+                error = sum(changes.error for changes in parts.values())
+                ahead = [
+                    self._size(levels[k], n)
+                    for k, n in self._ahead(parts, level, steps, tolerance)
+                    if self._possible(k, n, levels, most)
+                ]
+                done = pace.done(ahead) if math.isfinite(error) else 0.0
+                task.update(done, f"{levels[level]} cells, estimate {error:.1e}")
+                if error <= tolerance and all(c.settled for c in parts.values()):
                     break
         parts["space"].require_balance()
         data_error = self.missed(levels[level])
         estimate = max(sum(changes.error for changes in parts.values()), data_error)
         return _finished(solution, estimate, data_error, tolerance, self._times(steps), start)
+
+    def _further(self, part: str, level: int, steps: int) -> tuple[int, int]:
+        """The level and the steps where the error of this part is smaller."""
+        if part == "space":
+            return level + 1, steps
+        return level, 2 * steps
+
+    def _possible(self, level: int, steps: int, levels: Sequence[Mesh], most: float) -> bool:
+        if level >= len(levels):
+            return False
+        return self._fits(steps) and self._size(levels[level], steps) <= most
+
+    def _ahead(
+        self, parts: Mapping[str, _Changes], level: int, steps: int, tolerance: float
+    ) -> Iterator[tuple[int, int]]:
+        """Levels and steps of the solves that are left, if errors fall at their rates."""
+        errors = {name: changes.error for name, changes in parts.items()}
+        while tolerance < sum(errors.values()) < math.inf:
+            worst = max(errors, key=lambda name: errors[name])
+            errors[worst] /= 2 ** parts[worst].rate
+            level, steps = self._further(worst, level, steps)
+            yield level, steps
 
     def _size(self, mesh: Mesh, steps: int) -> float:
         """The unknowns of one field, times the time steps."""
@@ -163,7 +189,7 @@ class EquationLevels:
 
     def _fits(self, steps: int) -> bool:
         times = self._times(steps)
-        return times is not None and len(times) - 1 <= MAX_STEPS
+        return times is None or len(times) - 1 <= MAX_STEPS
 
     def _space_rate(self, mesh: Mesh) -> float:
         """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
@@ -214,20 +240,6 @@ class _Changes:
     def error(self) -> float:
         """The error of the last one; see `levels`."""
         return error_of_halving(self.found, self.rate)
-
-
-def _share(estimates: Sequence[float], tolerance: float) -> float:
-    """How far the estimates have come on their way to the tolerance, on the scale of logarithms."""
-    known = [
-        math.log(max(estimate / tolerance, 1.0))
-        for estimate in estimates
-        if math.isfinite(estimate)
-    ]
-    if not known:
-        return 0.0
-    if known[0] <= 0:
-        return 1.0
-    return max(0.0, 1.0 - known[-1] / known[0])
 
 
 def _finished(

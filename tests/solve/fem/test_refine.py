@@ -177,6 +177,23 @@ def test_no_mesh_above_the_limit():
     assert solution.info["size"] <= 500 and solution.info["estimate"] > solution.info["tolerance"]
 
 
+def test_the_rest_of_the_time_counts_the_solves_ahead():
+    """Each of which takes more than all before it: half of the digits are not half of the work."""
+    calls, said = [], []
+
+    @contextmanager
+    def progress(label):
+        yield SimpleNamespace(update=lambda fraction, note: said.append((len(calls), fraction)))
+
+    levels = EquationLevels(equation(calls), LINE, 2, progress, "equation", spans=(0.0, 1.0))
+    solution = levels.refined(2, 1e-6, 10**6)
+    assert solution.info["estimate"] <= 1e-6
+    late = [fraction for count, fraction in said if len(calls) // 2 == count]
+    assert max(late) < 0.3 and said[-1][1] == 1.0
+    stopped = levels.refined(2, 1e-6, 10**6, most=1000)
+    assert solution.info["size"] * solution.info["steps"] > 1000 > stopped.info["steps"]
+
+
 def test_one_mesh_is_compared_with_a_half_and_a_quarter_of_it():
     calls = []
     levels = EquationLevels(equation(calls), LINE, 2, silent, "equation", spans=(0.0, 1.0))
