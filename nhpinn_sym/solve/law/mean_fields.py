@@ -4,7 +4,7 @@ order eps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,15 +56,17 @@ def mean_fields(
     own = {**{k: v for k, v in options.items() if k != "tolerance"}, **_resolution(leading)}
     solver = equation_problem(leading.backend, reference, model.state, numbers, progress, own)
     driven = DrivenLaw(SecondLaw(law, solver.gathered), first)
+    least = max(_ROUNDING, law.tolerance)
+    if driven.size(*_probes(first)) <= least:
+        info = {"seconds": 0.0, "size": 0, "second_corrector": driven.second.error}
+        return first, _nothing(leading, info)
     found = solver.solve(
         driven, symmetric_law(model), grown=driven.grown, rounds=ROUNDS, empty=True
     )
     info = {**found.info, "second_corrector": driven.second.error}
     info["estimate"] = max(info["estimate"], driven.second.error)
-    if _size(found, first) <= max(_ROUNDING, law.tolerance) * _size(first, first):
-        return first, ZeroSolution(
-            leading.backend, "zero data", {**info, "estimate": 0.0}, first.extent
-        )
+    if _size(found, first) <= least * _size(first, first):
+        return first, _nothing(leading, info)
     return first, recover_derivatives(replace(found, info=info), reference.periodic)
 
 
@@ -79,13 +81,25 @@ def _resolution(leading: Solution) -> dict[str, Any]:
     return {**{name: leading.info[name] for name in ("features", "scale")}, **steps}
 
 
-def _size(u: Solution, like: Solution) -> float:
-    """The largest of some values."""
-    lines = like.extent.lines
+def _nothing(leading: Solution, info: Mapping[str, Any]) -> ZeroSolution:
+    """U_1 that vanishes."""
+    return ZeroSolution(leading.backend, "zero data", {**info, "estimate": 0.0}, leading.extent)
+
+
+def _probes(like: Solution) -> tuple[Array, Sequence[float | None]]:
+    """Points (n, d) of the domain, and times."""
+    lines, times, holds = like.extent.lines, like.extent.times, like.extent.holds
     points = np.random.default_rng(0).random((_PROBES, len(lines)))
     low, high = np.array([(line[0], line[-1]) for line in lines]).T
-    times = [None] if like.extent.times is None else like.extent.times[::_EVERY]
-    return max(float(np.abs(u(low + (high - low) * points, t=t)).max()) for t in times)
+    points = low + (high - low) * points
+    inside = points if holds is None else points[holds(points)]
+    return inside, [None] if times is None else times[::_EVERY].tolist()
+
+
+def _size(u: Solution, like: Solution) -> float:
+    """The largest of some values."""
+    points, times = _probes(like)
+    return max(float(np.abs(u(points, t=t)).max()) for t in times)
 
 
 class DrivenLaw:
@@ -107,6 +121,17 @@ class DrivenLaw:
             by_slopes = np.einsum("...jkn,jkn->...n", held[f"{name}_p"], slopes)
             arrays[name] = held[name] + by_values + by_slopes
         return arrays
+
+    def size(self, points: Array, times: Sequence[float | None]) -> float:
+        """Of what the law has at order eps, beside the largest flux: at points (n, d) and times."""
+        driving = whole = 0.0
+        for t in times:
+            jets = jets_of(self.leading, points, t)
+            added = self.second.solved(points.T, t or 0.0, *jets).arrays
+            flux = self.second.macro(points.T, t or 0.0, jets[0], jets[1])["flux"]
+            driving = max(driving, *(float(np.abs(a).max()) for a in added.values()))
+            whole = max(whole, float(np.abs(flux).max()))
+        return driving / whole if driving else 0.0
 
     def grown(self) -> bool:
         """Whether the second corrector was not known well enough, and has been made better."""
