@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 
-from ..derive.nonlinear.checks import UNDECLARED
 from ..derive.nonlinear.finite_strain import refuse_finite_strain
 from ..derive.nonlinear.model import NonlinearModel
 from ..lower.nonlinear import MACRO, VALUE, LoweredState, lower_nonlinear_fine, lower_state
@@ -114,8 +113,8 @@ def _main(model: NonlinearModel, lowered: LoweredState, target: str) -> str:
 
 def _defaults(model: NonlinearModel, lowered: LoweredState) -> Mapping[str, float]:
     """A state: values in the middle of their ranges, a gradient of length one."""
-    ranges = [model.problem.ranges.get(u, UNDECLARED) for u in model.problem.unknowns]
-    found = {f"{VALUE}_{j}": float(a + b) / 2 for j, (a, b) in enumerate(ranges)}
+    ranges = enumerate(model.state.ranges.values())
+    found = {f"{VALUE}_{j}": float(a + b) / 2 for j, (a, b) in ranges}
     for j in range(lowered.components):
         for k in range(lowered.dim):
             found[f"{MACRO}_{j}_{k}"] = float(j == k)

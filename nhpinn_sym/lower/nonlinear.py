@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from ..derive.nonlinear.checks import jets_as_parameters
+from ..derive.nonlinear.degenerate import held_in_range
 from ..derive.nonlinear.state import StateProblem
 from ..operator.sampling import folded
 from ..operator.table import Operator
@@ -175,6 +176,7 @@ def lower_state(
     """The integrands of a cell; `fitted`: for meshes that fit its interfaces; `order` of the
     correctors.
     """
+    state = held_in_range(state)
     op = state.operator
     names = _Names(state)
     frame = CellCoordinates.of(op)
@@ -239,6 +241,7 @@ def lower_state(
 
 def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEquation:
     """The integrands of the multiscale equation, y = x/eps put in."""
+    state = held_in_range(state)
     op = jets_as_parameters(state)
     eps = op.problem.scales.eps
     names = _Names(state)

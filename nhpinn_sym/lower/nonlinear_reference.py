@@ -12,7 +12,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..derive.homogenize import homogenize_operator
-from ..derive.nonlinear.checks import UNDECLARED, linearized_table
+from ..derive.nonlinear.checks import linearized_table
 from ..derive.nonlinear.state import StateProblem
 from ..operator.table import Operator, Term, unit
 from ..problem.conditions import Neumann, Periodic, Robin
@@ -22,6 +22,8 @@ from .equation import lower_at_eps, lower_fine
 from .forms import LoweredCells, LoweredEquation
 
 _SLOPE = sp.Rational(1, 2)
+# Of the range of an unknown: in its middle a tangent may vanish.
+_SHARE = sp.Rational(9, 16)
 # Of the cell along each axis, at which the data of a homogenized equation are taken.
 _PLACE = sp.Rational(37, 100)
 
@@ -147,10 +149,7 @@ def _check_still(state: StateProblem) -> None:
 
 
 def _at_reference(state: StateProblem, table: dict[Term, sp.Expr]) -> dict[Term, sp.Expr]:
-    """Coefficients at the middle of the ranges and a gradient of order one."""
-    problem = state.operator.problem
+    """Coefficients near the middle of the ranges and at a gradient of order one."""
     swap: dict[sp.Basic, sp.Expr] = dict.fromkeys(state.all_slopes, _SLOPE)
-    for v, u in zip(state.values, problem.unknowns):
-        low, high = problem.ranges.get(u, UNDECLARED)
-        swap[v] = (low + high) / 2
+    swap |= {v: low + _SHARE * (high - low) for v, (low, high) in state.ranges.items()}
     return {term: sp.sympify(c).xreplace(swap) for term, c in table.items()}

@@ -85,6 +85,19 @@ def off_zero(slopes: np.ndarray) -> np.ndarray:
     return moved
 
 
+def diffused(arrays: Mapping[str, np.ndarray], slopes: np.ndarray, rate: float) -> LazyArrays:
+    """The arrays of an equation with slopes (m, d, n) that has so much more diffusion."""
+    m, d, _ = slopes.shape
+    more = rate * np.einsum("ij,kl->ikjl", np.eye(m), np.eye(d))[..., None]
+
+    def derivatives() -> dict[str, np.ndarray]:
+        known = {name: array for name, array in arrays.items() if "_" in name}
+        return {**known, "flux_p": known["flux_p"] + more}
+
+    values = {name: arrays[name] for name in EQUATION_AXES}
+    return LazyArrays({**values, "flux": values["flux"] + rate * slopes}, derivatives)
+
+
 EQUATION_AXES = {"flux": "md", "reaction": "m", "storage": "m"}
 """The axes of each array of an equation, m for equations and d for axes."""
 CELL_AXES = {**EQUATION_AXES, "load": "m", "source": "m"}

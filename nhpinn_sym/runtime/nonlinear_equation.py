@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from .arrays import Array
 from .assembly import Assembly
 from .least_stiffness import least_stiffness
 from .newton import Linearized, NewtonError, NewtonResult, newton
+from .nonlinear_arrays import diffused
 from .time_stepping import lagrange_weights, sdirk4_of_storage
 
 Law = Callable[[Array, float, Array, Array], Mapping[str, Array]]
@@ -27,6 +29,9 @@ reaction, storage, and their derivatives by values and slopes, such as flux_p.
 
 # Levels in time from which the next one is guessed.
 _AHEAD = 4
+# Diffusion, beside the largest of the law, with which a level is looked for that is not found at
+# once: fronts of degenerate laws are found from where there are none.
+_DIFFUSIONS = (*(10.0 ** (-k / 2) for k in range(9)), 1e-5, 1e-6, 0.0)
 
 
 class NonlinearResult(NamedTuple):
@@ -131,9 +136,11 @@ class _System:
         self.rest = 0.0
         self._load: tuple[float, Array] | None = None
 
-    def arrays(self, u: Array, t: float) -> Mapping[str, Array]:
-        """The law at the quadrature points."""
-        return self.law(self.assembly.points, t, *self.assembly.fields(u))
+    def arrays(self, u: Array, t: float, more: float = 0.0) -> Mapping[str, Array]:
+        """The law at the quadrature points, with so much more diffusion."""
+        values, slopes = self.assembly.fields(u)
+        arrays = self.law(self.assembly.points, t, values, slopes)
+        return arrays if more == 0.0 else diffused(arrays, slopes, more)
 
     def residual(
         self, u: Array, t: float, arrays: Mapping[str, Array], weight: float = 1.0
@@ -217,6 +224,20 @@ class _System:
             self.rest = max(self.rest, found.rest)
         return found
 
+    def _approached(
+        self, guess: Array, t: float, linearized: Callable[[Array, float], Linearized]
+    ) -> NewtonResult:
+        """From a guess at once, or else from solutions with more diffusion."""
+        try:
+            return self._newton(guess, lambda u: linearized(u, 0.0))
+        except NewtonError:
+            tangent = np.abs(self.arrays(guess, t)["flux_p"]).max(initial=0.0)
+        whole = float(self.assembly.largest(np.array([tangent]))[0])
+        for share in _DIFFUSIONS:
+            found = self._newton(guess, partial(linearized, more=share * whole))
+            guess = found.u
+        return found
+
     def evolution(
         self, times: Array, keep: bool, report: Callable[[float], None], empty: bool
     ) -> tuple[Array, Array]:
@@ -229,8 +250,8 @@ class _System:
         before: list[NewtonResult] = []
 
         def stage(t: float, known: Array, weight: float) -> Array:
-            def linearized(u: Array) -> Linearized:
-                arrays = self.arrays(u, t)
+            def linearized(u: Array, more: float = 0.0) -> Linearized:
+                arrays = self.arrays(u, t, more)
                 residual, size = self.residual(u, t, arrays, weight)
                 stored, held = self.stored(arrays)
 
@@ -245,7 +266,7 @@ class _System:
                 found = self._newton(guess, linearized, *before)
             except NewtonError:  # values ahead may be where the law has none
                 guess = self.problem.with_essential(current[0], t)
-                found = self._newton(guess, linearized)
+                found = self._approached(guess, t, linearized)
             current[0] = found.u
             before[:] = [found]
             return self.residual(found.u, t, found.at.arrays)[0]

@@ -17,9 +17,8 @@ from ...problem.conditions import Condition, Dirichlet, Initial, Neumann, Period
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import lambdified
 from ...problem.problem import MultiscaleProblem
-from .checks import UNDECLARED
 from .hamilton_jacobi import is_hamilton_jacobi
-from .state import StateParts, read_parts
+from .state import UNDECLARED, StateParts, read_parts
 
 # Points of the cell and of the range of u at which an inverse is tried.
 _POINTS = 7

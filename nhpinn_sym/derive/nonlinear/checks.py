@@ -29,8 +29,6 @@ from .convexity import check_convex
 from .jumps_in_jets import refuse_jumps
 from .state import StateProblem
 
-UNDECLARED = (sp.Integer(-1), sp.Integer(1))
-"""Values of an unknown at which data are checked where `ranges=` does not say them."""
 # Slopes at which data are checked: away from 0, where a power law may be singular.
 _SLOPES = (sp.Rational(1, 4), sp.Rational(5, 4))
 # The same of finite strain, where an energy may end at a strain of 1.
@@ -89,12 +87,9 @@ def check_state(state: StateProblem) -> None:
 def jets_as_parameters(state: StateProblem) -> Operator:
     """The operator with the values and slopes of the unknowns among its parameters."""
     problem = copy.copy(state.operator.problem)
-    ranges = problem.ranges
-    own = dict(zip(state.values, problem.unknowns, strict=True))
-    held = {v: ranges.get(u, UNDECLARED) for v, u in own.items()}
     problem.parameters = {
         **problem.parameters,
-        **held,
+        **state.ranges,
         **dict.fromkeys(state.all_slopes, _STRAINS if state.finite_strain else _SLOPES),
     }
     return replace(state.operator, problem=problem, fluxes={}, jets={})

@@ -9,8 +9,7 @@ from itertools import product
 import sympy as sp
 
 from ...problem.problem import MultiscaleProblem
-from .checks import UNDECLARED
-from .state import StateProblem
+from .state import UNDECLARED, StateProblem
 
 
 def tangent_name(i: int, k: int, j: int, m: int, components: int) -> str:

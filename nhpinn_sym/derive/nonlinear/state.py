@@ -19,6 +19,8 @@ from ...problem.errors import JumpError, SolvabilityError, UnsupportedError
 
 ExpressionRows = tuple[tuple[sp.Expr, ...], ...]
 """Expressions by equation (or unknown) and axis."""
+UNDECLARED = (sp.Integer(-1), sp.Integer(1))
+"""Values of an unknown at which data are checked where `ranges=` does not say them."""
 # Functions that have a kink or a jump.
 _KINKED = (sp.Abs, sp.sign, sp.Max, sp.Min, sp.Heaviside, sp.Piecewise, sp.floor, sp.ceiling)
 
@@ -57,6 +59,13 @@ class StateProblem:
     @property
     def components(self) -> int:
         return len(self.values)
+
+    @property
+    def ranges(self) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
+        """Between which numbers each of the values lies."""
+        problem = self.operator.problem
+        known = [problem.ranges.get(u, UNDECLARED) for u in problem.unknowns]
+        return dict(zip(self.values, known, strict=True))
 
     @cached_property
     def all_slopes(self) -> tuple[sp.Symbol, ...]:

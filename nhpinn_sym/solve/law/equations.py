@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from ...derive.nonlinear.degenerate import degenerate_fluxes
 from ...derive.nonlinear.finite_strain import refuse_finite_strain, with_finite_strain
 from ...derive.nonlinear.hamilton_jacobi import read_state
 from ...derive.nonlinear.jumps_in_jets import refuse_jumps
@@ -42,6 +43,8 @@ _OWN = {"skfem": (), "dolfinx": ("solver", "comm")}
 # The order of mesh and steps that a kink leaves: it moves through elements and steps, and what
 # errors lose from one level to the next is erratic.
 _KINKED = 2
+# The same of fronts at which solutions themselves kink, as those of porous media.
+_FRONT = 1
 
 
 def solve_with_law(
@@ -171,7 +174,7 @@ def equation_problem(
         return _Solver(partial(nets.solve_weakly, reference, numbers, **own))
     given, chosen = _split(backend, options)
     elements = elements_of(backend, reference, numbers, progress, **chosen)
-    order = _KINKED if state.kinks else math.inf
+    order = _order(state)
 
     def solve(law: Law, symmetric: bool, **more: Any) -> Solution:
         more = {**more, **given}
@@ -179,6 +182,13 @@ def equation_problem(
         return solve_nonlinear(reference, numbers, law, symmetric, elements, **own)
 
     return _Solver(solve, elements.gathered)
+
+
+def _order(state: StateProblem) -> float:
+    """That of mesh and steps at most."""
+    if any(degenerate_fluxes(state)):
+        return _FRONT
+    return _KINKED if state.kinks else math.inf
 
 
 def _split(backend: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...derive.nonlinear.checks import UNDECLARED
 from ...derive.nonlinear.model import NonlinearModel
 from ...problem.errors import ProblemError
 from ...runtime.fourier.states import MacroState
@@ -130,7 +129,7 @@ def _values(model: NonlinearModel, u: ArrayLike | None, m: int, needed: bool) ->
     if u is None:
         if needed:
             raise _missing("u", "the law depends on the value of u0")
-        ends = [model.problem.ranges.get(f, UNDECLARED) for f in model.problem.unknowns]
+        ends = model.state.ranges.values()
         return np.array([float(low + high) / 2 for low, high in ends])
     remedy = "give u= as a number" if m == 1 else f"give u= of shape ({m},)"
     array = as_numbers(u, "u", remedy)

@@ -247,3 +247,53 @@ def test_an_estimate_bounds_the_error_of_a_kink_that_moves() -> None:
         found = nh.solve_fine(problem, 1, "skfem", mesh=mesh, steps=8)
         error = np.linalg.norm(found(points[:, None]) - wanted) / np.linalg.norm(wanted)
         assert error <= found.info["estimate"] <= 20 * error
+
+
+def porous(rate: Any, start: Any, walls: list[Any], end: float) -> nh.MultiscaleProblem:
+    return nh.MultiscaleProblem(
+        sp.Eq(T.dt(U) - T.div(rate * T.grad(U**2)), 0),
+        scales=T,
+        unknown=U,
+        domain=nh.Box((-1, 1)),
+        boundary=walls,
+        initial=[nh.Initial(start)],
+        final_time=end,
+        ranges={U: (0, 1)},
+    )
+
+
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.ToleranceWarning")
+def test_a_porous_medium_spreads_as_barenblatts_profile() -> None:
+    """u = t^(-1/3) (1/8 - x^2/(12 t^(2/3)))_+, whose support is compact."""
+
+    def profile(t: Any) -> Any:
+        return t ** sp.Rational(-1, 3) * sp.Max(
+            0, sp.Rational(1, 8) - X**2 / 12 / t ** sp.Rational(2, 3)
+        )
+
+    start = sp.Rational(1, 64)
+    problem = porous(1, profile(start), [nh.Dirichlet(0)], 0.05)
+    points = (np.arange(400) + 0.5) / 200 - 1
+    wanted = sp.lambdify(X, profile(start + 0.05))(points)
+    errors = []
+    for mesh in (32, 64):
+        found = nh.solve_fine(problem, 1, "skfem", mesh=mesh, steps=8)
+        errors.append(np.linalg.norm(found(points[:, None]) - wanted) / np.linalg.norm(wanted))
+        assert errors[-1] <= found.info["estimate"]
+    assert errors[1] < errors[0] / 2  # the rate of a kink in L2 is 3/2
+
+
+def test_water_fills_an_empty_porous_medium_behind_a_front() -> None:
+    """With the harmonic mean k of the layers a wave u = c (c t - 1 - x)_+ / (2 k)."""
+    speed = 3
+    wall = speed**2 * T.t / (2 * ROOT)
+    walls = [nh.Dirichlet(wall, on="left"), nh.Dirichlet(0, on="right")]
+    model = nh.homogenize(porous(A, 0, walls, 0.25))
+    law = nh.solve_law(model)
+    assert law.flux(u=0.5, grad=1.0) == pytest.approx(ROOT)
+    assert law.flux(u=0.0, grad=1.0) == pytest.approx(0, abs=1e-9)
+    u0 = nh.solve_homogenized(model, law, "skfem", mesh=32, steps=8)
+    points = (np.arange(400) + 0.5) / 200 - 1
+    wanted = speed * np.maximum(speed * 0.25 - 1 - points, 0) / (2 * ROOT)
+    error = np.linalg.norm(u0(points[:, None]) - wanted) / np.linalg.norm(wanted)
+    assert error <= u0.info["estimate"] < 0.05
