@@ -25,13 +25,13 @@ import sympy as sp
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, OutputPathError, ProblemError
 from ..problem.user_input import number_from_text
+from ..solve.workers import RANK_VARIABLES
 from .files import load_problem, read_file
 from .options import build_parser
 
 # Of three generations of objects. Collections of the oldest walk through all that torch and SymPy
 # hold: ten times as many, Python's default, take a twentieth to a tenth of a validation.
 _COLLECTED = (700, 10, 100)
-_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "GROUP_RANK", "LOCAL_RANK")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +80,7 @@ def _failed(code: int) -> int:
 
 def _silent() -> bool:
     """Whether this is not the first of the processes of mpirun or torchrun."""
-    return any(int(os.environ.get(name, "0")) > 0 for name in _RANK_VARIABLES)
+    return any(int(os.environ.get(name, "0")) > 0 for name in RANK_VARIABLES)
 
 
 def _derive(arguments: argparse.Namespace) -> int:
@@ -158,6 +158,7 @@ def _validate(arguments: argparse.Namespace) -> int:
         parameters=_parameters(problem, arguments.set),
         coefficients=coefficients,
         progress=_progress(arguments),
+        jobs=arguments.jobs,
     )
     if arguments.json:
         from ..validate.stored_parts import json_text

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import __version__
+from ..solve.workers import processors
 
 SHELLS = ("bash", "zsh", "fish")
 Run = Callable[[argparse.Namespace], int]
@@ -103,6 +104,13 @@ def _add_validate(commands: Any, run: Run) -> argparse.ArgumentParser:
         "--output",
         metavar="DIR",
         help="folder for results, plots and resumable parts (default: nothing is written)",
+    )
+    validate.add_argument(
+        "--jobs",
+        type=int,
+        default=min(2, processors()),
+        metavar="N",
+        help="1: one process; 2: finite elements in a second one (default: 2 on two processors)",
     )
     return validate
 

@@ -9,8 +9,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from ..problem.user_input import positive_integer
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from ..solve.workers import thread_shares
 
 
 @contextmanager
@@ -18,15 +17,14 @@ def processes(jobs: int) -> Iterator[Executor | None]:
     """An executor of so many processes; None for one job, which is done here.
 
     The workers are spawned, not forked: this process may hold threads. They share the processors
-    of the machine: each would take all of them otherwise.
+    of the machine.
     """
     count = positive_integer(jobs, "jobs")
     if count == 1:
         yield None
         return
-    share = max(1, (os.cpu_count() or 1) // count)
-    set_here = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(set_here, str(share)))
+    set_here = thread_shares(count)
+    os.environ.update(set_here)
     spawn = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(count, mp_context=spawn) as executor:

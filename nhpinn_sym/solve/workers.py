@@ -21,7 +21,30 @@ from ..problem.errors import (
     warn_tolerance,
 )
 
+RANK_VARIABLES = (
+    "OMPI_COMM_WORLD_RANK",
+    "PMI_RANK",
+    "PMIX_RANK",
+    "GROUP_RANK",
+    "LOCAL_RANK",
+)
+"""Of the environment, by which mpirun and torchrun number their processes."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 T = TypeVar("T")
+
+
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_shares(processes: int) -> dict[str, str]:
+    """Variables of the environment by which each of so many processes takes its share of the
+    processors: each would take all of them otherwise. What the user has set stays."""
+    share = max(1, processors() // processes)
+    return {name: str(share) for name in _THREADS if name not in os.environ}
 
 
 def each_done(

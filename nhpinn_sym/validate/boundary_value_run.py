@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from .. import __version__
@@ -69,7 +68,6 @@ class BoundaryValueRun:
     ) -> None:
         self.compared = compared
         self.model = homogenize_linear(problem)
-        domain = covered_domain(self.model)
         self.problem, self.settings = problem, settings
         self.eps = positive_eps(eps)
         self.exact = number_expression(eps)
@@ -78,15 +76,14 @@ class BoundaryValueRun:
         self.fem = settings.fem
         self.growth = 0.0
         self.fine_problem = problem
-        self.parameters = settings.parameters
-        self.progress = settings.progress
-        self.points, self.plot_shape = plot_points(domain)
+        self.points, self.plot_shape = plot_points(covered_domain(self.model))
         quadrature = self._quadrature(eps)
         self.sources: tuple[Source, ...] = ()
         if out is not None:
             check_folder(output_path(out))
             self.sources = emitted(self.model, ("torch", self.fem, "numpy"))
-        self.store = Store(out, self._key(quadrature.points.shape))
+        self.store = Store(out, self._key(quadrature.points.shape), settings.beside)
+        self.solved: Mapping[str, CellSolution] = {}
         self.parts = self._parts(quadrature)
 
     def _quadrature(self, eps: object) -> Quadrature:
@@ -131,31 +128,52 @@ class BoundaryValueRun:
             )
         # What nets do not cover they are given: the equation is compared all the same.
         own = self.fem if "pinn" in found.refused else "pinn"
-        cells = {"pinn": self._cells(own), self.fem: self._cells(self.fem)}
+        cells = {"pinn": self._cells(own), **self._judges()}
+        with PictureFiles(self.store, self.settings.progress) as files:
+            return self._judged(cells, files)
+
+    def ahead(self) -> None:
+        """The parts that need no net, for the same run in another process."""
+        self._cells(self.fem)
+        if not self._grows:
+            self._reference()
+        cells = self._judges()
+        best = self._by_fem("u0", cells["oracle"])
+        fine = self._resolved(self._reference(), best)
+        self._by_fem("v", cells[self.fem])
+        self._larger(cells["oracle"], best, fine)
+        self._other_fine()
+        self._by_fem("w", self._cells("pinn"))
+
+    def _judges(self) -> dict[str, CellSolution]:
+        """The cells by FEM and by the oracle; the growth that is factored out of fine solutions."""
+        cells = {self.fem: self._cells(self.fem)}
         oracle, self.oracle = self._oracle()
         cells["oracle"] = cells[self.fem] if oracle is None else oracle
-        if self.model.eigenvalue is not None and self.problem.time_order:
+        if self._grows:
             self.growth = float(cells["oracle"].effective["lambda0"])
             self.fine_problem = without_growth(self.model.operator, self.growth)
-        with PictureFiles(self.store, self.progress) as files:
-            return self._judged(cells, files)
+        return cells
+
+    @property
+    def _grows(self) -> bool:
+        return self.model.eigenvalue is not None and bool(self.problem.time_order)
+
+    def _reference(self) -> StoredArrays:
+        return self.parts.fine(partial(self._fine, self.exact, self.fem))
+
+    def _by_fem(self, name: str, cells: CellSolution) -> StoredArrays:
+        return self.parts.get(name, lambda: self._macro(cells, self.fem))
 
     def _judged(self, cells: Mapping[str, CellSolution], files: PictureFiles) -> Report:
         """What is compared at eps. Its pictures are printed while the rest is computed."""
         files.add(self._coefficient(cells["pinn"]))
-        get = self.parts.get
-        fine = get("u_eps", lambda: self._fine(self.exact, self.fem), reference=True)
-        if not np.any(fine["values"]):
-            raise SolveError(
-                "the solution of the multiscale problem is zero, and relative errors mean nothing",
-                term=self.problem,
-                remedy="give a source, or boundary or initial data, other than zero",
-            )
         expanded = self._expanded(cells)
         p = self.parts.expanded("p", expanded)
-        w = get("w", lambda: self._macro(cells["pinn"], self.fem))
-        v = get("v", lambda: self._macro(cells[self.fem], self.fem))
-        best = get("u0", lambda: self._macro(cells["oracle"], self.fem))
+        fine = self._reference()
+        w = self._by_fem("w", cells["pinn"])
+        v = self._by_fem("v", cells[self.fem])
+        best = self._by_fem("u0", cells["oracle"])
         fine = self._resolved(fine, best)
         parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
         files.add(self._solutions(parts))
@@ -297,7 +315,7 @@ class BoundaryValueRun:
             errors,
             budget,
             compared.first_order(),
-            self._effective(cells),
+            {c.backend: sampled_coefficients(c, self.problem) for c in cells.values()},
             self._methods(parts, cells),
             self._info(compared, cells),
             printed_errors(self.problem, self.eps),
@@ -330,10 +348,6 @@ class BoundaryValueRun:
         pinn, fem = compared.from_third(other)
         return replace(findings, third=third, pinn_third=pinn, fem_third=fem)
 
-    def _effective(self, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
-        """The effective coefficients of the two that are judged, and of what judges them."""
-        return {c.backend: sampled_coefficients(c, self.problem) for c in cells.values()}
-
     def _methods(
         self, parts: Mapping[str, StoredArrays], cells: Mapping[str, CellSolution]
     ) -> dict[str, str]:
@@ -349,12 +363,8 @@ class BoundaryValueRun:
         }
 
     def _info(self, compared: Comparison, cells: Mapping[str, CellSolution]) -> dict[str, Any]:
-        apart = compared.by_component(self.problem)
-        parts = compared.parts
         return {
-            **({"errors by component": apart} if apart else {}),
-            "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
-            "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
+            **compared.info(self.problem),
             "cells": {
                 name: {k: c.info[k] for k in c.info}
                 for name, c in cells.items()
@@ -368,15 +378,14 @@ class BoundaryValueRun:
         """Pictures of the coefficient and of cell functions."""
         from .plots import draw_cell_pictures, draw_coefficient_at
 
-        points, shape = self.parts.plot_points, self.plot_shape
-        yield from draw_coefficient_at(self.model, self.eps, self.parameters, points, shape)
-        yield from draw_cell_pictures(self.model, self.parameters, cells)
+        numbers = self.settings.parameters
+        yield from draw_coefficient_at(self.model, self.eps, numbers, self.points, self.plot_shape)
+        yield from draw_cell_pictures(self.model, numbers, cells)
 
     def _solutions(self, parts: Mapping[str, StoredArrays]) -> Iterator[Drawing]:
         from .plots import draw_solutions
 
-        points, shape = self.parts.plot_points, self.plot_shape
-        yield from draw_solutions(self.problem, self.eps, parts, points, shape)
+        return draw_solutions(self.problem, self.eps, parts, self.points, self.plot_shape)
 
     def _write(self, report: Report, files: PictureFiles) -> None:
         if self.store.folder is None:

@@ -149,17 +149,20 @@ def solved_by(
     solve: Callable[[str], CellSolution], backends: Iterable[str]
 ) -> tuple[dict[str, CellSolution], dict[str, str], dict[str, str]]:
     """(solutions, refused, failed) of `CellComparison`. Errors: see `compare_cells`."""
-    solutions: dict[str, CellSolution] = {}
-    errors: dict[str, NhpinnError] = {}
-    for name in backends:
+    order = list(backends)
+    found: dict[str, CellSolution] = {}
+    raised: dict[str, NhpinnError] = {}
+    for name in reversed(order):  # a second process begins with the first
         try:
-            solutions[name] = solve(name)
+            found[name] = solve(name)
         except SolvabilityError:
             raise
         except (UnsupportedError, BackendMissingError, SolveError) as cause:
-            errors[name] = cause
-    if not solutions:
-        raise next(iter(errors.values()))
+            raised[name] = cause
+    if not found:
+        raise raised[order[0]]
+    solutions = {name: found[name] for name in order if name in found}
+    errors = {name: raised[name] for name in order if name in raised}
     refused = {n: str(e) for n, e in errors.items() if not isinstance(e, SolveError)}
     return solutions, refused, {n: str(e) for n, e in errors.items() if n not in refused}
 

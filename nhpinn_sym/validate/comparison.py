@@ -66,6 +66,15 @@ class Comparison:
             found[str(u.func)] = self._errors(*columns)
         return found
 
+    def info(self, problem: MultiscaleProblem) -> dict[str, Any]:
+        """What a report says of every part."""
+        apart = self.by_component(problem)
+        return {
+            **({"errors by component": apart} if apart else {}),
+            "estimates": {name: float(part["estimate"]) for name, part in self.parts.items()},
+            "seconds": {name: float(part["seconds"]) for name, part in self.parts.items()},
+        }
+
     def budget(self) -> dict[str, float]:
         """What each step adds, and what the reference says of its own error."""
         return {

@@ -17,7 +17,6 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from .. import __version__
@@ -69,16 +68,6 @@ def validate_laws(
     store = store_of(problem, settings, out)
     compared = _compared(model, settings, store)
     return _law_report(model, settings, store, compared.as_dict(), "")
-
-
-def validate_nonlinear(
-    problem: MultiscaleProblem,
-    eps: object,
-    settings: Settings,
-    out: str | os.PathLike[str] | None,
-) -> Report:
-    """`validate` at one eps."""
-    return _NonlinearRun(problem, eps, settings, out).report()
 
 
 def _model(problem: MultiscaleProblem) -> NonlinearModel:
@@ -140,15 +129,15 @@ def _write(
         write_page(Content(report, model.problem, settings, model, sources=sources), store, files)
 
 
-class _NonlinearRun:
+class NonlinearRun:
     """One validation at one eps."""
 
     def __init__(
         self,
         problem: MultiscaleProblem,
         eps: object,
-        settings: Settings,
         out: str | os.PathLike[str] | None,
+        settings: Settings,
     ) -> None:
         self.model = _model(problem)
         if self.model.hamiltonian:
@@ -171,7 +160,7 @@ class _NonlinearRun:
         if out is not None:
             check_folder(output_path(out))
         key = (versions(self.fem), problem_key(problem), self.label, settings.key())
-        self.store = Store(out, repr((*key, quadrature.points.shape)))
+        self.store = Store(out, repr((*key, quadrature.points.shape)), settings.beside)
         self.parts = SolutionParts(self.model, self.eps, settings, self.store, quadrature, points)
         self.laws: dict[str, LawSolution] = {}
         self.best = "fourier"
@@ -181,22 +170,11 @@ class _NonlinearRun:
         cells = compared.as_dict()
         if "fourier" in compared.failed or not {"fourier", self.fem} & {*compared.known}:
             return _law_report(self.model, self.settings, self.store, cells, self.label)
-        # Where data jump there is neither a law by Fourier nor one by nets.
-        self.best = "fourier" if "fourier" in compared.known else self.fem
-        learned = "pinn" if "pinn" in compared.known else self.best
-        get = self.parts.get
-        fine = get("u_eps", partial(self._fine, self.exact, self.fem), reference=True)
-        if not np.any(fine["values"]):
-            raise SolveError(
-                "the solution of the multiscale problem is zero, and relative errors mean nothing",
-                term=self.problem,
-                remedy="give a source, or boundary or initial data, other than zero",
-            )
-        best = get("u0", partial(self._macro, self.best, self.fem), self._expanded)
-        w = best
-        if learned == "pinn":
-            w = get("w", partial(self._macro, "pinn", self.fem))
+        learned = self._chosen(compared)
         p = self._learned(learned)
+        fine = self._reference()
+        best = self._best()
+        w = self._by_fem("w", learned) if learned == "pinn" else best
         kept = [name for name in best if name.startswith("first_")]
         parts = {
             "p": {**p, **{name: best[name] for name in kept}},
@@ -208,6 +186,29 @@ class _NonlinearRun:
         report = self._compare(parts, compared, cells, self._larger(best, fine))
         _write(report, self.model, self.settings, self.store, self._drawings(report, parts))
         return report
+
+    def ahead(self) -> None:
+        """The parts that need no net, for the same run in another process."""
+        fine = self._reference()
+        self.parts.other_fine(self._fine, self.exact)
+        learned = self._chosen(_compared(self.model, self.settings, self.store))
+        self._larger(self._best(), fine)
+        if learned == "pinn":
+            self._by_fem("w", learned)
+
+    def _chosen(self, compared: LawComparison) -> str:
+        """Where data jump there is neither a law by Fourier nor one by nets."""
+        self.best = "fourier" if "fourier" in compared.known else self.fem
+        return "pinn" if "pinn" in compared.known else self.best
+
+    def _reference(self) -> StoredArrays:
+        return self.parts.fine(partial(self._fine, self.exact, self.fem))
+
+    def _best(self) -> StoredArrays:
+        return self.parts.get("u0", partial(self._macro, self.best, self.fem), self._expanded)
+
+    def _by_fem(self, name: str, law: str) -> StoredArrays:
+        return self.parts.get(name, partial(self._macro, law, self.fem))
 
     def law(self, backend: str) -> LawSolution:
         """Solved when a part asks for it."""
@@ -346,13 +347,9 @@ class _NonlinearRun:
         }
 
     def _info(self, compared: Comparison) -> dict[str, Any]:
-        apart = compared.by_component(self.problem)
-        parts = compared.parts
         return {
-            **({"errors by component": apart} if apart else {}),
-            "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
-            "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
-            "law": {name: float(parts[name]["law"]) for name in ("p", "w", "u0")},
+            **compared.info(self.problem),
+            "law": {name: float(compared.parts[name]["law"]) for name in ("p", "w", "u0")},
             "resumed": list(self.store.taken),
             "version": __version__,
         }

@@ -18,6 +18,7 @@ from ..solve.backends import BACKENDS, choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.progress import Progress, shown
+from .shared_parts import SharedParts
 from .stored_parts import Store
 
 _PINN = 'write pinn={"method": "lm", "seed": 1}, or pinn={"cells": {...}, "equation": {...}}'
@@ -31,7 +32,8 @@ _IN_SPACE = 5e-4
 class Settings:
     """fem: the finite element backend; cells, equation: options of the PINN for the two solves;
     per_period: mesh cells of the fine solution; tolerance: for the cells of every backend;
-    coefficients: functions for those without a formula."""
+    coefficients: functions for those without a formula; beside:
+    where a second process computes parts too."""
 
     fem: str
     cells: Mapping[str, Any]
@@ -41,6 +43,7 @@ class Settings:
     parameters: Mapping[sp.Symbol, float] | None
     progress: Progress
     coefficients: Mapping[str, Callable[..., Any]] | None = None
+    beside: SharedParts | None = None
 
     @classmethod
     def read(

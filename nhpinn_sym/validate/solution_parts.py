@@ -76,6 +76,17 @@ class SolutionParts:
 
         return self.store.arrays(name, compute, lambda part: self._sound(part, reference))
 
+    def fine(self, solve: Callable[[], Solution]) -> StoredArrays:
+        """The solution that resolves the periods, which errors are relative to."""
+        found = self.get("u_eps", solve, reference=True)
+        if not np.any(found["values"]):
+            raise SolveError(
+                "the solution of the multiscale problem is zero, and relative errors mean nothing",
+                term=self.model.problem,
+                remedy="give a source, or boundary or initial data, other than zero",
+            )
+        return found
+
     def expanded(self, name: str, expanded: ExpandedSolution) -> StoredArrays:
         """The same of a solution with its expansions, whose boundary layers `layers` adds."""
 

@@ -8,7 +8,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from ..problem.errors import OutputPathError, ProblemError, UnsupportedError
 from ..solve.cell_file import unpacked
 from ..solve.cell_solution import CellSolution
 from ..solve.data_file import Kind, read, write
+from .shared_parts import SharedParts, warn_again, warnings_kept
 
 StoredArrays = dict[str, Any]
 _PART = Kind("a part of a validation", "validate(..., out=folder)")
@@ -32,11 +34,17 @@ class Store:
     A part that is damaged, or that is not `sound`, is computed again. What is handed out is always
     what was read from the file, so that a resumed run goes on with the same numbers. folder None
     writes nothing. A part that is asked for again is the one of the first time; `taken` are those
-    of an earlier run.
+    of an earlier run. beside: where another process computes parts too.
     """
 
-    def __init__(self, folder: str | os.PathLike[str] | None, key: str) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None,
+        key: str,
+        beside: SharedParts | None = None,
+    ) -> None:
         self.folder = None if folder is None else output_path(folder)
+        self._beside = beside
         self.key = hashlib.sha256(key.encode()).hexdigest()[:16]
         self.taken: list[str] = []
         self._held: dict[str, Any] = {}
@@ -99,25 +107,41 @@ class Store:
         path = self._path(name)
         if path is None:
             return compute()
-        if path.is_file():
+        with self._alone(path):
+            if path.is_file():
+                try:
+                    found = reader(path)
+                    if sound(found):
+                        self._take(name)
+                        return found
+                except ProblemError:
+                    path.unlink(missing_ok=True)
+            result = compute()
             try:
-                found = reader(path)
-                if sound(found):
-                    self._take(name)
-                    return found
-            except ProblemError:
-                path.unlink(missing_ok=True)
-        result = compute()
+                writer(result, path)
+            except UnsupportedError:
+                # A formula that has no form in a file: this part is computed by every run.
+                return result
+            return reader(path)
+
+    @contextmanager
+    def _alone(self, path: Path) -> Iterator[None]:
+        """While this process, and no other one, reads or computes a part."""
+        if self._beside is None:
+            yield
+            return
         try:
-            writer(result, path)
-        except UnsupportedError:
-            # A formula that has no form in a file: this part is computed by every run.
-            return result
-        return reader(path)
+            with self._beside.held(path), warnings_kept(path):
+                yield
+        finally:
+            warn_again(path)
 
     def _take(self, name: str) -> None:
         """Note a part of an earlier run, once."""
-        if name not in self._held and name not in self.taken:
+        if name in self._held or name in self.taken:
+            return
+        path = self._path(name)
+        if self._beside is None or (path is not None and path.name in self._beside.earlier):
             self.taken.append(name)
 
     def write(self, name: str, data: bytes) -> None:
@@ -126,9 +150,15 @@ class Store:
             write_atomic(self.folder / name, data)
 
     def _path(self, name: str) -> Path | None:
-        if self.folder is None:
-            return None
-        return self.folder / "parts" / f"{name}_{self.key}.npz"
+        file = f"{name}_{self.key}.npz"
+        if self._beside is not None:
+            return self._beside.folder / file
+        return None if self.folder is None else parts_folder(self.folder) / file
+
+
+def parts_folder(folder: str | os.PathLike[str]) -> Path:
+    """Of an output folder."""
+    return output_path(folder) / "parts"
 
 
 def finite(cells: CellSolution) -> bool:

@@ -32,10 +32,11 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from ..solve.progress import Progress
 from .boundary_value_run import BoundaryValueRun
-from .nonlinear_run import validate_laws, validate_nonlinear
+from .nonlinear_run import NonlinearRun, validate_laws
 from .page import require_page_libraries
 from .plain import is_plain, validate_plain
 from .report import Report
+from .second_process import second_process
 from .settings import Settings
 from .validate_cells import ComparedCells, validate_cells
 from .validate_own import validate_own
@@ -54,6 +55,7 @@ def validate(
     exact: object = None,
     coefficients: Mapping[str, Callable[..., Any]] | None = None,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> Report:
     """Cross-validate PINN and FEM on `problem`: its cell problems and expansion, for every class;
     with `eps` also the boundary value problem, with the errors e1..e4 of NH-PINN and of
@@ -73,6 +75,8 @@ def validate(
     coefficients : {"a": function} for every coefficient a(...) of a linear problem without a
                  formula, as for `solve_cells`; for the PINN it is called with tensors of torch,
                  which have to be differentiated, for the others with arrays.
+    jobs       : 2 computes at one eps by two processes on one machine: parts that need no net in a
+                 second one. The numbers are the same; functions, and ranks of MPI, stay in one.
     Errors: those of `homogenize` and of the solves; with eps UnsupportedError for what has no
     comparison yet (moving frames, ...); OutputPathError before anything is solved.
 
@@ -123,11 +127,31 @@ def validate(
         return validate_own(own, settings, out)
     if not linear and eps is None:
         return validate_laws(problem, settings, out)
-    if not linear:
-        return validate_nonlinear(problem, eps, settings, out)
     if eps is None:
         return validate_cells(problem, settings, out)
-    return BoundaryValueRun(problem, eps, out, settings).report()
+    with second_process(jobs, ahead, (problem, eps), settings, out) as own_settings:
+        return _run(problem, eps, out, own_settings).report()
+
+
+def ahead(
+    problem: MultiscaleProblem,
+    eps: object,
+    out: str | os.PathLike[str] | None,
+    settings: Settings,
+) -> None:
+    """What a second process computes of `validate` at one eps."""
+    _run(problem, eps, out, settings).ahead()
+
+
+def _run(
+    problem: MultiscaleProblem,
+    eps: object,
+    out: str | os.PathLike[str] | None,
+    settings: Settings,
+) -> BoundaryValueRun | NonlinearRun:
+    if parse_nonlinear(problem).linear:
+        return BoundaryValueRun(problem, eps, out, settings)
+    return NonlinearRun(problem, eps, out, settings)
 
 
 def validate_at(

@@ -174,13 +174,14 @@ def _round(
 
 def undisturbed(folder: Path) -> Any:
     """results.json without what a resumed run may have otherwise."""
-    return _without(json.loads((folder / "results.json").read_text()))
+    return without_times(json.loads((folder / "results.json").read_text()))
 
 
-def _without(value: Any) -> Any:
+def without_times(value: Any) -> Any:
+    """Of JSON."""
     if isinstance(value, dict):
-        return {key: _without(v) for key, v in value.items() if key not in _DISTURBED}
-    return [_without(v) for v in value] if isinstance(value, list) else value
+        return {key: without_times(v) for key, v in value.items() if key not in _DISTURBED}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
