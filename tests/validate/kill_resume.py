@@ -46,13 +46,13 @@ _DEADLINE = 600
 _DISTURBED = {"seconds", "resumed"}
 
 
-def problem() -> nh.MultiscaleProblem:
+def problem(source: int = 1) -> nh.MultiscaleProblem:
     """Small, but with every part of a validation: an interval, two periods."""
     s = nh.Scales(1)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
     return nh.MultiscaleProblem(
-        sp.Eq(-s.div(a * s.grad(u)), 1),
+        sp.Eq(-s.div(a * s.grad(u)), source),
         scales=s,
         unknown=u,
         domain=nh.Box((0, 1)),

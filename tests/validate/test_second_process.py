@@ -73,8 +73,9 @@ def test_what_is_computed_ahead_is_taken(alone: Any, tmp_path: Path) -> None:
     assert known == {*report.info["resumed"]} and not differences(alone, numbers(report))
 
 
-def test_errors_are_those_of_one_process() -> None:
-    zero = problem().replaced(problem().equations[0] + 1)
+def test_errors_are_those_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_COMMAND", "1 / 0")
+    zero = problem(source=0)
     with pytest.raises(nh.SolveError, match="the multiscale problem is zero"):
         nh.validate(zero, EPS, fem="skfem", jobs=2)
     with pytest.raises(nh.ProblemError, match="jobs"):
