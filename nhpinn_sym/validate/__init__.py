@@ -5,8 +5,9 @@ the boundary value problem. `validate_cells` compares cells and checks the expan
 (`cell_comparison`, with `cell_checks` for what judges them without a solver), `plain` compares the
 solutions of a PDE without fast variables, `nonlinear_run` those of nonlinear problems, with their
 laws (`law_comparison`); `study` looks at rates. `settings` holds what was asked for, `supported`
-says which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk, for
-`second_process` too (`solution_parts`, those of solutions, `expanded_solution`, what cells make of them), `quadrature`
+says which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk
+(`solution_parts`, those of solutions, `expanded_solution`, what cells make of them), which a
+`second_process` computes beside the first one (`shared_parts`: each once), `quadrature`
 is the common one for all norms, `evidence` gathers what is independent of the solvers, `verdict`
 decides (`budget_verdict` from the errors of boundary value problems), `report` and `plots` show
 (`picture_files` prints pictures beside the rest). `bloch.bloch` (with `bloch_wave` and
