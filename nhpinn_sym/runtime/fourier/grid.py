@@ -17,7 +17,13 @@ from scipy import fft
 from ..arrays import MultiIndex
 from ..tensor_grids import uniform_line
 
-WORKERS = os.cpu_count() or 1
+_CORES = os.cpu_count() or 1
+# Numbers of a transform from which on threads pay: of fewer they are most of its time.
+_THREADED = 2**15
+
+
+def _workers(array: np.ndarray) -> int:
+    return _CORES if array.size >= _THREADED else 1
 
 
 class Grid:
@@ -68,8 +74,9 @@ class Grid:
         """Modes of values, which need only broadcast to the grid."""
         values = np.broadcast_to(values, np.broadcast_shapes(np.shape(values), self.shape))
         if self.real:
-            return fft.rfftn(values, axes=self.axes, norm="forward", workers=WORKERS) * self.weights
-        return fft.fftn(values, axes=self.axes, norm="forward", workers=WORKERS)
+            modes = fft.rfftn(values, axes=self.axes, norm="forward", workers=_workers(values))
+            return modes * self.weights
+        return fft.fftn(values, axes=self.axes, norm="forward", workers=_workers(values))
 
     def backward(self, modes: np.ndarray) -> np.ndarray:
         if self.real:
@@ -78,10 +85,10 @@ class Grid:
                 s=self.shape,
                 axes=self.axes,
                 norm="forward",
-                workers=WORKERS,
+                workers=_workers(modes),
                 overwrite_x=True,
             )
-        return fft.ifftn(modes, axes=self.axes, norm="forward", workers=WORKERS)
+        return fft.ifftn(modes, axes=self.axes, norm="forward", workers=_workers(modes))
 
     def significant(self, modes: np.ndarray) -> np.ndarray:
         """The modes without those that are rounding, which derivatives would make larger."""
