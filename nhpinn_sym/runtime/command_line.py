@@ -4,6 +4,7 @@ written.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -13,6 +14,10 @@ from .lagrange_grid import difference_at_nodes, ranges, save_grid
 from .rigid_modes import require_balance
 
 ParameterValues = dict[str, float]
+# The arguments that say how fine a solve is.
+_SIZES = ("n", "steps", "degree", "halvings")
+# A relative change above which a result is in doubt.
+_POOR = 1e-2
 
 
 def numbers(
@@ -46,6 +51,7 @@ def write_effective(
     change = found.change(effective(_halved(given)))
     if first:
         print(f"{found}\nchange from {_coarser(given)}: {change:.1e}")
+        tell_doubt(change, _finer(given))
         found.save("effective.json")
 
 
@@ -71,7 +77,19 @@ def write_solution(
     if first:
         shown = grid.nodal()
         print(f"{ranges(shown, components)}; change from {_coarser(given)}: {change:.1e}")
+        tell_doubt(change, _finer(given))
         save_grid(shown, f"{name}.npz", components)
+
+
+def tell_doubt(change: float, remedy: str) -> None:
+    """A line on stderr where the last change says that a result has not converged."""
+    if not change <= _POOR:
+        print(f"NOT CONVERGED, it may be {change:.0%} off: {remedy}", file=sys.stderr)
+
+
+def _finer(given: ParameterValues) -> str:
+    """What makes the change smaller."""
+    return f"raise {', '.join(f'{k}=' for k in _SIZES if k in given)}"
 
 
 def _halved(given: ParameterValues) -> ParameterValues:

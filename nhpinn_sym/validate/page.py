@@ -270,6 +270,11 @@ def _problem(content: Content) -> Iterator[PageBlock]:
     rows = [
         ("domain", problem.domain),
         ("cell", problem.cell),
+        *(("hole", f"{s}: {_given(condition)}") for s, condition in problem.holes.items()),
+        *(
+            ("contact", f"{c.shape}: eps^{c.power} {_written(c.stiffness)}")
+            for c in problem.contacts
+        ),
         *(("boundary", _given(condition)) for condition in problem.boundary),
         *(("initial", _given(condition)) for condition in problem.initial),
         ("final time", problem.final_time),

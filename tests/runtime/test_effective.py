@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nhpinn_sym.runtime.command_line import numbers
+from nhpinn_sym.runtime.command_line import numbers, write_effective
 from nhpinn_sym.runtime.effective import Effective, label
 
 KEY = ("A", (0, 0))
@@ -74,3 +74,17 @@ def test_arguments_are_numbers() -> None:
     for wrong in ("n=x", "n=1/0", "n"):
         with pytest.raises(SystemExit, match="no number"):
             numbers([wrong], {}, n=64)
+
+
+def test_what_has_not_converged_is_told_with_a_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def rough(given: dict[str, float]) -> Effective:
+        return Effective.sampled(lambda slow: {KEY: 1 + 1 / given["n"]}, {}, {}, {})
+
+    write_effective(rough, {"n": 1000.0})
+    assert capsys.readouterr().err == ""
+    write_effective(rough, {"n": 10.0})
+    assert capsys.readouterr().err == "NOT CONVERGED, it may be 9% off: raise n=\n"

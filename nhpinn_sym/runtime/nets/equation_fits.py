@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..command_line import tell_doubt
 from .fit_domains import BoxDomain, FitDomain
 from .fits import FormArguments, RowsAndTargets, fit_features, with_constant
 from .jets import Jet, column, combine, product, system, total
@@ -15,6 +16,8 @@ from .networks import Layers, hidden
 
 # Points of the inside for each point of a part of the boundary.
 _FEWER = 4
+# A relative residual above which the features do not solve the equation, whatever the change is.
+_NO_FIT = 0.5
 # At least, however few the points inside are.
 _FEWEST_THERE = 20
 
@@ -77,6 +80,8 @@ def write_fit(
     change = float((values - coarse(points)).norm() / values.norm())
     print(f"{count} features: relative residual {residual:.1e}, change from half {change:.1e}")
     print(f"{values.min():.9g} <= u <= {values.max():.9g}")
+    remedy = f"take n={2 * count}, {'a larger epsilon, ' if 'epsilon' in given else ''}or elements"
+    tell_doubt(max(change, residual if residual > _NO_FIT else 0.0), remedy)
     shown = values.reshape(*shape, values.shape[1])
     np.savez(f"{name}.npz", values=shown.numpy(), **table)
 
