@@ -20,6 +20,8 @@ LONG = ("examples", "validate")
 # an example that takes long on a busy machine is no failure
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+# SymPy and torch make many objects that live to the end
+gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,11 +30,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected by now lives to the end: the garbage collector need not look
-    through it again and again.
-    """
+    """What is imported and collected by now lives to the end: it is no garbage."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
