@@ -5,6 +5,7 @@ the whole torus, and closed forms.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,13 +102,24 @@ CASES = {
 }
 
 
+@cache
+def fine(case: Torus, eps: float) -> tuple[Array, Array]:
+    return case.fine(eps)
+
+
+@cache
+def model_and_cells(name: str) -> tuple[nh.HomogenizedModel, nh.CellSolution]:
+    model = CASES[name].model(2)
+    return model, nh.solve_cells(model)
+
+
 def errors(
     case: Torus, field: nh.MeanField, cells: nh.CellSolution, periods: tuple[float, ...]
 ) -> Array:
     """(len(periods), order + 1): largest errors of the expansions cut at each order."""
     rows = []
     for eps in periods:
-        points, exact = case.fine(eps)
+        points, exact = fine(case, eps)
         cuts = [
             nh.reconstruct(nh.MeanField(field.fields[: n + 1]), cells, eps)(points)
             for n in range(field.order + 1)
@@ -123,11 +135,9 @@ def rates(table: Array) -> Array:
 @pytest.mark.parametrize("backend", ["pinn", "skfem", "dolfinx"])
 @pytest.mark.parametrize("name", CASES)
 def test_the_expansion_of_order_n_converges_at_rate_n_plus_1(name: str, backend: str) -> None:
-    case = CASES[name]
-    model = case.model(2)
-    cells = nh.solve_cells(model)
+    model, cells = model_and_cells(name)
     field = nh.solve_hierarchy(model, cells, backend)
-    table = errors(case, field, cells, (1 / 8, 1 / 16, 1 / 32))
+    table = errors(CASES[name], field, cells, (1 / 8, 1 / 16, 1 / 32))
     assert rates(table)[-1] == pytest.approx([1, 2, 3], abs=0.35)
     assert table[-1, 2] < 2e-6
 
@@ -140,7 +150,7 @@ def test_the_first_mean_field_is_needed_for_rate_two() -> None:
     assert "finite elements" in field.fields[1].method
     without, complete = [], []
     for eps in (1 / 8, 1 / 16):
-        points, exact = case.fine(eps)
+        points, exact = fine(case, eps)
         without.append(np.abs(nh.reconstruct(field.fields[0], cells, eps)(points) - exact).max())
         complete.append(np.abs(nh.reconstruct(field, cells, eps)(points) - exact).max())
     assert without[1] > 3 * complete[1]

@@ -24,6 +24,8 @@ _BISECTIONS = 54
 _STARTS = {1: 33, 2: 12, 3: 6}
 # Of damped Newton: each may cross a quarter of the cell, the last few converge quadratically.
 _STEPS = 40
+# Steps in which the equations have to fall by half: others wander where there is no zero.
+_PATIENCE = 8
 # Share of the cell: shorter steps are rounding, or the last of Newton.
 _AT_REST = 1e-13
 # Equations relative to their slopes: the distance from the critical point.
@@ -211,11 +213,17 @@ def _critical(group: Sequence[LevelSet], at: Mapping[int, float], free: Sequence
     ends = np.array([group[0].bounds[k] for k in free])
     lengths = ends[:, 1] - ends[:, 0]
     moving = np.arange(len(points))
-    for _ in range(_STEPS):
+    least = np.full(len(points), np.inf)
+    for count in range(_STEPS):
         value, slope = _system(group, points[moving], free)
         step = _newton_step(value, slope, lengths)
         points[np.ix_(moving, free)] -= step
-        moving = moving[np.abs(step / lengths).max(1) > _AT_REST]
+        go_on = np.abs(step / lengths).max(1) > _AT_REST
+        if count % _PATIENCE == 0:
+            left = np.abs(value).max(1)
+            go_on &= left < least[moving] / 2
+            least[moving] = left
+        moving = moving[go_on]
         if not len(moving):
             break
     value, slope = _system(group, points, free)
