@@ -165,8 +165,6 @@ class MultiscaleProblem:
         marked = [hole for hole in self.holes if isinstance(hole, ImageFunction)]
         cells = {self.scales.y: self.cell, self.scales.z: self.fast_cell}
         check_images([*self.equations, *marked], cells)
-        if self.holes:
-            refuse_lattice(self.cell, "holes")
         outside = solid_part(self.holes, self.scales, self.cell)
         held = are_walls(self.holes)
         self.solid: sp.Expr | None = None if held else outside

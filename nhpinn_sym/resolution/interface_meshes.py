@@ -13,7 +13,7 @@ from ..lower.forms import LoweredCells
 from ..lower.interfaces import CellInterfaces
 from ..lower.quadrics import quadric_regions
 from ..problem.errors import BackendMissingError, SolveError
-from ..runtime.arrays import Array, Bounds
+from ..runtime.arrays import Array, Bounds, Integers
 from ..runtime.fitted import gmsh_mesher, netgen_mesher, solid_mesher
 from ..runtime.fitted.cell_mesh import CellMesh
 from ..runtime.fitted.corners import GRADING
@@ -49,6 +49,7 @@ class InterfaceMeshes:
     mesher  : who makes them, one of `MESHERS`
     free    : axes along which functions are not periodic: no element goes across their ends
     grading : of triangles towards corners, see `runtime.fitted.corners.graded`
+    placed  : whether meshes are those in the plane, or in space, nevertheless
     """
 
     bounds: Bounds
@@ -58,6 +59,7 @@ class InterfaceMeshes:
     mesher: str = "own"
     free: tuple[int, ...] = ()
     grading: float = GRADING
+    placed: bool = False
     made: dict[int, tuple[Iterator[CellMesh], list[CellMesh]]] = field(default_factory=dict)
 
     @classmethod
@@ -116,7 +118,9 @@ class InterfaceMeshes:
         return np.linalg.norm(self.vectors, axis=1)
 
     def mesh(self, first: int, level: int) -> FittedMesh:
-        """`in_place`, in the coordinates of the cell."""
+        """`in_place`, in the coordinates of the cell unless it is `placed`."""
+        if self.placed:
+            return FittedMesh(self.in_place(first, level), (0.0,) * self.dim, free=self.free)
         return FittedMesh.on(self.bounds, self.in_place(first, level), self.free)
 
     def in_place(self, first: int, level: int) -> CellMesh:
@@ -150,6 +154,11 @@ class InterfaceMeshes:
                 remedy=_LIBRARIES[self.mesher].HOW_TO_GET,
             ) from cause
         return known[level]
+
+    def label(self, mesh: FittedMesh) -> Integers:
+        """The region of each element of one of them."""
+        matrix = self._matrix if self.placed else np.eye(self.dim)
+        return self.interfaces.label(mesh.middles @ matrix)
 
     def _levels(self, places: Array) -> Array:
         """Functions whose zeros hold all interfaces, those in faces of the cell among them."""

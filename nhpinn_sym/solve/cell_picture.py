@@ -26,6 +26,7 @@ from ..problem.pictures import (
     real_parts,
     symbol,
 )
+from .fields import CellField
 from .interpolation import Array
 from .lattice_fields import LatticeField
 
@@ -58,7 +59,7 @@ def draw_cells(
     bounds = list(cells.cell.values())
     lines = cell_lines(bounds, _POINTS[min(len(bounds), 2)])
     kind = cells.fields[0][0].kind if cells.fields else ""
-    lattice = kind == LatticeField.kind
+    lattice = bool(cells.fields) and _slanted(cells.fields[0][0])
     # The box around the cell of a lattice is no period: there functions are asked at every point.
     first = lines if lattice else [_first_period(line) for line in lines]
     if len(bounds) == 2 and kind == _STRIP:
@@ -145,6 +146,13 @@ def _repeated(values: Array, counts: Sequence[int], lines: Sequence[Array]) -> A
     """Values on the points of the first cell, so many along each axis, at those of all cells."""
     places = [np.arange(len(line)) % n for line, n in zip(lines, counts, strict=True)]
     return values.reshape(counts)[np.ix_(*places)].ravel()
+
+
+def _slanted(field: CellField) -> bool:
+    """Whether the periods are those of a lattice that is no box."""
+    mesh = field.mesh
+    slanted = mesh is not None and np.count_nonzero(mesh.vectors) > len(mesh.vectors)
+    return slanted or field.kind == LatticeField.kind
 
 
 def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]], lattice: bool) -> Array:

@@ -114,7 +114,7 @@ def _layout(model: DirichletHolesModel, values: Mapping[str, float], mesher: str
     """The meshes that fit the walls, and the jumps of coefficients."""
     numbers = {symbol: sp.Float(values[str(symbol)], 17) for symbol in model.problem.parameters}
     data = [c.xreplace(numbers) for c in (model.between, *model.leading.values())]
-    return layout_around(data, model.operator.fast, model.problem.cell.bounds, mesher)
+    return layout_around(data, model.operator.fast, model.problem.cell, mesher)
 
 
 def _entries(tensor: Array) -> dict[EffectiveKey, Array]:

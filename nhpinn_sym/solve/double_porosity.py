@@ -92,7 +92,7 @@ def solve_blocks(
     runtime = _runtime()
     y = tuple(v.symbol for v in model.problem.scales.y)
     data = [model.block, *model.diffusion, model.storage]
-    layout = layout_around(data, y, model.problem.cell.bounds)
+    layout = layout_around(data, y, model.problem.cell)
     block, storage, diffusion = (
         _values(y, c) for c in (model.block, model.storage, model.diffusion)
     )

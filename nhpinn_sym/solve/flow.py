@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from ..derive.porous import FlowModel
+from ..problem.domain import LatticeCell, refuse_lattice
 from ..problem.errors import (
     BackendMissingError,
     ProblemError,
@@ -62,8 +63,10 @@ def solve_flow(model: FlowModel, arguments: CellArguments) -> CellSolution:
     library = backend = arguments.backend
     images = bool(images_in(model.fluid))
     if backend == AUTO:
-        library = "voxel" if images or model.dim == 3 else "skfem"
+        slanted = isinstance(model.problem.cell, LatticeCell)
+        library = "voxel" if images or (model.dim == 3 and not slanted) else "skfem"
     if library == "voxel":
+        refuse_lattice(model.problem.cell, "Stokes' equations on voxels")
         chosen = check_options(solve_voxel_flow, options, library)
         return solve_voxel_flow(model, arguments.tolerance_or(ON_VOXELS), progress, **chosen)
     if library not in ("skfem", "dolfinx"):

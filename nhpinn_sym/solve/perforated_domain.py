@@ -12,7 +12,7 @@ import sympy as sp
 from ..lower.interfaces import CellInterfaces, branches
 from ..operator.parse import parse_nonlinear
 from ..problem.conditions import Condition, Dirichlet, Periodic, fields_of
-from ..problem.domain import Box
+from ..problem.domain import Box, refuse_lattice
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.holes import are_walls
 from ..problem.images import ImageFunction
@@ -69,6 +69,7 @@ def around_holes(problem: MultiscaleProblem, eps: object) -> MultiscaleProblem:
 
 
 def _check(problem: MultiscaleProblem) -> None:
+    refuse_lattice(problem.cell, "the fine problem around holes")
     for shape, held in problem.holes.items():
         if isinstance(shape, ImageFunction):
             raise UnsupportedError(
@@ -201,7 +202,7 @@ def _cell_meshes(
         return np.broadcast_to(found, (len(mesh.middles),)).astype(int)
 
     data = [inside, *branches(op.table.values(), y)]
-    meshes = layout_around(data, y, cell.bounds, _MESHERS[cell.dim]).meshes
+    meshes = layout_around(data, y, cell, _MESHERS[cell.dim]).meshes
     shares = [(v - x) / n for v, x, n in zip(y, corner, cell.lengths)]
     cuts = [-share.xreplace({v: a}) % 1 for share, v, (a, _) in zip(shares, y, cell.intervals)]
     others: list[list[sp.Expr]] = [[] for _ in cuts]

@@ -19,14 +19,13 @@ from .fem.fitted_layout import FittedLayout, layout_around
 def meshes_around(problem: MultiscaleProblem, part: sp.Expr, mesher: str = "own") -> FittedLayout:
     """The meshes that fit a part of a cell: a Piecewise, 1 there and 0 elsewhere."""
     y = tuple(v.symbol for v in problem.scales.y)
-    return layout_around([part], y, problem.cell.bounds, mesher)
+    return layout_around([part], y, problem.cell, mesher)
 
 
 def inside(layout: FittedLayout, mesh: FittedMesh) -> Flags:
     """Which elements are in the part: the last branch of the Piecewise."""
-    labels = layout.meshes.interfaces.label(mesh.middles)
     (node,) = layout.meshes.interfaces.jumps
-    return np.asarray(labels == len(node.args) - 1)
+    return np.asarray(layout.meshes.label(mesh) == len(node.args) - 1)
 
 
 def in_whole_cell(layout: FittedLayout, limit: int) -> int:

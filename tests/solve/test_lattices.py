@@ -122,6 +122,34 @@ def test_systems_on_a_lattice() -> None:
     assert stiffness(HEXAGONAL) == pytest.approx(stiffness(nh.Cell((0, 1), (0, ROOT))), abs=1e-5)
 
 
+def around(cell: nh.Cell, disks: list[nh.Disk], kind: str) -> nh.MultiscaleProblem:
+    """No flux into the disks, unknowns that are held at them, or a flow around them."""
+    if kind == "K":
+        v, p = S.unknown("v", components=2), S.unknown("p")
+        rows = [(-(S.eps**2) * S.laplacian(v) + S.grad(p), sp.Matrix([1, 0])), (S.div(v), 0)]
+        walls = dict.fromkeys(disks, nh.Dirichlet(0, unknown=v))
+        return nh.MultiscaleProblem(rows, scales=S, unknown=[v, p], cell=cell, holes=walls)
+    held = nh.Robin(2 * S.eps, S.eps) if kind == "A" else nh.Dirichlet(0)
+    equation = sp.Eq(-S.div(waves() * S.grad(U)), 1)
+    holes = dict.fromkeys(disks, held)
+    return nh.MultiscaleProblem(equation, scales=S, unknown=U, cell=cell, holes=holes)
+
+
+@pytest.mark.parametrize("kind", ["A", "M", "K"])
+def test_holes_against_a_box_of_two_cells(kind: str) -> None:
+    one = nh.Disk((0.3, 0.4), 0.3)
+    other = nh.Disk((0.8, sp.Rational(2, 5) + ROOT / 2), 0.3)
+    found, expected = (
+        nh.solve_cells(nh.homogenize(around(cell, disks, kind)), "skfem", tolerance=1e-2)
+        for cell, disks in ((HEXAGONAL, [one]), (nh.Cell((0, 1), (0, ROOT)), [one, other]))
+    )
+    margin = found.info["estimate"] + expected.info["estimate"]
+    assert margin < 2e-3
+    for name in {kind, "c"} & set(found.effective):
+        size = np.abs(expected.effective[name]).max()
+        assert found.effective[name] == pytest.approx(expected.effective[name], abs=margin * size)
+
+
 def test_what_lattices_refuse() -> None:
     with pytest.raises(nh.ProblemError, match="does not have the period"):
         model_of(2 + sp.sin(2 * sp.pi * S.y[1]), HEXAGONAL)
@@ -147,3 +175,6 @@ def test_what_lattices_refuse() -> None:
         nh.solve_fine(problem, eps=HALF / 4, backend="skfem")
     with pytest.raises(nh.UnsupportedError, match="the Bloch oracle on the cell"):
         nh.bloch(nh.homogenize(problem))
+    with pytest.raises(nh.UnsupportedError, match="on voxels on the cell of a lattice"):
+        flow = nh.homogenize(around(HEXAGONAL, [nh.Disk((0.3, 0.4), 0.3)], "K"))
+        nh.solve_cells(flow, "voxel")

@@ -66,9 +66,7 @@ def start_functions(
     return functions
 
 
-def _start(
-    s: Tensor, integrals: Callable[[int], Tensor], order: int, power: int, a: int
-) -> Tensor:
+def _start(s: Tensor, integrals: Callable[[int], Tensor], order: int, power: int, a: int) -> Tensor:
     """D_s^a (s^power v_order), by Leibniz' rule. (D_t v_m = D v_(m-2).)"""
     terms = [
         math.comb(a, k)

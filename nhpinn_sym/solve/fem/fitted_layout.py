@@ -14,6 +14,8 @@ import sympy as sp
 
 from ...lower.forms import LoweredCells
 from ...lower.interfaces import CellInterfaces
+from ...lower.lattice_cells import share_symbols
+from ...problem.domain import Cell, LatticeCell
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...problem.user_input import positive_number
 from ...resolution import Resolution, resolve
@@ -164,16 +166,22 @@ class GivenLayout:
 def layout_around(
     data: Sequence[sp.Expr],
     coordinates: tuple[sp.Symbol, ...],
-    bounds: Bounds,
+    cell: Cell,
     mesher: str = "own",
 ) -> FittedLayout:
-    """The meshes that fit the edges of the phases of `data`, on a box."""
+    """The meshes that fit the edges of the phases of `data`, in the plane or in space."""
+    bounds, vectors = cell.bounds, np.diag([float(n) for n in cell.lengths])
+    slanted = isinstance(cell, LatticeCell)
+    if isinstance(cell, LatticeCell):
+        shares = share_symbols(cell.dim)
+        swap = dict(zip(coordinates, cell.point(shares), strict=True))
+        data, coordinates = [c.xreplace(swap) for c in data], shares
+        bounds, vectors = Cell.unit(cell.dim).bounds, np.array(cell.vectors, dtype=float)
     axes = [(v, interval, True) for v, interval in zip(coordinates, bounds, strict=True)]
     found = resolve(data, axes)
     interfaces = CellInterfaces.around(data, coordinates, bounds)
-    vectors = np.diag([b - a for a, b in bounds])
     meshes = InterfaceMeshes.around(interfaces, found, vectors, mesher)
-    return FittedLayout(meshes, found.unresolved)
+    return FittedLayout(replace(meshes, placed=slanted), found.unresolved)
 
 
 def too_few(limit: int) -> SolveError:
