@@ -53,6 +53,8 @@ _ENCLOSED = 1e-6
 # systems, whose corners are singular: far below any homogenization error of interest.
 _MACRO_TOLERANCE = {1: 1e-6, 2: 1e-5, 3: 1e-5}
 _SYSTEM_TOLERANCE = 1e-4
+# Seconds of a solve for which a second process reads nets: it would import torch for less.
+_LONG = 2.0
 
 
 class BoundaryValueRun:
@@ -140,10 +142,11 @@ class BoundaryValueRun:
         cells = self._judges()
         best = self._by_fem("u0", cells["oracle"])
         fine = self._resolved(self._reference(), best)
-        self._by_fem("v", cells[self.fem])
+        v = self._by_fem("v", cells[self.fem])
         self._larger(cells["oracle"], best, fine)
         self._other_fine()
-        self._by_fem("w", self._cells("pinn"))
+        if float(v["seconds"]) > _LONG:
+            self._by_fem("w", self._cells("pinn"))
 
     def _judges(self) -> dict[str, CellSolution]:
         """The cells by FEM and by the oracle; the growth that is factored out of fine solutions."""
@@ -200,9 +203,8 @@ class BoundaryValueRun:
 
     def _oracle(self) -> tuple[CellSolution | None, str]:
         """What is independent of both that are judged, and its name: Fourier where the data are
-        smooth, the enclosure by
-        energies where they jump; None where neither applies. No solver's estimate of itself has a
-        part in this."""
+        smooth, the enclosure by energies where they jump; None where neither applies. No solver's
+        estimate of itself has a part in this."""
         op = self.model.operator
         if not any(c.has(*op.fast) and c.has(*_KINKS) for c in op.table.values()):
             return self._cells("fourier"), "a third method, Fourier"
@@ -265,8 +267,7 @@ class BoundaryValueRun:
         self, cells: CellSolution, best: StoredArrays, fine: StoredArrays
     ) -> tuple[tuple[str, float], ...]:
         """(eps, homogenization error) of larger eps, a second one where the first does not tell:
-        these solves are cheaper.
-        """
+        these solves are cheaper."""
         here = self.parts.quadrature.relative(best["values"] - fine["values"], fine["values"])
         budget = {"homogenization": here, "reference": float(fine["estimate"])}
         found: list[tuple[str, float]] = []

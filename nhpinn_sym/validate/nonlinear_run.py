@@ -174,7 +174,9 @@ class NonlinearRun:
         p = self._learned(learned)
         fine = self._reference()
         best = self._best()
-        w = self._by_fem("w", learned) if learned == "pinn" else best
+        w = best
+        if learned == "pinn":
+            w = self.parts.get("w", partial(self._macro, learned, self.fem))
         kept = [name for name in best if name.startswith("first_")]
         parts = {
             "p": {**p, **{name: best[name] for name in kept}},
@@ -191,10 +193,8 @@ class NonlinearRun:
         """The parts that need no net, for the same run in another process."""
         fine = self._reference()
         self.parts.other_fine(self._fine, self.exact)
-        learned = self._chosen(_compared(self.model, self.settings, self.store))
+        self._chosen(_compared(self.model, self.settings, self.store))
         self._larger(self._best(), fine)
-        if learned == "pinn":
-            self._by_fem("w", learned)
 
     def _chosen(self, compared: LawComparison) -> str:
         """Where data jump there is neither a law by Fourier nor one by nets."""
@@ -206,9 +206,6 @@ class NonlinearRun:
 
     def _best(self) -> StoredArrays:
         return self.parts.get("u0", partial(self._macro, self.best, self.fem), self._expanded)
-
-    def _by_fem(self, name: str, law: str) -> StoredArrays:
-        return self.parts.get(name, partial(self._macro, law, self.fem))
 
     def law(self, backend: str) -> LawSolution:
         """Solved when a part asks for it."""
