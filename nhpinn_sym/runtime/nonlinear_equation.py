@@ -225,16 +225,16 @@ class _System:
         return found
 
     def _approached(
-        self, guess: Array, t: float, linearized: Callable[[Array, float], Linearized]
+        self, guess: Array, t: float, linearized: Callable[[float, Array], Linearized]
     ) -> NewtonResult:
         """From a guess at once, or else from solutions with more diffusion."""
         try:
-            return self._newton(guess, lambda u: linearized(u, 0.0))
+            return self._newton(guess, partial(linearized, 0.0))
         except NewtonError:
             tangent = np.abs(self.arrays(guess, t)["flux_p"]).max(initial=0.0)
         whole = float(self.assembly.largest(np.array([tangent]))[0])
         for share in _DIFFUSIONS:
-            found = self._newton(guess, partial(linearized, more=share * whole))
+            found = self._newton(guess, partial(linearized, share * whole))
             guess = found.u
         return found
 
@@ -250,7 +250,7 @@ class _System:
         before: list[NewtonResult] = []
 
         def stage(t: float, known: Array, weight: float) -> Array:
-            def linearized(u: Array, more: float = 0.0) -> Linearized:
+            def linearized(more: float, u: Array) -> Linearized:
                 arrays = self.arrays(u, t, more)
                 residual, size = self.residual(u, t, arrays, weight)
                 stored, held = self.stored(arrays)
@@ -263,7 +263,7 @@ class _System:
 
             try:
                 guess = self.problem.with_essential(last.ahead(t), t)
-                found = self._newton(guess, linearized, *before)
+                found = self._newton(guess, partial(linearized, 0.0), *before)
             except NewtonError:  # values ahead may be where the law has none
                 guess = self.problem.with_essential(current[0], t)
                 found = self._approached(guess, t, linearized)

@@ -91,9 +91,9 @@ def solve_with_law(
     if not macro.error <= law.tolerance:
         warn_tolerance(
             f"the law at the points of the homogenized equation has a relative error of"
-            f" {macro.error:.1e}, reduced to {macro.modes} functions on {macro.source.n} points per"
-            " axis, or cells;"
-            f" its tolerance is {law.tolerance:.1e}"
+            f" {macro.error:.1e}, largest at {macro.worst}, reduced to {macro.modes} functions on"
+            f" {macro.source.n} points per axis, or cells; its tolerance is {law.tolerance:.1e}:"
+            " solve_law with more of them (n=), or accept a larger tolerance="
         )
     return replace(solution, info=info), reference
 

@@ -139,9 +139,10 @@ class LawSolution(LawStates):
         width = float(upper[0] - lower[0])
         if not width <= self.tolerance * abs(float(upper[0])) + 1e-14:
             warn_tolerance(
-                f"the bounds on the energy are {width:.1e} apart, the tolerance is"
-                f" {self.tolerance:.1e}: the state is not smooth on {level.sizes[-1]} points or"
-                " cells per axis"
+                f"the bounds on the energy at grad = {asked.macro.slopes[:, :, 0].tolist()} are"
+                f" {width:.1e} apart, the tolerance is {self.tolerance:.1e}: the state is not"
+                f" smooth on {level.sizes[-1]} points or cells per axis; regularise a law that"
+                " localizes, take finite elements where data jump, or accept a larger tolerance="
             )
         return float(lower[0]), float(upper[0])
 

@@ -198,5 +198,7 @@ def check_level(level: SolvedLevel, macro: MacroState, tolerance: float, fixed: 
         warn_tolerance(
             f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
             f" error of {worst:.1e} on {level.sizes[-1]} points or cells per axis, asked for was"
-            f" {tolerance:.1e}: data jump, the state localizes, or these are too few"
+            f" {tolerance:.1e}: data jump, the state localizes, or these are too few;"
+            " take finite elements where data jump, regularise a law that localizes, or accept a"
+            " larger tolerance="
         )

@@ -18,7 +18,7 @@ from ...runtime.reduced_basis import ReducedBasis
 from ...runtime.reduced_law import ReducedLaw
 from ..interpolation import Array
 from .law_solution import LawSolution
-from .state_sources import law_difference, source_of
+from .state_sources import law_difference, source_of, state_text
 
 _TRAINING = 8
 """States that are solved for the first basis."""
@@ -39,6 +39,7 @@ class MacroLaw:
 
     error : of the reduced law at the states that it was tested at last, relative to the largest
             flux (and reaction, storage, tangent) among them.
+    worst : the state, among them, at which its flux is off most, in words
     basis : the modes that it is reduced to; `reduced`, the law in them, may have fewer points.
     gathered : arrays of all processes for one of this process: all of them take the same basis.
     """
@@ -53,6 +54,7 @@ class MacroLaw:
         self._states: States | None = None
         self.reduced: ReducedLaw | None = None
         self.error = np.inf
+        self.worst = "every state"
         self.source = source_of(law)
         self._guesses: dict[int, tuple[MacroState, Array]] = {}
         self._response = np.zeros((0, 0))
@@ -127,6 +129,8 @@ class MacroLaw:
         exact, states = self.source.solved(tested, self._functions(c))
         reduction = law_difference(found, exact)
         self.error = max(reduction, self.source.error)
+        off = np.abs(found.flux - exact.flux).reshape(-1, tested.count).max(axis=0)
+        self.worst = state_text(tested, int(np.argmax(off)))
         # More modes than the states are known to are of no use.
         if reduction <= max(self.law.tolerance, self.source.error) or self.modes >= _MOST_MODES:
             return False

@@ -259,9 +259,14 @@ def require_found(states: States, macro: MacroState) -> None:
         lost = int(np.argmin(states.solved))
         raise SolveError(
             "a state of the cell was not found at a point of the macroscopic problem",
-            term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
+            term=state_text(macro, lost),
             remedy="regularise a law that is degenerate or localizes",
         )
+
+
+def state_text(macro: MacroState, place: int) -> str:
+    """One of the states in words."""
+    return f"u = {macro.values[:, place]}, grad = {macro.slopes[:, :, place].tolist()}"
 
 
 def law_difference(found: LawValues, exact: LawValues) -> float:
