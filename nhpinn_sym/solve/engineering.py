@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..emit.source import write_atomic
-from ..problem.errors import ProblemError
+from ..problem.errors import OutputPathError, ProblemError
 from ..problem.html_text import html_line, html_table
 from ..problem.pictures import COLOURS, Drawing, Sheet
 from ..problem.user_input import positive_number
@@ -285,7 +285,18 @@ class Engineering:
         return card(self, name, kind)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Constants, matrices, symmetry and the conventions as JSON; atomically."""
+        """Constants, matrices, symmetry and the conventions as .json, or the card as .inp;
+        atomically. OutputPathError for another ending, ProblemError for a card in the plane."""
+        target = Path(path)
+        if target.suffix == ".inp":
+            write_atomic(target, self.card().encode())
+            return
+        if target.suffix != ".json":
+            raise OutputPathError(
+                "engineering constants are written as .json, or .inp for a card",
+                term=str(path),
+                remedy=f'write .save("{target.stem}.json")',
+            )
         held = {
             "conventions": {
                 "voigt": f"order {_ORDER[self.dim]}; strains with engineering shears 2 e_ij",
@@ -300,7 +311,7 @@ class Engineering:
             "distances": self.distances,
             "axes": self.axes.tolist(),
         }
-        write_atomic(Path(path), (json.dumps(held, indent=1) + "\n").encode())
+        write_atomic(target, (json.dumps(held, indent=1) + "\n").encode())
 
     def plot(self) -> Drawing:
         """Young's modulus over the directions of each coordinate plane."""

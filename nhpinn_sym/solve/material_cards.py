@@ -8,6 +8,7 @@ import numpy as np
 
 from ..problem.errors import ProblemError
 from ..problem.user_input import instance
+from .effective_view import ROUNDING
 
 if TYPE_CHECKING:
     from .engineering import Engineering
@@ -76,5 +77,5 @@ def _numbers(e: Engineering, kind: str) -> list[float]:
     if kind == "engineering constants":
         return [*e.young.tolist(), *e.poisson.tolist(), *e.shear.tolist()]
     places = _ORTHOTROPIC if kind == "orthotropic" else _ABAQUS
-    matrix = e.voigt
+    matrix = np.where(np.abs(e.voigt) > ROUNDING * np.abs(e.voigt).max(), e.voigt, 0.0)
     return [float(matrix[int(p[0]) - 1, int(p[1]) - 1]) for p in places.split()]

@@ -241,6 +241,10 @@ def test_a_card_stands_for_the_axes_that_the_stiffness_has() -> None:
 def test_constants_are_saved_with_their_conventions(tmp_path) -> None:
     e = nh.engineering(tensor_of(CUBIC))
     e.save(tmp_path / "rve.json")
+    e.save(tmp_path / "rve.inp")
+    assert (tmp_path / "rve.inp").read_text() == e.card()
+    with pytest.raises(nh.NhpinnError, match=r"written as \.json, or \.inp"):
+        e.save(tmp_path / "rve.xls")
     held = json.loads((tmp_path / "rve.json").read_text())
     assert held["symmetry"] == "cubic"
     assert held["constants"]["E1"] == pytest.approx(e.young[0])
