@@ -51,7 +51,8 @@ def _jumps(e: sp.Expr, v: sp.Symbol, jets: Sequence[sp.Symbol]) -> bool:
     spaces = [DataSpace((v,), ((-reach, reach),), 1) for reach in _REACHES]
     for k in range(_PLACES):
         signs = [rng.choice([-1, 1]) if k and other in jets else 1 for other in others]
-        place = dict(zip(others, (signs * rng.uniform(0.1, 0.9, len(others))).tolist()))
+        numbers = np.array(signs) * rng.uniform(0.1, 0.9, len(others))
+        place = dict(zip(others, numbers.tolist(), strict=True))
         own = in_data_symbols(e, place, spaces[0])
         if any(np.any(_jump_at(own, v, find_breaks([own], s).points[0])) for s in spaces):
             return True
