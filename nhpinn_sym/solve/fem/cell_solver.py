@@ -29,7 +29,8 @@ class ElementCellSolver(ABC):
     tetrahedra that fit the interfaces where coefficients jump across curves or smooth surfaces,
     elsewhere on lattices with lines where the data ask for them.
 
-    degree   : of the elements: 1, 2, on triangles 3; default 2, on triangles 3
+    degree   : of the elements: 1, 2, on triangles, and on tetrahedra of DOLFINx, 3; default 2, on
+               triangles 3
     mesh     : "own", "gmsh" or "netgen" (triangles or tetrahedra) or "lattice" in the place of what
                the data ask for; a CellMesh, or the name of its file: then elements of lower degree
                on it give the estimate
@@ -45,6 +46,8 @@ class ElementCellSolver(ABC):
     """Whether the backend holds all element matrices beside each other."""
     fits: bool = False
     """Whether the backend takes meshes that fit interfaces."""
+    cubic_solids: bool = False
+    """Whether it has tetrahedra of degree 3."""
 
     def __init__(
         self,
@@ -84,11 +87,12 @@ class ElementCellSolver(ABC):
                 term=cells.contacts[0].inside,
                 remedy='leave mesh="lattice" out; surfaces with edges need mesh="gmsh"',
             )
-        if degree == 3 and not triangles:
+        if degree == 3 and not (triangles or (fitted and self.cubic_solids)):
             raise ProblemError(
-                "elements of degree 3 are triangles, which fit curved interfaces in the plane",
+                "elements of degree 3 are triangles that fit curved interfaces, and tetrahedra of"
+                " DOLFINx: scikit-fem has none of these",
                 term="degree=3",
-                remedy="take degree=2",
+                remedy='take degree=2, or backend="dolfinx" for tetrahedra',
             )
         self.degree = degree_for(cells.order, degree or (3 if triangles else 2))
         self.n = n if h is None else self.layout.cells_for(h)

@@ -63,6 +63,7 @@ class CellSolver(ElementCellSolver):
     backend = BACKEND
     target = target
     fits = True
+    cubic_solids = True
 
     def __init__(
         self,

@@ -246,9 +246,15 @@ def test_balls_that_touch_are_refused() -> None:
         by_gmsh(model_of(nh.phases(S, shapes, default=1)), n=4)
 
 
-def test_cubic_elements_are_triangles_in_scikit_fem() -> None:
+def test_cubic_tetrahedra_are_those_of_dolfinx() -> None:
+    model = spheres(0.5, 0.5, 0.5)
     with pytest.raises(nh.ProblemError, match="degree 3"):
-        by_gmsh(spheres(0.5, 0.5, 0.5), degree=3)
+        by_gmsh(model, degree=3)
+    errors = []
+    for degree in (2, 3):
+        cells = nh.solve_cells(model, "dolfinx", degree=degree, n=4, mesh="own")
+        errors.append(abs(cells.effective["A"][0, 0] / ARRAY - 1))
+    assert errors[1] < 0.8 * errors[0] < 2e-3
 
 
 def test_without_gmsh(monkeypatch: pytest.MonkeyPatch) -> None:
