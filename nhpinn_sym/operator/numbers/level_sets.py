@@ -217,7 +217,7 @@ def _critical(group: Sequence[LevelSet], at: Mapping[int, float], free: Sequence
     for count in range(_STEPS):
         value, slope = _system(group, points[moving], free)
         step = _newton_step(value, slope, lengths)
-        points[np.ix_(moving, free)] -= step
+        points[np.ix_(moving, np.array(free))] -= step
         go_on = np.abs(step / lengths).max(1) > _AT_REST
         if count % _PATIENCE == 0:
             left = np.abs(value).max(1)
