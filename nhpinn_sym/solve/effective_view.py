@@ -24,6 +24,12 @@ ROUNDING = 1e-12
 """Coefficients below this part of the largest one are zero."""
 
 
+class UnknownCoefficientError(ProblemError, KeyError):
+    """The law has no coefficient of this name."""
+
+    __str__ = Exception.__str__  # that of KeyError quotes the lines
+
+
 class EffectiveCoefficients(dict[str, Any]):
     """A dictionary by name, see `CellSolution`; a notebook shows it in mathematics.
 
@@ -36,6 +42,13 @@ class EffectiveCoefficients(dict[str, Any]):
         super().__init__(table)
         self.bounds = dict(bounds)
         self.dim = dim
+
+    def __missing__(self, name: object) -> Any:
+        raise UnknownCoefficientError(
+            "there is no effective coefficient of this name",
+            term=name,
+            remedy=f"the names are {', '.join(self)}",
+        )
 
     def __repr__(self) -> str:
         return repr({name: _cleaned(value) for name, value in self.items()})

@@ -277,7 +277,7 @@ class _Scene:
             _widen(values, _SMALLEST * size)
             first, *others = line
             apart = {f"{first} $-$ {name}": line[first] - line[name] for name in others}
-            title = _titled(label, "differences")
+            title = _titled(label, "differences") if len(apart) > 1 else next(iter(apart))
             curves(differences, self.lines[0], apart, title, self.names[0])
             _widen(differences, _SMALLEST**2 * size)
         return sheet.drawing("line", "The solutions on a line through the middle of the domain.")

@@ -14,6 +14,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 from nhpinn_sym.solve.effective import effective_dict
 from nhpinn_sym.solve.effective_entries import Entry, require
+from nhpinn_sym.solve.effective_view import EffectiveCoefficients
 from nhpinn_sym.solve.interpolation import Nodes
 from tests.symbolic import C, S, derived, diffusion, solved
 
@@ -143,3 +144,10 @@ def test_complex_numbers_stay_where_they_are() -> None:
     ).effective
     assert not np.iscomplexobj(effective["A"]) or np.allclose(effective["A"].imag, 0)
     assert effective["c"] == pytest.approx(3j)
+
+
+def test_a_name_that_is_none_is_quoted_beside_those_that_are() -> None:
+    known = EffectiveCoefficients({"A": np.eye(2), "c": 1.0}, {}, 2)
+    with pytest.raises(nh.ProblemError, match=r"a\n  remedy: the names are A, c"):
+        known["a"]
+    assert known.get("a") is None and "a" not in known
