@@ -7,8 +7,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -117,7 +115,7 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Sampler:
     """
     names = [*op.slow, *op.problem.parameters]
     try:
-        call = _numeric((*op.fast, *names), tuple(exprs))
+        call = lambdified((*op.fast, *names), tuple(exprs), ["scipy", "numpy"], cse=True)
         with np.errstate(all="ignore"):
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
     except NhpinnError:
@@ -136,20 +134,6 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Sampler:
         return [np.broadcast_to(_numbers(v), y[0].shape) for v in found]
 
     return values
-
-
-def _numeric(symbols: tuple[sp.Symbol, ...], exprs: tuple[sp.Expr, ...]) -> Callable[..., Any]:
-    """The function of the symbols: every equation of a problem asks for the same ones."""
-    # Functions of one name are equal to SymPy, whatever numbers are behind them.
-    given = any(e.atoms(AppliedUndef) for e in exprs)
-    return (_lambdified if given else _known)(symbols, exprs)
-
-
-def _lambdified(symbols: tuple[sp.Symbol, ...], exprs: tuple[sp.Expr, ...]) -> Callable[..., Any]:
-    return lambdified(symbols, exprs, ["scipy", "numpy"], cse=True)
-
-
-_known = lru_cache(maxsize=256)(_lambdified)
 
 
 def _numbers(value: object) -> Array:

@@ -9,6 +9,7 @@ without are refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,28 @@ def lambdified(
         modules = ["numpy"]  # the same text, without the import of SciPy's functions
     elif modules == ["scipy", "numpy"] and any(node.has(*_BESSEL) for node in nodes):
         modules = [_bessel_functions(), *modules]
-    found: Callable[..., Any] = sp.lambdify(
-        symbols, _renamed(expressions, swaps), modules, cse=cse, dummify=True
+    names = symbols if isinstance(symbols, sp.Symbol) else tuple(symbols)
+    libraries = tuple(modules) if isinstance(modules, list) else modules
+    # Functions of one name are equal to SymPy, whatever numbers are behind them.
+    if swaps or not _can_be_remembered(expressions, libraries):
+        return _written(names, _renamed(expressions, swaps), libraries, cse)
+    return _remembered(names, expressions, libraries, cse)
+
+
+def _can_be_remembered(expressions: Any, libraries: Any) -> bool:
+    parts = expressions if isinstance(expressions, tuple) else (expressions,)
+    named = libraries if isinstance(libraries, tuple) else (libraries,)
+    return all(isinstance(part, sp.Expr) for part in parts) and not any(
+        isinstance(library, dict) for library in named
     )
+
+
+def _written(symbols: Any, expressions: Any, libraries: Any, cse: bool) -> Callable[..., Any]:
+    found: Callable[..., Any] = sp.lambdify(symbols, expressions, libraries, cse=cse, dummify=True)
     return found
+
+
+_remembered = lru_cache(maxsize=1024)(_written)
 
 
 def _bessel_functions() -> dict[str, Callable[..., Any]]:

@@ -81,7 +81,7 @@ def _compiled(
     exprs: Sequence[sp.Expr], symbols: tuple[sp.Symbol, ...], size: float = 1.0
 ) -> _PointFunction:
     """Points (n, d) -> the values of the expressions over `size`, (n, m)."""
-    call = lambdified(symbols, list(exprs), "numpy", cse=True)
+    call = lambdified(symbols, tuple(exprs), "numpy", cse=True)
 
     def values(points: Array) -> Array:
         columns = [np.asarray(np.real(v), dtype=float) for v in call(*points.T)]
