@@ -14,7 +14,7 @@ from ..operator.parse import parse_nonlinear
 from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
-from ..solve.backends import BACKENDS, choose_fem
+from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.progress import Progress, shown
@@ -23,9 +23,11 @@ from .stored_parts import Store
 
 _PINN = 'write pinn={"method": "lm", "seed": 1}, or pinn={"cells": {...}, "equation": {...}}'
 _PARTS = ("cells", "equation")
-# For cells in space by finite elements, where none is given: a fifth of what two backends may
-# differ by at most. The mesh for the default of the backend takes a minute.
+# For cells in space, where none is given: a fifth of what two backends may differ by at most. The
+# mesh, and the net, for the default of its backend takes a minute.
 _IN_SPACE = 5e-4
+# Series reach their default at once.
+_FAST = ("fourier",)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Settings:
 
     def _cell_tolerance(self, model: HomogenizedModel, backend: str) -> float | None:
         """What the cell problems are asked for; None: the backend's own."""
-        in_space = model.problem.scales.dim == 3 and BACKENDS[backend].elements
+        in_space = model.problem.scales.dim == 3 and backend not in _FAST
         if self.tolerance is None and in_space:
             return _IN_SPACE
         return self.tolerance
