@@ -290,12 +290,12 @@ def returned_table(rows: Iterable[str]) -> str:
 
 def _constants(scope: Scope, lowered: LoweredCells) -> str:
     functionals = [f for c in lowered.constants for f in (c.numerator, c.denominator)]
-    quotient = "full(points, {}).mean(-1) / full(points, {}).mean(-1)"
+    quotient = "averaged(full(points, {}), weights) / averaged(full(points, {}), weights)"
     keys = [(c.numerator.name, c.numerator.index) for c in lowered.constants]
     return scope.function(
         "constants",
-        "points, d",
-        "The constants that later coefficients hold, from means over the points of a uniform grid.",
+        "points, d, weights=None",
+        "The constants that later coefficients hold, from means as those of `effective`.",
         [expression(mean(f), slots(lowered)) for f in functionals],
         returned_table(f"{key}: {quotient}" for key in keys),
     )

@@ -8,10 +8,13 @@ holds beside the net.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -21,6 +24,7 @@ from ...runtime.nets.inputs import spread
 from ...runtime.nets.jets import full
 from ...runtime.nets.least_squares import least_squares, safe_divisor
 from ..resources import require_affordable
+from ..solution import Array
 from .distributed import ALONE, Ranks
 from .network import Axes, DataPanels, Jet, Layers, Network, TrialSpace, chunk_size, with_last_layer
 
@@ -302,16 +306,37 @@ def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> flo
     return float((residual.square().mean((0, 1)).sqrt() / safe_divisor(held.size)).max())
 
 
-def dual_norms(values: Tensor, lengths: Sequence[float], order: int) -> Tensor:
-    """The norms (right-hand sides,) of values (n^d, equations, right-hand sides) at the grid of a
-    periodic box as functionals of functions with `order`/2 derivatives: amplitudes over the power
-    |k|^(order/2) of their wave vectors, means over that of the longest wave.
+def dual_norms(
+    values: Tensor,
+    lines: Sequence[tuple[Array, Array]],
+    lengths: Sequence[float],
+    order: int,
+) -> Tensor:
+    """The norms (right-hand sides,) of values (n, equations, right-hand sides) at the grid of these
+    lines (points, weights) of a periodic box as functionals of functions with `order`/2
+    derivatives: amplitudes of its waves over that power of their frequencies, means over that of
+    the longest wave.
     """
-    axes = tuple(range(len(lengths)))
-    count = round(len(values) ** (1 / len(lengths)))
-    waves = torch.fft.fftn(values.unflatten(0, (count,) * len(lengths)), dim=axes, norm="forward")
-    lines = [torch.fft.fftfreq(count, length / count, dtype=torch.float64) for length in lengths]
-    squares = torch.stack(torch.meshgrid(*lines, indexing="ij")).square().sum(0)
-    longest = 1 / max(lengths) ** 2
-    weights = squares.clamp(min=longest).pow(-order / 2).to(values.device)
-    return (waves.abs().square() * weights[..., None, None]).flatten(0, -2).sum(0).sqrt()
+    amplitudes = values.unflatten(0, [len(points) for points, _ in lines])
+    squares = values.new_zeros(())
+    for axis, ((points, weights), length) in enumerate(zip(lines, lengths, strict=True)):
+        found, waves = _waves(points, weights, length)
+        on = torch.as_tensor(waves.T * weights, device=values.device)
+        amplitudes = torch.tensordot(on, amplitudes, dims=([1], [axis])).movedim(0, axis)
+        squares = squares[..., None] + torch.as_tensor(found, device=values.device)
+    longest = (2 * math.pi / max(lengths)) ** 2
+    shares = squares.clamp(min=longest).pow(-order / 2)
+    return (amplitudes.square() * shares[..., None, None]).flatten(0, -2).sum(0).sqrt()
+
+
+def _waves(points: Array, weights: Array, length: float) -> tuple[Array, Array]:
+    """The squared frequencies (n,) of the waves (n, n) of piecewise linear periodic functions,
+    orthonormal with these weights.
+    """
+    gaps = np.diff(points, append=points[0] + length) / length
+    stiffness = np.diag(1 / gaps + 1 / np.roll(gaps, 1))
+    places = np.arange(len(gaps))
+    for one, other in ((places, np.roll(places, -1)), (np.roll(places, -1), places)):
+        np.add.at(stiffness, (one, other), -1 / gaps)
+    found, waves = scipy.linalg.eigh(stiffness, np.diag(weights))
+    return found / length**2, waves

@@ -2,7 +2,7 @@
 make them unique and give the effective coefficients.
 
 Averages are taken by the trapezoid rule on a uniform grid, which converges faster than any power
-for smooth periodic functions.
+for smooth periodic functions; along axes with panels of sharp data by Gauss' rule in each of them.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -18,11 +19,13 @@ from torch import Tensor
 from ....emit.torch_cells import Stage
 from ....emit.torch_printer import argument_name
 from ....lower.forms import LoweredCells, MultiIndex
-from ....runtime.nets.jets import columns
+from ....problem.errors import SolveError
+from ....runtime.nets.jets import averaged, columns
+from ....runtime.tensor_grids import gauss_line, tensor_points, tensor_weights, uniform_line
 from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
 from ..fields import points_beside
-from ..network import Axes, Jet, Network, TrialSpace
+from ..network import Jet, Network, TrialSpace
 
 EIGENVALUE: EffectiveKey = ("lambda0", ())
 
@@ -177,20 +180,18 @@ def mix_outputs(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
     }
 
 
-def uniform_grid(axes: Axes, count: int) -> Tensor:
-    """The points (count^d, d) of the grid of a periodic box, the last axis fastest."""
-    lines = [a + (b - a) / count * torch.arange(count, dtype=torch.float64) for _, a, b in axes]
-    return torch.cartesian_prod(*lines).reshape(-1, len(axes))
-
-
-# Points of a grid at most, by memory.
+# Points of a grid beyond which it is not refined, and of the coarsest at most.
 _LIMIT = 2**16
-# Points along an axis to begin with, where nothing is sharp.
+_LARGEST = 2**18
+# Points along an axis to begin with, and in how many panels they are where these are known.
 _COARSEST = 16
-# Points in the sharpest panel of the data: two coarser grids that both miss it agree.
-_PER_PANEL = 8
-# Relative change between two grids that ends the refinement: its square is rounding.
+_PANELS = 4
+# Points of Gauss' rule at most: then panels are cut.
+_ORDER = 8
+# Relative change between two grids that ends the refinement: its square is rounding; and as a share
+# of the tolerance.
 _LAST_CHANGE = 1e-8
+_SHARE = 1e-2
 # Slow points by which the grid for all of them is found.
 _FEW = 3
 
@@ -198,13 +199,22 @@ _FEW = 3
 @dataclass
 class CellAveraging:
     """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all
-    slow points.
+    slow points. SolveError where even the first grid is too large.
     """
 
     cells: LoweredCells
     trial: TrialSpace
     parameters: Mapping[str, float]
+    tolerance: float = 0.0
     per_axis: int = _COARSEST
+
+    def __post_init__(self) -> None:
+        if self._size(_COARSEST) > _LARGEST:
+            raise SolveError(
+                f"the data are sharp everywhere: their means need {self._size(_COARSEST)} points",
+                term=self.cells.title,
+                remedy='backend="skfem" and "dolfinx" refine their meshes',
+            )
 
     def refine(self, family: CellFunctions, slow: Tensor) -> CellAverages:
         """Double the grid until the means stand; those at slow points (m, s).
@@ -213,48 +223,57 @@ class CellAveraging:
         can be seen.
         """
         # A step back from what was needed before: nets that are smoother need fewer points.
-        self.per_axis = max(self._coarsest, self.per_axis // 2)
+        self.per_axis = max(_COARSEST, self.per_axis // 2)
         few = slow[:_FEW]
-        numbers = self._means(family, points_beside(self._grid().to(slow.device), few))
-        while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
+        numbers = self(family, few)
+        while self._size(2 * self.per_axis) <= _LIMIT:
             self.per_axis *= 2
             before = numbers.vector()
-            numbers = self._means(family, points_beside(self._grid().to(slow.device), few))
+            numbers = self(family, few)
             values = numbers.vector()
-            if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
+            change = float((values - before).abs().max() / values.abs().max())
+            if change <= max(_LAST_CHANGE, _SHARE * self.tolerance):
                 break
         if len(few) == len(slow):
             return numbers
         return self(family, slow)
 
-    @property
-    def _coarsest(self) -> int:
-        """Points along an axis that see the sharpest panel of the data, as the limit allows."""
-        dim = self.cells.cell.dim
-        smallest = 1.0
-        for (_, a, b), lines in zip(self.trial.axes[:dim], self.trial.panels[:dim], strict=False):
-            smallest = min(smallest, float(min(np.diff(lines))) / (b - a))
-        seen = math.ceil(_PER_PANEL / smallest)
-        largest = int(_LIMIT ** (1 / dim))
-        return max(_COARSEST, min(seen, largest // 2))
-
     def __call__(self, family: CellFunctions, slow: Tensor) -> CellAverages:
         """The means at slow points (m, s)."""
-        y = self._grid().to(slow.device)
+        y, weights = (torch.as_tensor(v, device=slow.device) for v in self.quadrature())
         return CellAverages.concat(
             [
-                self._means(family, points_beside(y, part))
+                self._means(family, points_beside(y, part), weights)
                 for part in slow.split(max(1, _LIMIT // len(y)))
             ]
         )
 
     def quadrature(self) -> tuple[Array, Array]:
         """The points (n, dim) of the grid, and their weights, the sum of which is 1."""
-        points = self._grid().numpy()
-        return points, np.full(len(points), 1 / len(points))
+        points, weights = zip(*self.lines(), strict=True)
+        return tensor_points(points), tensor_weights(weights)
 
-    def _grid(self) -> Tensor:
-        return uniform_grid(self.trial.axes[: self.cells.cell.dim], self.per_axis)
+    def lines(self, coarsest: bool = False) -> list[tuple[Array, Array]]:
+        """The points of the grid along each axis, and their weights, the sum of which is 1."""
+        count = _COARSEST if coarsest else self.per_axis
+        found = []
+        axes = self.trial.axes[: self.cells.cell.dim]
+        for (_, a, b), panels in zip_longest(axes, self.trial.panels[: len(axes)], fillvalue=()):
+            line = uniform_line((a, b), count)
+            weights = np.full(count, 1 / count)
+            if len(panels) > 2:
+                parts = max(1, count // (_PANELS * _ORDER))
+                line, weights = gauss_line(_cut(panels, parts), count // (_PANELS * parts))
+                weights = weights / (b - a)
+            found.append((line, weights))
+        return found
+
+    def _size(self, per_axis: int) -> int:
+        """The points of the grid with so many along an axis."""
+        dim = self.cells.cell.dim
+        panels = [len(lines) - 1 for lines in self.trial.panels[:dim] if len(lines) > 2]
+        in_panels = math.prod(count * (per_axis // _PANELS) for count in panels)
+        return in_panels * per_axis ** (dim - len(panels))
 
     def arguments(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
         """The keyword arguments of the emitted functions; a constant that is not known yet is
@@ -265,26 +284,26 @@ class CellAveraging:
             names[EIGENVALUE] = argument_name(self.cells.eigenvalue)
         return {**self.parameters, **{name: constants.get(key, 0.0) for key, name in names.items()}}
 
-    def _means(self, family: CellFunctions, points: Tensor) -> CellAverages:
+    def _means(self, family: CellFunctions, points: Tensor, weights: Tensor) -> CellAverages:
         """The means over the second axis of points (m, grid, columns)."""
         module = self.trial.module
         raw = family.raw(points.flatten(0, 1), module.MEAN_INDICES)
         raw = {a: value.unflatten(0, points.shape[:2]) for a, value in raw.items()}
         m = self.cells.components
         solved = [stage for stage in module.STAGES if (stage[1][-1] + 1) * m <= family.outputs]
-        mixing, offset = self._unique(solved, raw[self.zero])
+        mixing, offset = self._unique(solved, raw[self.zero], weights)
         missing = len(self.cells.functions) * m - family.outputs
         d = mix_outputs(raw, mixing[:, None], offset[:, None])
         d = {a: torch.nn.functional.pad(value, (0, missing)) for a, value in d.items()}
         constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
         if EIGENVALUE in constants:
-            constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
+            constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants, weights)
         if self.cells.constants and len(solved) >= self._kernels:
-            found = module.constants(points, d, **self.arguments(constants))
+            found = module.constants(points, d, weights, **self.arguments(constants))
             constants |= {key: value[:, None] for key, value in found.items()}
         effective: dict[EffectiveKey, Tensor] = {}
         if not missing:
-            effective = module.effective(points, d, **self.arguments(constants))
+            effective = module.effective(points, d, weights, **self.arguments(constants))
         known = {key: value[:, 0] for key, value in constants.items()}
         return CellAverages(mixing, offset, known, effective)
 
@@ -297,18 +316,22 @@ class CellAveraging:
         """The number of stages before the constants are known."""
         return sum(kind != "corrector" for kind, _ in self.trial.module.STAGES)
 
-    def _unique(self, solved: list[Stage], values: Tensor) -> tuple[Tensor, Tensor]:
+    def _unique(
+        self, solved: list[Stage], values: Tensor, weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """mixing and offset from the outputs (m, grid, outputs): the conditions on means in
         `CellForm`.
         """
         count, _, outputs = values.shape
         mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(count, 1, 1)
         offset = values.new_zeros(count, outputs)
-        mean = values.mean(1)
+        mean = weights @ values
         for kind, members in solved:
             own = self._outputs(members)
             if self.cells.eigenvalue is not None:
-                self._with_ground_state(kind, own, values, mean, mixing)
+                self._with_ground_state(
+                    kind, own, weights @ (values * values[..., :1]), mean, mixing
+                )
             elif kind == "adjoint":
                 block = self._adjoint_block(members, mean[:, own])
                 for i in range(self.cells.components):
@@ -325,16 +348,17 @@ class CellAveraging:
 
     @staticmethod
     def _with_ground_state(
-        kind: str, own: list[int], values: Tensor, mean: Tensor, mixing: Tensor
+        kind: str, own: list[int], products: Tensor, mean: Tensor, mixing: Tensor
     ) -> None:
         """The mixing of the outputs `own` where the first one is the ground state phi: <phi> = 1,
-        <psi phi> = 1 for its adjoint, and a multiple of phi is taken off all others.
+        <psi phi> = 1 for its adjoint, and a multiple of phi is taken off all others; products: the
+        means of all outputs times phi.
         """
         first = mean[:, :1]
         if kind == "ground state":
             mixing[:, 0, 0] = 1 / first[:, 0]
         elif kind == "adjoint":
-            mixing[:, own, own] = first / (values[..., own] * values[..., :1]).mean(1)
+            mixing[:, own, own] = first / products[:, own]
         else:
             # Correctors are known up to multiples of the ground state, which the condition <N> = 0
             # decides.
@@ -350,7 +374,12 @@ class CellAveraging:
         return wanted @ torch.linalg.inv(mean.reshape(len(mean), len(members), -1))
 
     def _rayleigh(
-        self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]
+        self,
+        solved: list[Stage],
+        points: Tensor,
+        d: Jet,
+        constants: Mapping[EffectiveKey, Tensor],
+        weights: Tensor,
     ) -> Tensor:
         """The eigenvalue from the weak form, whose error is the product of those of the ground
         state and of its adjoint.
@@ -362,9 +391,16 @@ class CellAveraging:
         phi, psi = (columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
         # The weak form is affine in the eigenvalue: from two values its zero is known.
         here, beside = (
-            module.bilinear(points, phi, psi, **self.arguments({**constants, EIGENVALUE: v})).mean(
-                1, keepdim=True
-            )
+            averaged(
+                module.bilinear(points, phi, psi, **self.arguments({**constants, EIGENVALUE: v})),
+                weights,
+            )[:, None]
             for v in (value, value + 1)
         )
         return value - here / (beside - here)
+
+
+def _cut(lines: Sequence[float], parts: int) -> Array:
+    """The lines with every panel between them cut into equal parts."""
+    places = np.arange(parts * (len(lines) - 1) + 1) / parts
+    return np.interp(places, np.arange(len(lines)), lines)

@@ -151,7 +151,11 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
     def estimate(self, fit: Fit[list[_AtPoint]], changes: Sequence[float]) -> float:
         if fit.held_out <= _SOLVED:
             return fit.held_out
-        return super().estimate(fit, changes)
+        found = super().estimate(fit, changes)
+        if not self.shared.panels:
+            return found
+        pairs = zip(self.solvers, fit.solved, strict=True)
+        return max(found, *(s.missed_energy(one.stages, fit.scales) for s, one in pairs))
 
     def check(self, solved: list[_AtPoint], residual: float | None) -> None:
         if self.solvers[0].cells.eigenvalue is not None:

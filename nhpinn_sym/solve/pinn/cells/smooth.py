@@ -23,6 +23,7 @@ from ....resolution import resolve_cells, resolve_slow
 from ....resolution.problems import constant_axes
 from ....runtime.levels import FEWEST
 from ....runtime.nets.least_squares import safe_divisor
+from ....runtime.tensor_grids import tensor_points
 from ...progress import Task
 from ...solution import Array, CellBatch, CellTask
 from .. import adaptive
@@ -37,19 +38,21 @@ from ..collocation import (
     last_layer,
     random_layer,
 )
-from ..fields import NetworkField
+from ..fields import NetworkField, points_beside
 from ..minimize import Result, history_info
 from ..network import Axes, DataPanels, Network, TrialSpace, with_last_layer
 from ..options import collocation_options
 from ..sharp_data import sharp_axes, sharp_panels
 from ..training import Trained, train
-from .averages import CellAverages, CellAveraging, CellFunctions, uniform_grid
+from .averages import CellAverages, CellAveraging, CellFunctions
 from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
 
 # Collocation points by the features: with fewer than 1.5 the residual at them says nothing.
 _POINTS = 2
 # Slow points at which the effective entries are compared from fit to fit.
 _PROBES = 16
+# Slow points at which the residual is seen in the dual norm.
+_SEEN = 3
 # How far below the root of the tolerance a training goes: its estimate is from a larger residual.
 _BELOW = 0.03
 
@@ -58,25 +61,26 @@ _IN_SPACE = 2
 # Times the error that the dual norm shows, which knows no contrast: twice is enough at 400.
 _CONTRAST = 4.0
 _ROUNDING = 1e-15
-# Points along an axis at which a residual is seen in the dual norm.
-_DUAL_GRID = 16
+
+
+Stage = tuple[int, CellFunctions, Network, Tensor]
+"""The number of a stage, the functions before it, its net and the coefficients beside it."""
 
 
 @dataclass
 class StageResult:
-    """The functions so far, the largest held-out residual, the largest in the dual norm of the
-    energy where that is known, and the relative multipliers of the solvable functions by name.
+    """The functions so far, the largest held-out residual, the stages that were fitted, and the
+    relative multipliers of the solvable functions by name.
     """
 
     family: CellFunctions
     held_out: float = 0.0
-    dual: float = 0.0
+    stages: list[Stage] = field(default_factory=list)
     multipliers: dict[str, float] = field(default_factory=dict)
 
-    def add(self, held_out: float, dual: float, multipliers: Mapping[str, float]) -> None:
+    def add(self, held_out: float, multipliers: Mapping[str, float]) -> None:
         """What a further stage came to."""
         self.held_out = max(self.held_out, held_out)
-        self.dual = max(self.dual, dual)
         self.multipliers |= multipliers
 
 
@@ -127,7 +131,8 @@ class SmoothCellSolver(Formulation[StageResult]):
             panels=found,
             sharp=sharp_axes(axes, found),
         )
-        self.means = CellAveraging(cells, self.trial, given_values(cells, parameters))
+        given = given_values(cells, parameters)
+        self.means = CellAveraging(cells, self.trial, given, task.tolerance)
         self.rows = CellRows(cells, self.trial, self.means, self.options.seed, device)
         self._found: Outcome[StageResult] | None = None
         if self.options.trains and cells.eigenvalue is not None:
@@ -210,56 +215,78 @@ class SmoothCellSolver(Formulation[StageResult]):
                 done.family = family.with_networks([self.rows.unscale(members, network)])
                 held = self.rows(number, family, HELD_OUT, seed + 1)
             residual = held_out_residual(network, coefficients, held)
-            dual = 0.0
-            if self._has_energy:
-                dual = min(residual, self._dual_residual(number, family, network, coefficients))
-            done.add(residual, dual, self._multipliers(members, held, coefficients))
+            done.add(residual, self._multipliers(members, held, coefficients))
+            done.stages.append((number, family, network, coefficients))
         return Fit(done, done.held_out, size, scales)
 
     def estimate(self, fit: Fit[StageResult], changes: Sequence[float]) -> float:
-        """In space the square of the dual residual is the share of the energy of the cell functions
-        that is missed; that energy is by how much they change A."""
-        if not self._has_energy or len(changes) < FEWEST - 1:
-            return super().estimate(fit, changes)
-        return max(_ROUNDING, _CONTRAST * fit.solved.dual**2 * self._energy(fit))
-
-    @property
-    def _has_energy(self) -> bool:
-        """Whether the error is known from the dual norm of the residual, seen on a grid."""
+        """In space from the dual residual, in which waves of high frequency weigh less; where data
+        are sharp, and the residual at points small beside their slopes, from that too.
+        """
+        found = super().estimate(fit, changes)
+        if self.trial.panels:
+            return max(found, self.missed_energy(fit.solved, fit.scales))
         known = self.cells.symmetric and self.cells.definite and self.cells.eigenvalue is None
-        return known and len(self.axes) == 3 and not self.trial.panels
+        if known and len(self.axes) == 3 and len(changes) >= FEWEST - 1:
+            return max(_ROUNDING, self.missed_energy(fit.solved, fit.scales))
+        return found
 
-    def _energy(self, fit: Fit[StageResult]) -> float:
+    def missed_energy(self, solved: StageResult, scales: FeatureScales) -> float:
+        """The square of the dual residual is the share of the energy of the cell functions that is
+        missed; what is found of that energy is by how much they change A.
+        """
+        dual = max((self._dual_residual(*stage) for stage in solved.stages), default=0.0)
+        share = _CONTRAST * dual**2
+        if share >= 1:
+            return 1.0
+        return min(1.0, share / (1 - share) * self._energy(solved, scales))
+
+    def _energy(self, solved: StageResult, scales: FeatureScales) -> float:
         """By how much the cell functions change the effective entries, relative to the largest."""
-        layers = random_layer(self.trial, 1, fit.scales, self.options.seed)
-        outputs = fit.solved.family.outputs
+        layers = random_layer(self.trial, 1, scales, self.options.seed)
+        outputs = solved.family.outputs
         nothing = torch.zeros(1, outputs, dtype=torch.float64, device=self.options.device)
         zero = StageResult(
             self.rows.empty.with_networks([with_last_layer(self.trial, layers, nothing, 1)])
         )
-        return largest_change(self.values(fit.solved), self.values(zero))
+        found, without = (
+            self.means(one.family, self._probes).estimated_entries().cpu().numpy()
+            for one in (solved, zero)
+        )
+        return largest_change(found, without)
 
     def _dual_residual(
         self, number: int, family: CellFunctions, network: Network, coefficients: Tensor
     ) -> float:
-        """The residual of a stage in the dual norm of the energy, in which it bounds the error: in
-        space, where it is of high frequency, that at points is ten times as large. Frequencies
-        beyond those of the grid count as lower ones, which weigh more.
+        """The residual of a stage in the dual norm of the energy, in which it bounds the error, at
+        the worst of a few slow points: in space, where it is of high frequency, that at points is
+        ten times as large. Frequencies beyond those of the grid count as lower ones, which weigh
+        more.
         """
-        points = uniform_grid(self.axes, _DUAL_GRID).to(self.options.device)
-        rows = self.rows.at(points, number, family, self.options.seed)
-        residual = rows.residual(network.jet(rows.points, self.trial.indices), coefficients)
-        lengths = [b - a for _, a, b in self.axes]
-        values, data = (
-            dual_norms(v[: len(points)], lengths, self.cells.order) for v in (residual, rows.target)
-        )
-        return float((values / safe_divisor(data)).max())
+        lines = self.means.lines(coarsest=True)
+        y = torch.as_tensor(tensor_points([line for line, _ in lines]), device=self.options.device)
+        bounds = self.cells.cell.bounds
+        lengths = [b - a for a, b in bounds]
+        worst = 0.0
+        for points in points_beside(y, self._probes[:_SEEN]):
+            rows = self.rows.at(points, number, family, self.options.seed)
+            residual = rows.residual(network.jet(rows.points, self.trial.indices), coefficients)
+            values, data = (
+                dual_norms(v[: len(points)], lines, lengths, self.cells.order)
+                for v in (residual, rows.target)
+            )
+            worst = max(worst, float((values / safe_divisor(data)).max()))
+        return worst
 
     def values(self, solved: StageResult) -> Array:
         """The effective entries that the estimate is for, (entries, a few slow points)."""
+        return self.means.refine(solved.family, self._probes).estimated_entries().cpu().numpy()
+
+    @property
+    def _probes(self) -> Tensor:
+        """A few slow points."""
         axes = self.trial.axes[self.cells.cell.dim :]
-        slow = collocation_points(_PROBES if axes else 1, axes, 0, self.options.device)
-        return self.means.refine(solved.family, slow).estimated_entries().cpu().numpy()
+        return collocation_points(_PROBES if axes else 1, axes, 0, self.options.device)
 
     def check(self, solved: StageResult, residual: float | None) -> None:
         if self.cells.eigenvalue is not None:
@@ -291,7 +318,7 @@ class SmoothCellSolver(Formulation[StageResult]):
                 rows = _StageRows(self.rows, number, done.family, j, float(unit))
                 found = self._train_one(k, rows, task)
                 held = rows(HELD_OUT, self.options.seed + 1)
-                done.add(found.held_out, 0.0, self._multipliers([k], held, found.coefficients))
+                done.add(found.held_out, self._multipliers([k], held, found.coefficients))
                 network = self.rows.unscale([k], found.network, unit)
                 done.family = done.family.with_networks([network])
                 earlier.append(self.rows.unscale([k], found.earlier[0], unit))
