@@ -98,12 +98,12 @@ def bilinear(points, u, v, *, vbar):
     )
 
 
-def constants(points, d, *, vbar):
-    """The constants that later coefficients hold, from means over the points of a uniform grid."""
+def constants(points, d, weights=None, *, vbar):
+    """The constants that later coefficients hold, from means as those of `effective`."""
     y1 = points[..., 0]
     return {
-        ('drift', (0,)): full(points, d[(0,)][..., 0]*(torch.sin(2*math.pi*y1) + 1)).mean(-1)
-            / full(points, d[(0,)][..., 0]).mean(-1),
+        ('drift', (0,)): averaged(full(points, d[(0,)][..., 0]*(torch.sin(2*math.pi*y1) + 1)),
+            weights) / averaged(full(points, d[(0,)][..., 0]), weights),
     }
 
 
