@@ -1,31 +1,26 @@
 """The cell functions solved so far, as outputs of nets, and their averages over the cell, which
 make them unique and give the effective coefficients.
 
-Averages are taken by the trapezoid rule on a uniform grid, which converges faster than any power
-for smooth periodic functions; along axes with panels of sharp data by Gauss' rule in each of them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ....emit.torch_cells import Stage
 from ....emit.torch_printer import argument_name
 from ....lower.forms import LoweredCells, MultiIndex
-from ....problem.errors import SolveError
 from ....runtime.nets.jets import averaged, columns
-from ....runtime.tensor_grids import gauss_line, tensor_points, tensor_weights, uniform_line
+from ....runtime.tensor_grids import tensor_points, tensor_weights
 from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
 from ..fields import points_beside
 from ..network import Jet, Network, TrialSpace
+from .cell_grids import CellGrid
 
 EIGENVALUE: EffectiveKey = ("lambda0", ())
 
@@ -180,14 +175,8 @@ def mix_outputs(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
     }
 
 
-# Points of a grid beyond which it is not refined, and of the coarsest at most.
-_LIMIT = 2**16
-_LARGEST = 2**18
-# Points along an axis to begin with, and in how many panels they are where these are known.
-_COARSEST = 16
-_PANELS = 4
-# Points of Gauss' rule at most: then panels are cut.
-_ORDER = 8
+# Points at which nets are evaluated at once.
+_AT_ONCE = 2**16
 # Relative change between two grids that ends the refinement: its square is rounding; and as a share
 # of the tolerance.
 _LAST_CHANGE = 1e-8
@@ -198,23 +187,13 @@ _FEW = 3
 
 @dataclass
 class CellAveraging:
-    """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all
-    slow points. SolveError where even the first grid is too large.
-    """
+    """`grid` is refined until the means of given nets stand, and then used for all slow points."""
 
     cells: LoweredCells
     trial: TrialSpace
     parameters: Mapping[str, float]
-    tolerance: float = 0.0
-    per_axis: int = _COARSEST
-
-    def __post_init__(self) -> None:
-        if self._size(_COARSEST) > _LARGEST:
-            raise SolveError(
-                f"the data are sharp everywhere: their means need {self._size(_COARSEST)} points",
-                term=self.cells.title,
-                remedy='backend="skfem" and "dolfinx" refine their meshes',
-            )
+    grid: CellGrid
+    tolerance: float
 
     def refine(self, family: CellFunctions, slow: Tensor) -> CellAverages:
         """Double the grid until the means stand; those at slow points (m, s).
@@ -223,16 +202,16 @@ class CellAveraging:
         can be seen.
         """
         # A step back from what was needed before: nets that are smoother need fewer points.
-        self.per_axis = max(_COARSEST, self.per_axis // 2)
+        self.grid = self.grid.coarsened()
         few = slow[:_FEW]
         numbers = self(family, few)
-        while self._size(2 * self.per_axis) <= _LIMIT:
-            self.per_axis *= 2
+        while self.grid.finer_fits:
+            self.grid = self.grid.refined()
             before = numbers.vector()
             numbers = self(family, few)
             values = numbers.vector()
-            change = float((values - before).abs().max() / values.abs().max())
-            if change <= max(_LAST_CHANGE, _SHARE * self.tolerance):
+            share = max(_LAST_CHANGE, _SHARE * self.tolerance)
+            if float((values - before).abs().max()) <= share * float(values.abs().max()):
                 break
         if len(few) == len(slow):
             return numbers
@@ -244,36 +223,14 @@ class CellAveraging:
         return CellAverages.concat(
             [
                 self._means(family, points_beside(y, part), weights)
-                for part in slow.split(max(1, _LIMIT // len(y)))
+                for part in slow.split(max(1, _AT_ONCE // len(y)))
             ]
         )
 
     def quadrature(self) -> tuple[Array, Array]:
         """The points (n, dim) of the grid, and their weights, the sum of which is 1."""
-        points, weights = zip(*self.lines(), strict=True)
+        points, weights = zip(*self.grid.lines(), strict=True)
         return tensor_points(points), tensor_weights(weights)
-
-    def lines(self, coarsest: bool = False) -> list[tuple[Array, Array]]:
-        """The points of the grid along each axis, and their weights, the sum of which is 1."""
-        count = _COARSEST if coarsest else self.per_axis
-        found = []
-        axes = self.trial.axes[: self.cells.cell.dim]
-        for (_, a, b), panels in zip_longest(axes, self.trial.panels[: len(axes)], fillvalue=()):
-            line = uniform_line((a, b), count)
-            weights = np.full(count, 1 / count)
-            if len(panels) > 2:
-                parts = max(1, count // (_PANELS * _ORDER))
-                line, weights = gauss_line(_cut(panels, parts), count // (_PANELS * parts))
-                weights = weights / (b - a)
-            found.append((line, weights))
-        return found
-
-    def _size(self, per_axis: int) -> int:
-        """The points of the grid with so many along an axis."""
-        dim = self.cells.cell.dim
-        panels = [len(lines) - 1 for lines in self.trial.panels[:dim] if len(lines) > 2]
-        in_panels = math.prod(count * (per_axis // _PANELS) for count in panels)
-        return in_panels * per_axis ** (dim - len(panels))
 
     def arguments(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
         """The keyword arguments of the emitted functions; a constant that is not known yet is
@@ -398,9 +355,3 @@ class CellAveraging:
             for v in (value, value + 1)
         )
         return value - here / (beside - here)
-
-
-def _cut(lines: Sequence[float], parts: int) -> Array:
-    """The lines with every panel between them cut into equal parts."""
-    places = np.arange(parts * (len(lines) - 1) + 1) / parts
-    return np.interp(places, np.arange(len(lines)), lines)

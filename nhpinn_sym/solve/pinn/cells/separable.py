@@ -155,7 +155,7 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
         if not self.shared.panels:
             return found
         pairs = zip(self.solvers, fit.solved, strict=True)
-        return max(found, *(s.missed_energy(one.stages, fit.scales) for s, one in pairs))
+        return max(found, *(s.missed_energy(one.stages) for s, one in pairs))
 
     def check(self, solved: list[_AtPoint], residual: float | None) -> None:
         if self.solvers[0].cells.eigenvalue is not None:

@@ -23,7 +23,6 @@ from ....resolution import resolve_cells, resolve_slow
 from ....resolution.problems import constant_axes
 from ....runtime.levels import FEWEST
 from ....runtime.nets.least_squares import safe_divisor
-from ....runtime.tensor_grids import tensor_points
 from ...progress import Task
 from ...solution import Array, CellBatch, CellTask
 from .. import adaptive
@@ -33,38 +32,31 @@ from ..collocation import (
     FeatureScales,
     Rows,
     collocation_points,
-    dual_norms,
     held_out_residual,
     last_layer,
     random_layer,
 )
-from ..fields import NetworkField, points_beside
+from ..fields import NetworkField
 from ..minimize import Result, history_info
-from ..network import Axes, DataPanels, Network, TrialSpace, with_last_layer
+from ..network import Axes, DataPanels, Network, TrialSpace
 from ..options import collocation_options
 from ..sharp_data import sharp_axes, sharp_panels
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
+from .cell_grids import CellGrid
+from .missed_energy import SolvedStage, missed_energy
 from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
 
 # Collocation points by the features: with fewer than 1.5 the residual at them says nothing.
 _POINTS = 2
 # Slow points at which the effective entries are compared from fit to fit.
 _PROBES = 16
-# Slow points at which the residual is seen in the dual norm.
-_SEEN = 3
 # How far below the root of the tolerance a training goes: its estimate is from a larger residual.
 _BELOW = 0.03
 
 # Times as many features by default in three dimensions, where waves of one length are more.
 _IN_SPACE = 2
-# Times the error that the dual norm shows, which knows no contrast: twice is enough at 400.
-_CONTRAST = 4.0
 _ROUNDING = 1e-15
-
-
-Stage = tuple[int, CellFunctions, Network, Tensor]
-"""The number of a stage, the functions before it, its net and the coefficients beside it."""
 
 
 @dataclass
@@ -75,7 +67,7 @@ class StageResult:
 
     family: CellFunctions
     held_out: float = 0.0
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[SolvedStage] = field(default_factory=list)
     multipliers: dict[str, float] = field(default_factory=dict)
 
     def add(self, held_out: float, multipliers: Mapping[str, float]) -> None:
@@ -132,7 +124,8 @@ class SmoothCellSolver(Formulation[StageResult]):
             sharp=sharp_axes(axes, found),
         )
         given = given_values(cells, parameters)
-        self.means = CellAveraging(cells, self.trial, given, task.tolerance)
+        grid = CellGrid.coarse(cells.cell.bounds, found)
+        self.means = CellAveraging(cells, self.trial, given, grid, task.tolerance)
         self.rows = CellRows(cells, self.trial, self.means, self.options.seed, device)
         self._found: Outcome[StageResult] | None = None
         if self.options.trains and cells.eigenvalue is not None:
@@ -225,58 +218,15 @@ class SmoothCellSolver(Formulation[StageResult]):
         """
         found = super().estimate(fit, changes)
         if self.trial.panels:
-            return max(found, self.missed_energy(fit.solved, fit.scales))
+            return max(found, self.missed_energy(fit.solved))
         known = self.cells.symmetric and self.cells.definite and self.cells.eigenvalue is None
         if known and len(self.axes) == 3 and len(changes) >= FEWEST - 1:
-            return max(_ROUNDING, self.missed_energy(fit.solved, fit.scales))
+            return max(_ROUNDING, self.missed_energy(fit.solved))
         return found
 
-    def missed_energy(self, solved: StageResult, scales: FeatureScales) -> float:
-        """The square of the dual residual is the share of the energy of the cell functions that is
-        missed; what is found of that energy is by how much they change A.
-        """
-        dual = max((self._dual_residual(*stage) for stage in solved.stages), default=0.0)
-        share = _CONTRAST * dual**2
-        if share >= 1:
-            return 1.0
-        return min(1.0, share / (1 - share) * self._energy(solved, scales))
-
-    def _energy(self, solved: StageResult, scales: FeatureScales) -> float:
-        """By how much the cell functions change the effective entries, relative to the largest."""
-        layers = random_layer(self.trial, 1, scales, self.options.seed)
-        outputs = solved.family.outputs
-        nothing = torch.zeros(1, outputs, dtype=torch.float64, device=self.options.device)
-        zero = StageResult(
-            self.rows.empty.with_networks([with_last_layer(self.trial, layers, nothing, 1)])
-        )
-        found, without = (
-            self.means(one.family, self._probes).estimated_entries().cpu().numpy()
-            for one in (solved, zero)
-        )
-        return largest_change(found, without)
-
-    def _dual_residual(
-        self, number: int, family: CellFunctions, network: Network, coefficients: Tensor
-    ) -> float:
-        """The residual of a stage in the dual norm of the energy, in which it bounds the error, at
-        the worst of a few slow points: in space, where it is of high frequency, that at points is
-        ten times as large. Frequencies beyond those of the grid count as lower ones, which weigh
-        more.
-        """
-        lines = self.means.lines(coarsest=True)
-        y = torch.as_tensor(tensor_points([line for line, _ in lines]), device=self.options.device)
-        bounds = self.cells.cell.bounds
-        lengths = [b - a for a, b in bounds]
-        worst = 0.0
-        for points in points_beside(y, self._probes[:_SEEN]):
-            rows = self.rows.at(points, number, family, self.options.seed)
-            residual = rows.residual(network.jet(rows.points, self.trial.indices), coefficients)
-            values, data = (
-                dual_norms(v[: len(points)], lines, lengths, self.cells.order)
-                for v in (residual, rows.target)
-            )
-            worst = max(worst, float((values / safe_divisor(data)).max()))
-        return worst
+    def missed_energy(self, solved: StageResult) -> float:
+        """By the dual residual: see the function."""
+        return missed_energy(self.rows, solved.stages, solved.family, self._probes)
 
     def values(self, solved: StageResult) -> Array:
         """The effective entries that the estimate is for, (entries, a few slow points)."""
