@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import numpy as np
 
@@ -42,20 +41,27 @@ class CellGrid:
 
     @classmethod
     def coarse(cls, bounds: Bounds, panels: DataPanels) -> CellGrid:
-        """The first grid that sees data with these panels; SolveError where it is too large."""
+        """The first grid for means that sees data with these panels; SolveError where it is too
+        large.
+        """
         widths = [1.0]
         for (a, b), lines in zip(bounds, panels, strict=False):
             widths.append(float(min(np.diff(lines))) / (b - a))
         uniform = cls(bounds, (), max(_COARSEST, math.ceil(_PER_PANEL / min(widths))))
         if not panels or uniform.finer_fits:
             return uniform
-        found = cls(bounds, panels, _COARSEST)
+        found = cls.in_panels(bounds, panels)
         if found.size > _LARGEST:
             raise SolveError(
                 f"the coefficients are sharp everywhere: their means need {found.size} points",
                 remedy='use backend="skfem" or "dolfinx", which refine their meshes',
             )
         return found
+
+    @classmethod
+    def in_panels(cls, bounds: Bounds, panels: DataPanels) -> CellGrid:
+        """The fewest points that see the data."""
+        return cls(bounds, panels, _COARSEST)
 
     @property
     def size(self) -> int:
@@ -76,8 +82,8 @@ class CellGrid:
     def lines(self) -> list[tuple[Array, Array]]:
         """The points along each axis, and their weights, the sum of which is 1."""
         found = []
-        axes = self.panels[: len(self.bounds)]
-        for (a, b), panels in zip_longest(self.bounds, axes, fillvalue=()):
+        panels_of = self.panels or ((),) * len(self.bounds)
+        for (a, b), panels in zip(self.bounds, panels_of, strict=False):
             count = self.coarsest * self.finer
             points, weights = uniform_line((a, b), count), np.full(count, (b - a) / count)
             if len(panels) > 2:

@@ -71,7 +71,7 @@ def _dual_residual(rows: CellRows, stage: SolvedStage, slow: Tensor) -> float:
     number, family, network, coefficients = stage
     trial: TrialSpace = rows.trial
     bounds = rows.cells.cell.bounds
-    lines = CellGrid.coarse(bounds, trial.panels).lines()
+    lines = CellGrid.in_panels(bounds, trial.panels).lines()
     lengths = [b - a for a, b in bounds]
     y = torch.as_tensor(tensor_points([line for line, _ in lines]), device=slow.device)
     worst = 0.0
