@@ -256,7 +256,8 @@ def _above(
 def _warn_of_accuracy(
     backend: str, info: Mapping[str, Any], missed: str | None, fixed: bool
 ) -> None:
-    """A ToleranceWarning where the data are not resolved, or the estimate is above the tolerance.
+    """A ToleranceWarning where the data are not resolved, the estimate is above the tolerance, or
+    there is none.
 
     missed : what of the data could not be resolved
     fixed  : the user gave the grid, and knows that it is the last one, and no tolerance
@@ -265,12 +266,14 @@ def _warn_of_accuracy(
     tolerance = info["tolerance"]
     unresolved = missed is not None or float(info["data_error"]) > tolerance
     poor = not estimate <= tolerance and (unresolved or not fixed)
-    if missed is None and not poor:
+    if missed is None and not poor and math.isfinite(estimate):
         return
+    known = f"an estimated error of {estimate:.1e} of the largest"
+    if math.isinf(estimate):
+        known = "an error that nothing shows on one mesh"
     text = (
         f"{backend}: {'the data are not resolved, ' if unresolved else ''}the effective"
-        f" coefficients have an estimated error of {estimate:.1e} of the largest, asked for was"
-        f" {tolerance:.1e}"
+        f" coefficients have {known}, asked for was {tolerance:.1e}"
     )
     warn_tolerance("; ".join([text, *filter(None, (info.get("advice"), missed))]))
 

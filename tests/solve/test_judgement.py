@@ -18,6 +18,8 @@ from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.resolution import quadrature_error
 from nhpinn_sym.solve import cells as verb
 from nhpinn_sym.solve.fourier.cells import CellSolver
+from nhpinn_sym.solve.pinn.cells import averaging_grids
+from nhpinn_sym.solve.pinn.cells.averaging_grids import AveragingGrid
 from nhpinn_sym.solve.solution import Array, CellBatch
 from tests.symbolic import C, S, derived, diffusion
 
@@ -139,7 +141,7 @@ def test_where_coefficients_are_no_formulas_nothing_is_said() -> None:
 
 
 NARROW = 1e-3
-"""Width of the feature below: no uniform grid of 64 points a line sees it."""
+"""Width of the feature below: no uniform grid of 64 points a line sees it, as nets would take."""
 
 
 def narrow(y: sp.Expr) -> sp.Expr:
@@ -164,7 +166,10 @@ NETS: dict[str, tuple[Callable[[nh.Scales], sp.Expr], int, dict[str, Any]]] = {
 def test_nets_that_average_past_a_feature_are_found_out(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nhpinn_sym.solve.pinn.cells.averages._LIMIT", 2**12)
+    monkeypatch.setattr(averaging_grids, "_LIMIT", 2**12)
+    monkeypatch.setattr(
+        AveragingGrid, "coarse", lambda bounds, panels: AveragingGrid(bounds, (), 64)
+    )
     make, dim, options = NETS[name]
     model = derived(
         diffusion(make), dim, domain=nh.Box(*[(0, 1)] * dim), boundary=[nh.Dirichlet(0)]

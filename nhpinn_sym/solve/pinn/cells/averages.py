@@ -20,7 +20,7 @@ from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
 from ..fields import points_beside
 from ..network import Jet, Network, TrialSpace
-from .cell_grids import CellGrid
+from .averaging_grids import AveragingGrid
 
 EIGENVALUE: EffectiveKey = ("lambda0", ())
 
@@ -192,7 +192,7 @@ class CellAveraging:
     cells: LoweredCells
     trial: TrialSpace
     parameters: Mapping[str, float]
-    grid: CellGrid
+    grid: AveragingGrid
     tolerance: float
 
     def refine(self, family: CellFunctions, slow: Tensor) -> CellAverages:

@@ -15,7 +15,7 @@ from ..collocation import dual_norms
 from ..fields import points_beside
 from ..network import Network, TrialSpace
 from .averages import CellFunctions
-from .cell_grids import CellGrid
+from .averaging_grids import AveragingGrid
 from .smooth_rows import CellRows
 
 SolvedStage = tuple[int, CellFunctions, Network, Tensor]
@@ -71,7 +71,7 @@ def _dual_residual(rows: CellRows, stage: SolvedStage, slow: Tensor) -> float:
     number, family, network, coefficients = stage
     trial: TrialSpace = rows.trial
     bounds = rows.cells.cell.bounds
-    lines = CellGrid.in_panels(bounds, trial.panels).lines()
+    lines = AveragingGrid.in_panels(bounds, trial.panels).lines()
     lengths = [b - a for a, b in bounds]
     y = torch.as_tensor(tensor_points([line for line, _ in lines]), device=slow.device)
     worst = 0.0

@@ -43,7 +43,7 @@ from ..options import collocation_options
 from ..sharp_data import sharp_axes, sharp_panels
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
-from .cell_grids import CellGrid
+from .averaging_grids import AveragingGrid
 from .missed_energy import SolvedStage, missed_energy
 from .smooth_rows import CellRows, first_eigenvalue, ground_state_in_span, require_positive
 
@@ -124,7 +124,7 @@ class SmoothCellSolver(Formulation[StageResult]):
             sharp=sharp_axes(axes, found),
         )
         given = given_values(cells, parameters)
-        grid = CellGrid.coarse(cells.cell.bounds, found)
+        grid = AveragingGrid.coarse(cells.cell.bounds, found)
         self.means = CellAveraging(cells, self.trial, given, grid, task.tolerance)
         self.rows = CellRows(cells, self.trial, self.means, self.options.seed, device)
         self._found: Outcome[StageResult] | None = None

@@ -29,7 +29,7 @@ _ORDER = 8
 
 
 @dataclass(frozen=True)
-class CellGrid:
+class AveragingGrid:
     """A grid of the box `bounds`: `count` points along an axis, and as many times those of the
     coarsest grid in each of its panels, where it has some.
     """
@@ -40,7 +40,7 @@ class CellGrid:
     finer: int = 1
 
     @classmethod
-    def coarse(cls, bounds: Bounds, panels: DataPanels) -> CellGrid:
+    def coarse(cls, bounds: Bounds, panels: DataPanels) -> AveragingGrid:
         """The first grid for means that sees data with these panels; SolveError where it is too
         large.
         """
@@ -59,7 +59,7 @@ class CellGrid:
         return found
 
     @classmethod
-    def in_panels(cls, bounds: Bounds, panels: DataPanels) -> CellGrid:
+    def in_panels(cls, bounds: Bounds, panels: DataPanels) -> AveragingGrid:
         """The fewest points that see the data."""
         return cls(bounds, panels, _COARSEST)
 
@@ -73,10 +73,10 @@ class CellGrid:
         """Whether it may be refined."""
         return self.size * 2 ** len(self.bounds) <= _LIMIT
 
-    def refined(self) -> CellGrid:
+    def refined(self) -> AveragingGrid:
         return replace(self, finer=2 * self.finer)
 
-    def coarsened(self) -> CellGrid:
+    def coarsened(self) -> AveragingGrid:
         return replace(self, finer=max(1, self.finer // 2))
 
     def lines(self) -> list[tuple[Array, Array]]:
