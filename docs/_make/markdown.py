@@ -55,7 +55,7 @@ def steps(derived: Iterable[Step], level: str = "###") -> list[str]:
         if not step.equations:
             continue
         shown = Step(step.title, step.remark, step.equations[:_MOST_EQUATIONS])
-        blocks.append(equations(shown.aligned()))
+        blocks.append(equations(shown.aligned))
         left = len(step.equations) - len(shown.equations)
         if left:
             blocks.append(f"... and {left} more, which `print(model)` shows.")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 
 import sympy as sp
@@ -37,6 +38,7 @@ class Step:
     remark: str
     equations: tuple[sp.Basic, ...] = ()
 
+    @cached_property
     def aligned(self) -> str:
         """The equations as the body of align*, long sums broken at their terms."""
         return _aligned(self.equations)
@@ -70,7 +72,7 @@ class Derivation:
             body.append(rf"\subsection*{{{number}. {latex_prose(step.title)}}}")
             body.append(latex_prose(step.remark))
             if step.equations:
-                body.append(f"\\begin{{align*}}\n{step.aligned()}\n\\end{{align*}}")
+                body.append(f"\\begin{{align*}}\n{step.aligned}\n\\end{{align*}}")
         return _PREAMBLE + "\n".join(body) + "\n\\end{document}\n"
 
     def _repr_html_(self) -> str:
@@ -80,13 +82,13 @@ class Derivation:
             parts.append(f"<h4>{number}. {escape(latex_prose(step.title))}</h4>")
             parts.append(html_line(latex_prose(step.remark)))
             if step.equations:
-                body = escape(step.aligned())
+                body = escape(step.aligned)
                 parts.append(rf"$$\begin{{aligned}} {body} \end{{aligned}}$$")
         return "\n".join(parts)
 
     def fragment(self) -> str:
         """The equations of the last step as LaTeX, for a notebook."""
-        return rf"$$\begin{{aligned}} {self.steps[-1].aligned()} \end{{aligned}}$$"
+        return rf"$$\begin{{aligned}} {self.steps[-1].aligned} \end{{aligned}}$$"
 
 
 # Characters that fit into a line of a landscape page, about.

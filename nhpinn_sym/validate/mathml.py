@@ -59,7 +59,7 @@ def derivation_steps(derivation: Derivation) -> list[tuple[Markup, Markup, Marku
         (
             sentence(step.title),
             sentence(step.remark),
-            aligned(step.aligned()) if step.equations else Markup(""),
+            aligned(step.aligned) if step.equations else Markup(""),
         )
         for step in derivation.steps
     ]

@@ -38,7 +38,7 @@ from .plain import is_plain, validate_plain
 from .report import Report
 from .second_process import second_process
 from .settings import Settings
-from .validate_cells import ComparedCells, validate_cells
+from .validate_cells import ComparedCells, cells_ahead, validate_cells
 from .validate_own import validate_own
 
 
@@ -75,8 +75,9 @@ def validate(
     coefficients : {"a": function} for every coefficient a(...) of a linear problem without a
                  formula, as for `solve_cells`; for the PINN it is called with tensors of torch,
                  which have to be differentiated, for the others with arrays.
-    jobs       : 2 computes at one eps by two processes on one machine: parts that need no net in a
-                 second one. The numbers are the same; functions, and ranks of MPI, stay in one.
+    jobs       : 2 computes by two processes on one machine: cells, and solutions at eps, that need
+                 no net in a second one. The numbers are the same; functions, ranks of MPI, laws
+                 without eps and problems without fast variables stay in one.
     Errors: those of `homogenize` and of the solves; with eps UnsupportedError for what has no
     comparison yet (moving frames, ...); OutputPathError before anything is solved.
 
@@ -128,7 +129,8 @@ def validate(
     if not linear and eps is None:
         return validate_laws(problem, settings, out)
     if eps is None:
-        return validate_cells(problem, settings, out)
+        with second_process(jobs, cells_ahead, (problem,), settings, out) as own_settings:
+            return validate_cells(problem, own_settings, out)
     with second_process(jobs, ahead, (problem, eps), settings, out) as own_settings:
         return _run(problem, eps, out, own_settings).report()
 

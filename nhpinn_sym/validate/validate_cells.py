@@ -41,11 +41,22 @@ def validate_cells(
     )
 
 
+def cells_ahead(
+    problem: MultiscaleProblem, out: str | os.PathLike[str] | None, settings: Settings
+) -> None:
+    """What a second process computes of `validate` without eps: the cells by the finite elements of
+    the comparison.
+    """
+    model = homogenize_linear(problem)
+    settings.solve_cells(model, settings.fem, store_of(problem, settings, out))
+
+
 def store_of(
     problem: MultiscaleProblem, settings: Settings, out: str | os.PathLike[str] | None
 ) -> Store:
     """Of a comparison without eps."""
-    return Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
+    key = repr((versions(settings.fem), problem_key(problem), settings.key()))
+    return Store(out, key, settings.beside)
 
 
 def report_of_cells(

@@ -31,6 +31,7 @@ from nhpinn_sym.validate.settings import Settings
 from nhpinn_sym.validate.shared_parts import SharedParts
 from nhpinn_sym.validate.stored_parts import Store, json_text
 from nhpinn_sym.validate.validate import ahead
+from nhpinn_sym.validate.validate_cells import cells_ahead, validate_cells
 
 from .kill_resume import differences, problem, without_times
 
@@ -71,6 +72,16 @@ def test_what_is_computed_ahead_is_taken(alone: Any, tmp_path: Path) -> None:
     later = replace(settings, beside=shared(tmp_path, *files))
     report = BoundaryValueRun(problem(), EPS, None, later).report()
     assert known == {*report.info["resumed"]} and not differences(alone, numbers(report))
+
+
+def test_cells_of_elements_are_computed_ahead_without_eps(tmp_path: Path) -> None:
+    settings = Settings.read(problem(), "skfem", None, None, None, None, silent)
+    cells_ahead(problem(), None, replace(settings, beside=shared(tmp_path)))
+    files = [path.name for path in tmp_path.glob("parts/*.npz")]
+    later = replace(settings, beside=shared(tmp_path, *files))
+    report = validate_cells(problem(), later, None)
+    assert report.info["resumed"] == ["cells_skfem"]
+    assert not differences(numbers(nh.validate(problem(), fem="skfem", jobs=2)), numbers(report))
 
 
 def test_errors_are_those_of_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
