@@ -18,6 +18,7 @@ from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.runtime.fourier.block_operator import BlockOperator
 from nhpinn_sym.runtime.fourier.grid import Grid, evaluate_modes
 from nhpinn_sym.runtime.fourier.refinement import solve_cells
+from nhpinn_sym.runtime.tensor_grids import tensor_points
 from nhpinn_sym.solve.fourier import cells as fourier_cells
 from nhpinn_sym.solve.fourier.cells import CellSolver
 from nhpinn_sym.solve.solution import CellTask
@@ -134,11 +135,12 @@ def test_evaluation_of_modes_in_three_dimensions(index: tuple[int, int, int]) ->
         * np.cos(np.pi * grid.points[1])
         * np.cos(2 * TAU * grid.points[2] / 3)
     )
-    points = np.random.default_rng(0).uniform(-4, 4, (50, 3))
-    found = evaluate_modes(np.fft.fftn(base) / base.size, bounds, points, index, chunk=17)
-    assert np.allclose(
-        found, TAU ** index[0] * (2 * TAU / 3) ** index[2] * f(*points.T), atol=1e-11
-    )
+    scattered = np.random.default_rng(0).uniform(-4, 4, (50, 3))
+    for points in (scattered, tensor_points(list(scattered[:4].T))):
+        found = evaluate_modes(np.fft.fftn(base) / base.size, bounds, points, index, chunk=17)
+        assert np.allclose(
+            found, TAU ** index[0] * (2 * TAU / 3) ** index[2] * f(*points.T), atol=1e-11
+        )
 
 
 def test_a_jump_warns_that_the_estimate_is_above_the_tolerance() -> None:

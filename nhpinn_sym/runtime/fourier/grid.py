@@ -7,6 +7,7 @@ Smooth functions converge faster than any power of 1/n; with jumps the rate drop
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,9 @@ from ..tensor_grids import uniform_line
 _CORES = os.cpu_count() or 1
 # Numbers of a transform from which on threads pay: of fewer they are most of its time.
 _THREADED = 2**15
+# Times as many pairs of the coordinates of points as there are points, up to which these count as
+# those of a grid.
+_SPARSE = 2
 
 
 def _workers(array: np.ndarray) -> int:
@@ -182,6 +186,19 @@ def _derived(modes: np.ndarray, waves: Sequence[np.ndarray], index: MultiIndex) 
     return modes
 
 
+def _on_grid(
+    modes: np.ndarray,
+    lines: Sequence[np.ndarray],
+    distinct: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> np.ndarray:
+    """The modes summed at all pairs of the coordinates of points, and taken at these: (..., N)."""
+    axis = modes.ndim - len(lines)
+    for line in lines:
+        modes = np.tensordot(modes, line, axes=(axis, 1))
+    where: tuple[Any, ...] = (Ellipsis, *(places for _, places in distinct))
+    return np.asarray(modes[where])
+
+
 def _evaluated(
     functions: Sequence[np.ndarray], waves: Sequence[np.ndarray], points: np.ndarray
 ) -> np.ndarray:
@@ -192,6 +209,8 @@ def _evaluated(
         np.exp(np.multiply.outer(values, wave))
         for (values, _), wave in zip(distinct, waves, strict=True)
     ]
+    if math.prod(map(len, lines)) <= _SPARSE * len(points):
+        return np.stack([_on_grid(modes, lines, distinct) for modes in functions])
     first, *others = (places for _, places in distinct)
     factors = [line[places] for line, places in zip(lines[1:], others, strict=True)]
     found = []
