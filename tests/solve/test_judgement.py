@@ -4,8 +4,10 @@ wrong values is found out.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,6 @@ from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.resolution import quadrature_error
 from nhpinn_sym.solve import cells as verb
 from nhpinn_sym.solve.fourier.cells import CellSolver
-from nhpinn_sym.solve.pinn.cells import averaging_grids
-from nhpinn_sym.solve.pinn.cells.averaging_grids import AveragingGrid
 from nhpinn_sym.solve.solution import Array, CellBatch
 from tests.symbolic import C, S, derived, diffusion
 
@@ -166,10 +166,10 @@ NETS: dict[str, tuple[Callable[[nh.Scales], sp.Expr], int, dict[str, Any]]] = {
 def test_nets_that_average_past_a_feature_are_found_out(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(averaging_grids, "_LIMIT", 2**12)
-    monkeypatch.setattr(
-        AveragingGrid, "coarse", lambda bounds, panels: AveragingGrid(bounds, (), 64)
-    )
+    grids = importlib.import_module("nhpinn_sym.solve.pinn.cells.averaging_grids")
+    uniform = partial(grids.AveragingGrid, panels=(), coarsest=64)
+    monkeypatch.setattr(grids, "_LIMIT", 2**12)
+    monkeypatch.setattr(grids.AveragingGrid, "coarse", lambda bounds, panels: uniform(bounds))
     make, dim, options = NETS[name]
     model = derived(
         diffusion(make), dim, domain=nh.Box(*[(0, 1)] * dim), boundary=[nh.Dirichlet(0)]
